@@ -1,1 +1,23 @@
-//! See Cargo.toml.
+//! What the platform knows and decides: names, ids, states and pure rules. It does no I/O, reads no clock and
+//! draws no random numbers except for fresh ids.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+pub mod access;
+pub mod app;
+pub mod build;
+pub mod config;
+pub mod detection;
+pub mod exit;
+pub mod formation;
+pub mod health;
+pub mod id;
+pub mod name;
+pub mod pins;
+pub mod plan;
+pub mod procfile;
+pub mod release;
+pub mod replica;
+pub mod size;
+pub mod slug;
+pub mod wording;

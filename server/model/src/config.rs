@@ -1,0 +1,167 @@
+//! An app's config vars. Values are any bytes without NUL; they never reach a log, an error or a `Debug`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::ConfigKey;
+
+/// Most bytes that one value may have.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most bytes of all names and values of an app, so that the environment fits into one `execve`.
+pub const TOTAL_BYTES_MAX: usize = 1024 * 1024;
+
+/// A config var's value. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigValue(String);
+
+/// Why a value was refused. It tells sizes, never content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// NUL ends a string of an environment.
+    #[error("the value of {0} holds a NUL byte, which no environment can carry")]
+    Nul(ConfigKey),
+    /// One value is too large.
+    #[error("the value of {0} has {1} bytes; at most {VALUE_BYTES_MAX} are allowed")]
+    TooLong(ConfigKey, usize),
+    /// All of them together are too large.
+    #[error("all config vars together would have {0} bytes; at most {TOTAL_BYTES_MAX} are allowed")]
+    TooMuch(usize),
+}
+
+impl ConfigValue {
+    /// Returns the value, to be handed to a process or to who may read it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ConfigValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+/// The config vars of an app or a release, in the order of their names.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigVars(BTreeMap<ConfigKey, ConfigValue>);
+
+/// Only names may be shown.
+impl fmt::Debug for ConfigVars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys().map(ConfigKey::as_str)).finish()
+    }
+}
+
+impl ConfigVars {
+    /// Returns the vars after the changes: `None` removes one.
+    ///
+    /// # Errors
+    /// A value with NUL or over [`VALUE_BYTES_MAX`], or more than [`TOTAL_BYTES_MAX`] in all.
+    pub fn changed(
+        &self,
+        changes: impl IntoIterator<Item = (ConfigKey, Option<String>)>,
+    ) -> Result<Self, ConfigError> {
+        let mut vars = self.0.clone();
+        for (key, value) in changes {
+            let Some(value) = value else {
+                vars.remove(&key);
+                continue;
+            };
+            if value.contains('\0') {
+                return Err(ConfigError::Nul(key));
+            }
+            if value.len() > VALUE_BYTES_MAX {
+                return Err(ConfigError::TooLong(key, value.len()));
+            }
+            vars.insert(key, ConfigValue(value));
+        }
+        let total = vars.iter().map(|(key, value)| key.as_str().len() + value.0.len() + 2).sum();
+        if total > TOTAL_BYTES_MAX { Err(ConfigError::TooMuch(total)) } else { Ok(Self(vars)) }
+    }
+
+    /// Returns the vars with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&ConfigKey, &ConfigValue)> {
+        self.0.iter()
+    }
+
+    /// Returns one value.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&ConfigValue> {
+        self.0.get(key)
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the names whose values differ between the two, as (added, changed, removed) from `self` to `other`.
+    #[must_use]
+    pub fn difference<'a>(&'a self, other: &'a Self) -> KeyChanges<'a> {
+        let added = other.0.keys().filter(|key| !self.0.contains_key(*key)).collect();
+        let removed = self.0.keys().filter(|key| !other.0.contains_key(*key)).collect();
+        let differs = |key: &&ConfigKey| other.0.get(*key).is_some_and(|value| self.0.get(*key) != Some(value));
+        let changed = self.0.keys().filter(differs).collect();
+        KeyChanges { added, changed, removed }
+    }
+}
+
+/// The names of config vars that differ between two releases.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeyChanges<'a> {
+    /// Only in the newer.
+    pub added: Vec<&'a ConfigKey>,
+    /// In both, with another value.
+    pub changed: Vec<&'a ConfigKey>,
+    /// Only in the older.
+    pub removed: Vec<&'a ConfigKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> ConfigKey {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let vars = ConfigVars::default().changed([(key("API_KEY"), Some("s3cret".to_owned()))]).unwrap();
+        let shown = format!("{vars:?} {:?}", vars.get("API_KEY"));
+        assert!(shown.contains("API_KEY") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn newlines_and_unicode_are_kept_and_nul_is_refused() {
+        let vars = ConfigVars::default().changed([(key("PEM"), Some("a\nb\t\"ü".to_owned()))]).unwrap();
+        assert_eq!(vars.get("PEM").unwrap().reveal(), "a\nb\t\"ü");
+        let refused = vars.changed([(key("X"), Some("a\0b".to_owned()))]);
+        assert_eq!(refused, Err(ConfigError::Nul(key("X"))));
+    }
+
+    #[test]
+    fn a_difference_names_keys_only() {
+        let old = ConfigVars::default()
+            .changed([(key("A"), Some("1".into())), (key("B"), Some("1".into())), (key("C"), Some("1".into()))])
+            .unwrap();
+        let new = old
+            .changed([(key("A"), None), (key("B"), Some("2".into())), (key("D"), Some("1".into()))])
+            .unwrap();
+        let (a, b, d) = (key("A"), key("B"), key("D"));
+        assert_eq!(old.difference(&new), KeyChanges { added: vec![&d], changed: vec![&b], removed: vec![&a] });
+    }
+}

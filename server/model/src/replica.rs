@@ -1,0 +1,133 @@
+//! What the control plane asks of an agent, and what the agent reports back.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::ConfigVars;
+use crate::exit::Exit;
+use crate::health::{HealthCheck, ProbeFailure};
+use crate::id::{AppId, ReplicaId};
+use crate::name::{AppName, ProcessType};
+use crate::release::Version;
+use crate::size::Size;
+use crate::slug::Digest;
+
+/// All that should run on one host. Replicas that are not listed are stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostDesired {
+    /// Grows with every change; an agent refuses an older one than it has.
+    pub generation: u64,
+    /// The replicas in the order of their ids.
+    pub replicas: Vec<ReplicaSpec>,
+}
+
+/// One replica that should be on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaSpec {
+    /// Its identity, never reused.
+    pub id: ReplicaId,
+    /// Its app.
+    pub app: AppId,
+    /// The app's name.
+    pub app_name: AppName,
+    /// The uid and gid of the app's processes on every host.
+    pub uid: u32,
+    /// The release it runs.
+    pub release: Version,
+    /// Its process type.
+    pub process: ProcessType,
+    /// Its number within the type, from 1.
+    pub number: u32,
+    /// The slug.
+    pub slug: Digest,
+    /// The command line, run by a shell.
+    pub command: String,
+    /// The config vars of the release and the variables of the platform.
+    pub config: ConfigVars,
+    /// How much of the host it may use.
+    pub size: Size,
+    /// How its health is checked.
+    pub health: HealthCheck,
+    /// The Host header of health checks: the app's own name.
+    pub host_header: String,
+    /// What should become of it.
+    pub wish: Wish,
+    /// The time between SIGTERM and SIGKILL, in seconds.
+    pub stop_seconds: u32,
+}
+
+impl ReplicaSpec {
+    /// Returns the name that users see, `web.1`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.process, self.number)
+    }
+}
+
+/// What should become of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// Run it, and start it again when it ends.
+    Run,
+    /// Run it until it ends by itself or this many seconds have passed; never start it again.
+    Once {
+        /// Most seconds it may run.
+        seconds: u32,
+    },
+    /// End it: SIGTERM, then SIGKILL.
+    Stop,
+}
+
+/// What an agent observed on its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReport {
+    /// The generation of the wishes that the agent has carried out or is carrying out.
+    pub generation: u64,
+    /// The replicas that exist there, wanted or not.
+    pub replicas: Vec<ReplicaStatus>,
+    /// What the host cannot do, in sentences, such as limits without cgroups.
+    pub degraded: Vec<String>,
+}
+
+/// What an agent observed of one replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaStatus {
+    /// Which one.
+    pub id: ReplicaId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it got there.
+    pub since: jiff::Timestamp,
+    /// Where it should listen, once a port was given.
+    pub address: Option<SocketAddr>,
+    /// How often it ended and was started again.
+    pub restarts: u32,
+    /// Its last end.
+    pub last_exit: Option<Exit>,
+    /// Why the last probe failed.
+    pub probe: Option<ProbeFailure>,
+    /// Memory in use, in bytes, where it can be measured.
+    pub memory_bytes: Option<u64>,
+}
+
+/// Where a replica stands on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Its slug is fetched or its process has not yet been found healthy.
+    Starting,
+    /// It runs and its last probes were good.
+    Healthy,
+    /// It runs, was healthy, and does not answer any more.
+    Unhealthy,
+    /// It ended and will be started again after a pause.
+    Backoff,
+    /// It is ending.
+    Stopping,
+    /// It ended for good: stopped as wished, or ran once.
+    Ended,
+    /// It cannot be started; the reason is in the last exit's lines.
+    Impossible,
+}
