@@ -42,7 +42,10 @@ impl FromStr for Scope {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
             "admin" | "global" => Ok(Self::Admin),
-            _ => Err(format!("there is no scope `{}`; the scopes are read, write and admin", text.escape_debug())),
+            _ => Err(format!(
+                "there is no scope `{}`; the scopes are read, write and admin",
+                text.escape_debug()
+            )),
         }
     }
 }

@@ -113,7 +113,8 @@ impl ConfigVars {
     pub fn difference<'a>(&'a self, other: &'a Self) -> KeyChanges<'a> {
         let added = other.0.keys().filter(|key| !self.0.contains_key(*key)).collect();
         let removed = self.0.keys().filter(|key| !other.0.contains_key(*key)).collect();
-        let differs = |key: &&ConfigKey| other.0.get(*key).is_some_and(|value| self.0.get(*key) != Some(value));
+        let differs =
+            |key: &&ConfigKey| other.0.get(*key).is_some_and(|value| self.0.get(*key) != Some(value));
         let changed = self.0.keys().filter(differs).collect();
         KeyChanges { added, changed, removed }
     }
@@ -156,12 +157,19 @@ mod tests {
     #[test]
     fn a_difference_names_keys_only() {
         let old = ConfigVars::default()
-            .changed([(key("A"), Some("1".into())), (key("B"), Some("1".into())), (key("C"), Some("1".into()))])
+            .changed([
+                (key("A"), Some("1".into())),
+                (key("B"), Some("1".into())),
+                (key("C"), Some("1".into())),
+            ])
             .unwrap();
         let new = old
             .changed([(key("A"), None), (key("B"), Some("2".into())), (key("D"), Some("1".into()))])
             .unwrap();
         let (a, b, d) = (key("A"), key("B"), key("D"));
-        assert_eq!(old.difference(&new), KeyChanges { added: vec![&d], changed: vec![&b], removed: vec![&a] });
+        assert_eq!(
+            old.difference(&new),
+            KeyChanges { added: vec![&d], changed: vec![&b], removed: vec![&a] }
+        );
     }
 }

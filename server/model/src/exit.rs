@@ -47,7 +47,9 @@ impl fmt::Display for ExitCause {
                 Some(name) => write!(f, "was ended by {name}"),
                 None => write!(f, "was ended by signal {signal}"),
             },
-            Self::OutOfMemory(limit) => write!(f, "was ended because it used more than its {limit} MB of memory"),
+            Self::OutOfMemory(limit) => {
+                write!(f, "was ended because it used more than its {limit} MB of memory")
+            }
             Self::Lost => f.write_str("went down with its host or supervisor"),
         }
     }

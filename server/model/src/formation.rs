@@ -48,7 +48,9 @@ impl FromStr for Quantity {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let not_a_number = || QuantityError::NotANumber(text.chars().take(20).collect::<String>().escape_debug().to_string());
+        let not_a_number = || {
+            QuantityError::NotANumber(text.chars().take(20).collect::<String>().escape_debug().to_string())
+        };
         let number: i64 = text.parse().map_err(|_| not_a_number())?;
         if number.abs() > i64::from(QUANTITY_MAX) {
             return Err(QuantityError::TooMany(number));

@@ -169,7 +169,11 @@ fn check_process(text: &str) -> Result<String, NameError> {
     length(WHAT, text, 1, 63)?;
     let ok = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !ok || !text.as_bytes()[0].is_ascii_alphanumeric() {
-        return Err(shape(WHAT, "holds letters, digits, dashes and underscores and starts with a letter or digit", text));
+        return Err(shape(
+            WHAT,
+            "holds letters, digits, dashes and underscores and starts with a letter or digit",
+            text,
+        ));
     }
     Ok(text.to_owned())
 }
@@ -179,7 +183,11 @@ fn check_config_key(text: &str) -> Result<String, NameError> {
     length(WHAT, text, 1, 128)?;
     let ok = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !ok || text.as_bytes()[0].is_ascii_digit() {
-        return Err(shape(WHAT, "holds letters, digits and underscores and does not start with a digit", text));
+        return Err(shape(
+            WHAT,
+            "holds letters, digits and underscores and does not start with a digit",
+            text,
+        ));
     }
     if matches!(text, "PORT" | "DYNO" | "PS") {
         let why = "the platform sets it for each replica";
@@ -215,7 +223,11 @@ fn check_branch(text: &str) -> Result<String, NameError> {
         || text.ends_with('.')
         || text.starts_with('-')
         || text.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"));
-    if bad { Err(shape(WHAT, "follows the rules of `git check-ref-format`", text)) } else { Ok(text.to_owned()) }
+    if bad {
+        Err(shape(WHAT, "follows the rules of `git check-ref-format`", text))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,9 @@ impl FromStr for Version {
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix('v').unwrap_or(text);
         let number = digits.parse().ok().filter(|n| *n > 0);
-        number.map(Self).ok_or_else(|| format!("a release is written v41 or 41, not `{}`", text.escape_debug()))
+        number
+            .map(Self)
+            .ok_or_else(|| format!("a release is written v41 or 41, not `{}`", text.escape_debug()))
     }
 }
 
