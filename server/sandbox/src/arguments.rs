@@ -4,7 +4,11 @@
 //! environment, the program. Every step but the last two runs with privileges on a host where the
 //! platform is root, so none of them may read what an app chose (see `environment`).
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 use crate::{Bind, Controller, HostFacts, Mode, Privilege, RootEntry, Sandbox, environment, etc};
 
@@ -32,7 +36,7 @@ impl Sandbox {
         self.drop_privileges(host, &mut list);
         list.add(["/bin/bash", "--norc", "--noprofile", "-c", environment::UNWRAP, "bash"]);
         list.add(&self.command);
-        list.0
+        list.words
     }
 
     fn join_cgroup(&self, host: &HostFacts, list: &mut List) {
@@ -47,8 +51,8 @@ impl Sandbox {
 
     fn limit_resources(&self, host: &HostFacts, list: &mut List) {
         let Sandbox { limits, cgroup, .. } = self;
-        let most = host.open_files_max.filter(|_| host.privilege == Privilege::User).unwrap_or(u64::MAX);
-        let open_files = limits.open_files.min(most);
+        // Raising the hard limit takes a capability that even root may lack.
+        let open_files = limits.open_files.min(host.open_files_max.unwrap_or(u64::MAX));
         list.add([host.prlimit.as_os_str()]);
         list.add(["--core=0:0".to_owned(), format!("--nofile={open_files}:{open_files}")]);
         if let Some(bytes) = limits.file_bytes {
@@ -86,19 +90,20 @@ impl Sandbox {
     }
 
     fn show_stack(&self, host: &HostFacts, list: &mut List) {
-        list.add(["--ro-bind", "/usr", "/usr"]);
+        let usr = Path::new("/usr");
+        list.show("--ro-bind", usr, usr);
         for (path, entry) in &host.root_entries {
             match entry {
-                RootEntry::Link(target) => list.option("--symlink", [target, path]),
-                RootEntry::Directory => list.option("--ro-bind", [path, path]),
+                RootEntry::Link(target) => list.show("--symlink", target, path),
+                RootEntry::Directory => list.show("--ro-bind", path, path),
             }
         }
         for path in &host.etc {
-            list.option("--ro-bind", [path, path]);
+            list.show("--ro-bind", path, path);
         }
         let generated = etc::generated(host, self.identity);
         for name in etc::GENERATED {
-            list.option("--ro-bind", [&generated.join(name), &Path::new("/etc").join(name)]);
+            list.show("--ro-bind", &generated.join(name), &Path::new("/etc").join(name));
         }
         list.add(["--proc", "/proc", "--dev", "/dev"]);
         let sized = host.bwrap_version >= (0, 7);
@@ -116,7 +121,7 @@ impl Sandbox {
                 (Mode::ReadWrite, false) => "--bind",
                 (Mode::ReadWrite, true) => "--bind-try",
             };
-            list.option(option, [source, target]);
+            list.show(option, source, target);
         }
     }
 
@@ -132,24 +137,134 @@ impl Sandbox {
     }
 }
 
+/// The list being written, and the paths inside that exist by then.
 #[derive(Default)]
-struct List(Vec<OsString>);
+struct List {
+    words: Vec<OsString>,
+    shown: Vec<PathBuf>,
+    made: BTreeSet<PathBuf>,
+}
 
 impl List {
     fn add(&mut self, words: impl IntoIterator<Item = impl Into<OsString>>) {
-        self.0.extend(words.into_iter().map(Into::into));
+        self.words.extend(words.into_iter().map(Into::into));
     }
 
-    fn option(&mut self, name: &str, paths: [impl AsRef<Path>; 2]) {
-        self.add([name]);
-        self.add(paths.map(|path| path.as_ref().as_os_str().to_owned()));
+    fn show(&mut self, option: &str, source: &Path, target: &Path) {
+        self.make_parents(target);
+        self.add([OsStr::new(option), source.as_os_str(), target.as_os_str()]);
+        self.shown.push(target.to_owned());
     }
 
     fn tmpfs(&mut self, path: &str, mode: &str, bytes: Option<u64>) {
+        self.make_parents(Path::new(path));
         self.add(["--perms", mode]);
         if let Some(bytes) = bytes {
             self.add(["--size".to_owned(), bytes.to_string()]);
         }
         self.add(["--tmpfs", path]);
+        self.shown.push(PathBuf::from(path));
+    }
+
+    /// Makes the directories above `target` that everybody may enter. bubblewrap itself would let only
+    /// root, and what is below something shown belongs to that.
+    fn make_parents(&mut self, target: &Path) {
+        let above: Vec<_> = target
+            .ancestors()
+            .skip(1)
+            .take_while(|parent| parent.parent().is_some())
+            .filter(|parent| !self.shown.iter().any(|shown| parent.starts_with(shown)))
+            .collect();
+        for parent in above.into_iter().rev() {
+            if self.made.insert(parent.to_owned()) {
+                self.add(["--perms", "0755", "--dir"]);
+                self.add([parent]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{CgroupSupport, Environment, Identity};
+
+    fn host(privilege: Privilege) -> HostFacts {
+        HostFacts {
+            privilege,
+            stack: "debian-12".into(),
+            bwrap: "/usr/bin/bwrap".into(),
+            bwrap_version: (0, 8),
+            prlimit: "/usr/bin/prlimit".into(),
+            setpriv: "/usr/bin/setpriv".into(),
+            root_entries: vec![("/bin".into(), RootEntry::Link("usr/bin".into()))],
+            etc: vec!["/etc/ssl/certs".into()],
+            generated: "/data/etc".into(),
+            open_files_max: Some(4096),
+            cgroups: CgroupSupport::default(),
+        }
+    }
+
+    fn sandbox() -> Sandbox {
+        Sandbox::new(Identity::new(200_001, 200_001).unwrap(), ["bash", "-c", "true"])
+    }
+
+    /// The arguments as one line, for searching.
+    fn line(sandbox: &Sandbox, host: &HostFacts) -> String {
+        let words = sandbox.arguments(host);
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn no_value_of_the_environment_is_an_argument() {
+        let mut sandbox = sandbox();
+        let mut environment = Environment::base();
+        environment.set("SECRET", "s3cret").unwrap();
+        sandbox.environment = environment;
+        let line = line(&sandbox, &host(Privilege::Root));
+        assert!(!line.contains("s3cret") && !line.contains("SECRET"), "{line}");
+    }
+
+    #[test]
+    fn root_drops_to_the_identity_and_a_user_makes_a_user_namespace() {
+        let root = line(&sandbox(), &host(Privilege::Root));
+        assert!(root.contains("/usr/bin/setpriv --reuid 200001 --regid 200001 --clear-groups"), "{root}");
+        assert!(!root.contains("--unshare-user"), "{root}");
+        let user = line(&sandbox(), &host(Privilege::User));
+        assert!(user.contains("--unshare-user --uid 1000 --gid 1000"), "{user}");
+        assert!(!user.contains("setpriv"), "{user}");
+    }
+
+    #[test]
+    fn limits_stay_below_what_the_host_allows() {
+        assert!(line(&sandbox(), &host(Privilege::User)).contains("--nofile=4096:4096"));
+    }
+
+    #[test]
+    fn processes_are_limited_by_the_cgroup_where_it_counts_them_and_else_by_the_user() {
+        let mut sandbox = sandbox();
+        sandbox.limits.pids = Some(64);
+        sandbox.cgroup = Some("web.1".into());
+        let mut host = host(Privilege::Root);
+        assert!(line(&sandbox, &host).contains("--nproc=64:64"));
+        host.cgroups.parents = BTreeMap::from([(Controller::Pids, "/sys/fs/cgroup/pids/paas".into())]);
+        let line = line(&sandbox, &host);
+        assert!(!line.contains("--nproc"), "{line}");
+        assert!(line.contains("/sys/fs/cgroup/pids/paas/web.1/cgroup.procs --"), "{line}");
+    }
+
+    #[test]
+    fn directories_above_a_bind_are_made_but_never_inside_another_bind() {
+        let mut sandbox = sandbox();
+        sandbox.binds = vec![
+            Bind::read_only("/data/packs", "/opt/paas/buildpacks"),
+            Bind::read_write("/data/app", "/app"),
+            Bind::read_only("/data/profile", "/app/.profile.d/paas"),
+        ];
+        let line = line(&sandbox, &host(Privilege::Root));
+        assert!(line.contains("--perms 0755 --dir /opt --perms 0755 --dir /opt/paas --ro-bind"), "{line}");
+        assert!(!line.contains("--dir /app"), "{line}");
     }
 }

@@ -58,7 +58,7 @@ pub struct HostFacts {
     pub etc: Vec<PathBuf>,
     /// Where the generated files of `/etc` lie, a directory per user id.
     pub generated: PathBuf,
-    /// The hard limit on open files an ordinary user cannot raise.
+    /// The hard limit on open files, if there is one.
     pub open_files_max: Option<u64>,
     /// Which limits of a cgroup are to be had.
     pub cgroups: CgroupSupport,
