@@ -1,0 +1,94 @@
+//! Decides what to do next, for all apps at once. Nothing here does it.
+//!
+//! There is one path for a deploy, a rollback, a scale, a restart, a drained host and a lost host: a replica is
+//! *wanted* when it runs the serving release in its present generation on a ready host, and everything else makes
+//! way for wanted ones. A rollout adds a second set beside the serving one; only when all of it answers is the
+//! serving release changed, in one step.
+
+mod formation;
+mod one_off;
+mod placement;
+mod rollout;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+use crate::id::{AppId, HostId, OperationId, ReplicaId};
+use crate::name::ProcessType;
+use crate::release::Version;
+
+pub use view::{
+    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Target, World,
+};
+
+/// One thing to do. Each may be repeated and may come late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Wish for a new replica.
+    Create(NewReplica),
+    /// Ask a web replica of a rollout through the entrance.
+    Verify(ReplicaId),
+    /// Take a replica out of the routing table and let it finish.
+    Drain(ReplicaId),
+    /// End a replica.
+    Stop(ReplicaId),
+    /// Forget a replica that has ended.
+    Forget(ReplicaId),
+    /// The release command succeeded: start the rollout proper.
+    Advance(OperationId),
+    /// All of a rollout answers: it serves from now on, and the operation has succeeded.
+    Switch(OperationId),
+    /// A rollout cannot succeed any more; what serves goes on.
+    Fail(OperationId, String),
+    /// Nothing of a destroyed app runs any more: remove what is left of it.
+    Purge(AppId),
+}
+
+/// A replica to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReplica {
+    /// Its app.
+    pub app: AppId,
+    /// Its process type.
+    pub process: ProcessType,
+    /// Its number within the type.
+    pub number: u32,
+    /// The release it runs.
+    pub version: Version,
+    /// The restart it belongs to.
+    pub generation: u64,
+    /// Where it runs.
+    pub host: HostId,
+    /// The operation whose release command it is, for one that runs once.
+    pub once_for: Option<OperationId>,
+}
+
+/// What to do, and what is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The actions in the order of the apps.
+    pub actions: Vec<Action>,
+    /// What cannot be done yet, in sentences for the app's owner.
+    pub waiting: Vec<(AppId, String)>,
+}
+
+/// Returns what to do next. Equal input gives an equal plan; an empty plan means that all is as wished, or under way.
+#[must_use]
+pub fn plan(world: &World, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    let mut room = placement::Room::of(world);
+    for app in &world.apps {
+        one_off::tend(app, &mut plan);
+        if app.deleted {
+            formation::dismiss_all(app, &mut plan);
+        } else {
+            rollout::advance(app, now, &mut room, &mut plan);
+            formation::converge(app, &mut room, &mut plan);
+        }
+        formation::finish_leaving(app, now, &mut plan);
+    }
+    plan
+}

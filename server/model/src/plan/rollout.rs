@@ -1,0 +1,132 @@
+//! Takes a rollout one step further: release command, new replicas, the check through the entrance, the switch.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::exit::ExitCause;
+use crate::name::ProcessType;
+use crate::replica::Phase;
+
+use super::formation::{fill, wanted};
+use super::one_off::{has_ended, is_release_command};
+use super::placement::Room;
+use super::view::{AppView, Observed, ReplicaView, Rollout, RolloutPhase};
+use super::{Action, NewReplica, Plan};
+
+/// How often a new replica may end before its rollout fails: the first end may be a hiccup, the second is a fact.
+const ENDS_ALLOWED: u32 = 1;
+
+/// Decides the next step of the app's rollout, if it has one.
+pub(super) fn advance(app: &AppView, now: Timestamp, room: &mut Room, plan: &mut Plan) {
+    let Some(rollout) = &app.rollout else { return };
+    if let Some(reason) = failure(app, rollout, now) {
+        plan.actions.push(Action::Fail(rollout.operation, reason));
+        return;
+    }
+    match rollout.phase {
+        RolloutPhase::ReleaseCommand => release_command(app, rollout, room, plan),
+        RolloutPhase::Rolling => roll(app, rollout, room, plan),
+    }
+}
+
+fn release_command(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut Plan) {
+    let command = app.replicas.iter().find(|replica| is_release_command(app, replica));
+    if command.is_some_and(has_ended) {
+        plan.actions.push(Action::Advance(rollout.operation));
+    } else if command.is_none() {
+        let process = ProcessType::release();
+        let Some(host) = room.place(app.id, &process) else {
+            plan.waiting.push((app.id, "the release command waits for a host that is ready".to_owned()));
+            return;
+        };
+        let (version, generation) = rollout.target.key();
+        plan.actions.push(Action::Create(NewReplica {
+            app: app.id,
+            process,
+            number: u32::try_from(version.0).unwrap_or(u32::MAX),
+            version,
+            generation,
+            host,
+            once_for: Some(rollout.operation),
+        }));
+    }
+}
+
+fn roll(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut Plan) {
+    fill(app, &rollout.target, room, plan);
+    let new: Vec<&ReplicaView> = replicas_of(app, rollout).collect();
+    let unverified = |replica: &&&ReplicaView| {
+        replica.process.is_web()
+            && replica.is_healthy()
+            && !replica.observed().is_some_and(|seen| seen.entrance)
+    };
+    plan.actions.extend(new.iter().filter(unverified).map(|replica| Action::Verify(replica.id)));
+    let done = |process: &ProcessType| {
+        let ready = new.iter().filter(|replica| replica.process == *process && is_ready(replica)).count();
+        ready >= wanted(app, &rollout.target, process) as usize
+    };
+    if rollout.target.types.iter().all(done) {
+        plan.actions.push(Action::Switch(rollout.operation));
+    }
+}
+
+fn replicas_of<'a>(app: &'a AppView, rollout: &'a Rollout) -> impl Iterator<Item = &'a ReplicaView> {
+    app.replicas.iter().filter(|replica| replica.runs(&rollout.target))
+}
+
+/// Tells whether a new replica may carry its share: healthy, and if it is asked over HTTP, seen through the entrance.
+fn is_ready(replica: &ReplicaView) -> bool {
+    replica.is_healthy()
+        && (!replica.process.is_web() || replica.observed().is_some_and(|seen| seen.entrance))
+}
+
+/// Returns why the rollout cannot succeed any more, as a sentence for the app's owner.
+fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
+    if rollout.phase == RolloutPhase::ReleaseCommand {
+        let command = app.replicas.iter().find(|replica| is_release_command(app, replica));
+        if let Some(reason) = command.and_then(command_failure) {
+            return Some(reason);
+        }
+    } else if let Some(reason) = replicas_of(app, rollout).find_map(|r| replica_failure(r, rollout, now)) {
+        return Some(reason);
+    }
+    (now >= rollout.deadline).then(|| match replicas_of(app, rollout).find(|replica| !is_ready(replica)) {
+        Some(replica) => format!("the time for it was over; {}", state_in_words(replica)),
+        None => "the time for it was over".to_owned(),
+    })
+}
+
+fn command_failure(replica: &ReplicaView) -> Option<String> {
+    if !has_ended(replica) {
+        return None;
+    }
+    match replica.observed() {
+        Some(seen) if seen.exit.is_some_and(ExitCause::is_success) => None,
+        Some(seen) => Some(format!("the release command {}", because(seen))),
+        None => Some("the release command went down with its host".to_owned()),
+    }
+}
+
+fn replica_failure(replica: &ReplicaView, rollout: &Rollout, now: Timestamp) -> Option<String> {
+    let boot = SignedDuration::from_secs(i64::from(rollout.boot_seconds));
+    let seen = replica.observed()?;
+    if seen.phase == Phase::Impossible || (seen.exit.is_some() && seen.restarts > ENDS_ALLOWED) {
+        return Some(format!("{} {}", replica.name(), because(seen)));
+    }
+    let late = !replica.is_healthy() && now.duration_since(replica.created_at) >= boot;
+    late.then(|| format!("{} after {} s", state_in_words(replica), rollout.boot_seconds))
+}
+
+fn state_in_words(replica: &ReplicaView) -> String {
+    match replica.observed() {
+        Some(seen) if seen.phase == Phase::Healthy => {
+            format!("{} did not answer through the router", replica.name())
+        }
+        Some(seen) if seen.reason.is_some() => format!("{} {}", replica.name(), because(seen)),
+        _ => format!("{} was not healthy", replica.name()),
+    }
+}
+
+fn because(seen: &Observed) -> String {
+    let exit = || seen.exit.map(|exit| exit.to_string());
+    seen.reason.clone().or_else(exit).unwrap_or_else(|| "could not be started".to_owned())
+}

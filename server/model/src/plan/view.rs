@@ -1,0 +1,212 @@
+//! What `plan` looks at: wishes and facts, side by side.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::exit::ExitCause;
+use crate::formation::Formation;
+use crate::id::{AppId, HostId, OperationId, ReplicaId};
+use crate::name::ProcessType;
+use crate::release::Version;
+use crate::replica::Phase;
+
+/// All apps and hosts, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// The apps in the order of their ids.
+    pub apps: Vec<AppView>,
+    /// The hosts in the order of their ids.
+    pub hosts: Vec<HostView>,
+}
+
+/// A host, as far as placement is concerned.
+#[derive(Clone, Debug)]
+pub struct HostView {
+    /// Which one.
+    pub id: HostId,
+    /// Whether it takes new replicas and keeps those it has.
+    pub ready: bool,
+}
+
+/// One app: what is wanted of it and what is there.
+#[derive(Clone, Debug)]
+pub struct AppView {
+    /// Which one.
+    pub id: AppId,
+    /// Whether it was destroyed.
+    pub deleted: bool,
+    /// What serves.
+    pub serving: Option<Target>,
+    /// What is being brought about.
+    pub rollout: Option<Rollout>,
+    /// How many replicas of each type.
+    pub formation: Formation,
+    /// Its replicas in the order of their ids, oldest first.
+    pub replicas: Vec<ReplicaView>,
+}
+
+/// A release in one generation; a restart makes a new generation of the same release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The release.
+    pub version: Version,
+    /// The restart.
+    pub generation: u64,
+    /// The process types it has.
+    pub types: BTreeSet<ProcessType>,
+}
+
+impl Target {
+    /// Returns what orders targets by age.
+    #[must_use]
+    pub fn key(&self) -> (Version, u64) {
+        (self.version, self.generation)
+    }
+}
+
+/// A change from one target to another.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// The operation it is.
+    pub operation: OperationId,
+    /// What should serve.
+    pub target: Target,
+    /// How far it is.
+    pub phase: RolloutPhase,
+    /// When it fails if it is not done, stored once.
+    pub deadline: Timestamp,
+    /// How long a replica may take until it is healthy, in seconds.
+    pub boot_seconds: u32,
+}
+
+/// How far a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolloutPhase {
+    /// The release command runs; nothing else has changed.
+    ReleaseCommand,
+    /// New replicas start beside the old ones.
+    Rolling,
+}
+
+/// One replica: its wish and what was observed.
+#[derive(Clone, Debug)]
+pub struct ReplicaView {
+    /// Which one.
+    pub id: ReplicaId,
+    /// Its process type.
+    pub process: ProcessType,
+    /// Its number within the type.
+    pub number: u32,
+    /// The release it runs.
+    pub version: Version,
+    /// The restart it belongs to.
+    pub generation: u64,
+    /// Where it runs.
+    pub host: HostId,
+    /// What should become of it.
+    pub wish: ReplicaWish,
+    /// Whether another one should take its place.
+    pub replace: bool,
+    /// When it was wished for.
+    pub created_at: Timestamp,
+    /// What its host reports.
+    pub seen: Observation,
+}
+
+/// What should become of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicaWish {
+    /// Run and be routed to.
+    Run,
+    /// Run once.
+    Once,
+    /// Finish what it has, at the latest by then.
+    Drain {
+        /// When it is stopped whatever it still has.
+        until: Timestamp,
+    },
+    /// End.
+    Stop,
+}
+
+/// What a host reports of a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// Nothing yet.
+    Pending,
+    /// It is there.
+    Seen(Observed),
+    /// The host knows the wish and has no such replica any more.
+    Gone,
+}
+
+/// What is known of a replica that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Where it stands.
+    pub phase: Phase,
+    /// How often it ended and was started again.
+    pub restarts: u32,
+    /// Whether it answered through the entrance.
+    pub entrance: bool,
+    /// Requests it is working on.
+    pub in_flight: usize,
+    /// How it ended the last time.
+    pub exit: Option<ExitCause>,
+    /// Why it is not healthy, as the predicate of a sentence.
+    pub reason: Option<String>,
+}
+
+impl ReplicaView {
+    /// Returns the name that users see, `web.1`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.process, self.number)
+    }
+
+    /// Returns what was observed, if it was.
+    #[must_use]
+    pub fn observed(&self) -> Option<&Observed> {
+        match &self.seen {
+            Observation::Seen(observed) => Some(observed),
+            Observation::Pending | Observation::Gone => None,
+        }
+    }
+
+    /// Tells whether it is healthy.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.observed().is_some_and(|seen| seen.phase == Phase::Healthy)
+    }
+
+    /// Tells whether it runs this target and nobody asked for it to be replaced.
+    #[must_use]
+    pub fn runs(&self, target: &Target) -> bool {
+        self.wish == ReplicaWish::Run && !self.replace && (self.version, self.generation) == target.key()
+    }
+}
+
+impl AppView {
+    /// Returns the web replicas that requests may be sent to: healthy, not leaving, and not part of a rollout that
+    /// has not been switched to.
+    pub fn routed(&self) -> impl Iterator<Item = &ReplicaView> {
+        let newest = self.serving.as_ref().map(Target::key);
+        self.replicas.iter().filter(move |replica| {
+            replica.process.is_web()
+                && replica.wish == ReplicaWish::Run
+                && replica.is_healthy()
+                && Some((replica.version, replica.generation)) <= newest
+        })
+    }
+
+    /// Returns the web replicas of a rollout that are healthy but not yet in rotation.
+    pub fn probed(&self) -> impl Iterator<Item = &ReplicaView> {
+        let target = self.rollout.as_ref().map(|rollout| &rollout.target);
+        self.replicas.iter().filter(move |replica| {
+            replica.process.is_web()
+                && replica.is_healthy()
+                && target.is_some_and(|target| replica.runs(target))
+        })
+    }
+}
