@@ -110,7 +110,7 @@ impl Sandbox {
         for path in ["/dev/shm", "/tmp", "/var/tmp"] {
             list.tmpfs(path, "1777", sized.then_some(self.limits.tmp_bytes));
         }
-        list.tmpfs("/run", "0755", sized.then_some(1 << 20));
+        list.make(Path::new("/run"));
     }
 
     fn show_binds(&self, list: &mut List) {
@@ -175,11 +175,13 @@ impl List {
             .take_while(|parent| parent.parent().is_some())
             .filter(|parent| !self.shown.iter().any(|shown| parent.starts_with(shown)))
             .collect();
-        for parent in above.into_iter().rev() {
-            if self.made.insert(parent.to_owned()) {
-                self.add(["--perms", "0755", "--dir"]);
-                self.add([parent]);
-            }
+        above.into_iter().rev().for_each(|parent| self.make(parent));
+    }
+
+    fn make(&mut self, directory: &Path) {
+        if self.made.insert(directory.to_owned()) {
+            self.add(["--perms", "0755", "--dir"]);
+            self.add([directory]);
         }
     }
 }

@@ -49,6 +49,11 @@ impl Cgroup {
         Ok(Self { name: name.to_owned(), support: support.clone() })
     }
 
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Makes the group where it does not exist and sets its limits.
     pub fn create(support: &CgroupSupport, name: &str, limits: &Limits) -> Result<Self, SandboxError> {
         let group = Self::named(support, name)?;
@@ -229,4 +234,55 @@ fn settings(version: Option<CgroupVersion>, limits: &Limits) -> Vec<(Controller,
 fn weight(shares: u32) -> u64 {
     let shares = u64::from(shares.clamp(2, 262_144));
     1 + (shares - 2) * 9_999 / 262_142
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        for name in ["", "..", ".hidden", "a/b", "a b", "ä"] {
+            assert!(Cgroup::named(&CgroupSupport::default(), name).is_err(), "{name}");
+        }
+        assert!(Cgroup::named(&CgroupSupport::default(), "web.1-a_2").is_ok());
+    }
+
+    #[test]
+    fn limits_become_the_files_of_each_version() {
+        let limits = Limits {
+            memory_bytes: Some(1 << 20),
+            cpu_percent: Some(150),
+            cpu_shares: Some(1024),
+            pids: Some(9),
+            ..Limits::default()
+        };
+        let written = |version| -> Vec<String> {
+            let settings = settings(Some(version), &limits).into_iter();
+            settings.map(|(_, file, value)| format!("{file}={}", value.text)).collect()
+        };
+        let two = [
+            "memory.max=1048576",
+            "memory.swap.max=0",
+            "cpu.max=150000 100000",
+            "cpu.weight=39",
+            "pids.max=9",
+        ];
+        assert_eq!(written(CgroupVersion::V2), two);
+        let one = [
+            "memory.memsw.limit_in_bytes=1048576",
+            "memory.limit_in_bytes=1048576",
+            "memory.memsw.limit_in_bytes=1048576",
+            "cpu.cfs_quota_us=150000",
+            "cpu.shares=1024",
+            "pids.max=9",
+        ];
+        assert_eq!(written(CgroupVersion::V1), one);
+    }
+
+    #[test]
+    fn no_limit_writes_nothing() {
+        assert!(settings(Some(CgroupVersion::V2), &Limits::default()).is_empty());
+        assert!(settings(Some(CgroupVersion::V1), &Limits::default()).is_empty());
+    }
 }

@@ -14,7 +14,7 @@ pub fn check(host: &HostFacts, identity: Identity) -> Result<(), SandboxError> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .output()
-        .map_err(SandboxError::kernel("start bubblewrap"))?;
+        .map_err(SandboxError::kernel("start a sandbox"))?;
     if output.status.success() {
         return Ok(());
     }
