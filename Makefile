@@ -1,0 +1,22 @@
+# Two commands do everything: `make up` runs the platform with a sample app, `make test` runs the whole suite.
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+up: ## Install what is missing, build, start the platform, deploy a sample app
+	@scripts/up
+
+down: ## Stop the platform and its apps that `make up` started; the data stays
+	@scripts/down
+
+test: ## Run the whole test suite
+	@scripts/test
+
+lint: ## Check format, lints, licences and who depends on what
+	@scripts/lint
+
+bench: ## Measure against floors and peers; prints ratios
+	@scripts/bench
