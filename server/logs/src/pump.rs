@@ -1,0 +1,106 @@
+//! Carries a replica's output from its pipe into the stream, as fast as the disk takes it.
+//!
+//! The pipe is always drained: a full disk, a flood or a slow log never blocks the replica. What is not
+//! written is counted by line and announced.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::rate::Guard;
+use crate::split::Splitter;
+use crate::{Origin, Rate, Writer};
+
+/// Bytes taken from the pipe at once.
+const CHUNK: usize = 64 * 1024;
+/// Quiet time after which an unended line is shown and dropped lines are announced.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Takes the raw output of one replica. One pump for each pipe; pumps may share a [`Writer`].
+#[derive(Debug)]
+pub struct LinePump {
+    writer: Writer,
+    origin: Origin,
+    splitter: Splitter,
+    guard: Guard,
+}
+
+impl LinePump {
+    /// Returns a pump that writes as `origin` and drops what exceeds `rate`.
+    pub fn new(writer: Writer, origin: Origin, rate: Rate) -> Self {
+        let guard = Guard::new(rate, Instant::now());
+        LinePump { writer, origin, splitter: Splitter::default(), guard }
+    }
+
+    /// Takes one chunk as it was read; all its lines get the same time.
+    pub fn push(&mut self, chunk: &[u8]) {
+        let mut appender = self.writer.appender();
+        if !self.guard.admits(chunk.len(), Instant::now()) {
+            self.splitter.push(chunk, |_| appender.dropped.too_fast += 1);
+            return;
+        }
+        appender.begin(&self.origin);
+        let header = self.origin.header(appender.now());
+        self.splitter.push(chunk, |line| appender.line(&header, line));
+        appender.commit();
+    }
+
+    /// Writes what is held back: a line without its newline, and the count of dropped lines.
+    ///
+    /// Call it when the output pauses, and at its end.
+    pub fn flush(&mut self) {
+        let mut appender = self.writer.appender();
+        appender.begin(&self.origin);
+        let header = self.origin.header(appender.now());
+        self.splitter.flush(|line| appender.line(&header, line));
+        appender.commit();
+    }
+
+    /// Returns whether a flush would write something.
+    pub fn holds_back(&self) -> bool {
+        self.splitter.is_pending() || self.writer.appender().dropped.any()
+    }
+
+    /// Pumps until the pipe ends.
+    ///
+    /// # Errors
+    /// Fails if the pipe cannot be read; what was read is written.
+    pub fn drain(&mut self, mut pipe: impl Read + AsFd) -> io::Result<()> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            if self.holds_back() && !is_readable(pipe.as_fd(), QUIET)? {
+                self.flush();
+                // The disk may be full still: come back after the next quiet time, not at once.
+                if self.holds_back() {
+                    is_readable(pipe.as_fd(), QUIET)?;
+                }
+                continue;
+            }
+            match pipe.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => self.push(&chunk[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    is_readable(pipe.as_fd(), QUIET)?;
+                }
+                Err(error) => {
+                    self.flush();
+                    return Err(error);
+                }
+            }
+        }
+        self.flush();
+        Ok(())
+    }
+}
+
+fn is_readable(pipe: BorrowedFd<'_>, within: Duration) -> io::Result<bool> {
+    let timeout = Timespec::try_from(within).expect("the quiet time is short");
+    match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
