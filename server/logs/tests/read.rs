@@ -1,0 +1,126 @@
+//! Reading back: the last lines, by filter and by time.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use logs::{Bounds, LogDir, Origin, Query, Source};
+use proptest::prelude::*;
+
+/// Writes a segment by hand, so that the times are known.
+fn segment(dir: &tempfile::TempDir, number: u64, lines: impl Iterator<Item = String>) {
+    let text: String = lines.map(|line| line + "\n").collect();
+    fs::write(dir.path().join(format!("{number:010}.log")), text).unwrap();
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+/// Three segments of 1000 lines each, one a second, with neighbours in the wrong order.
+fn a_log() -> (tempfile::TempDir, LogDir) {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        segment(
+            &dir,
+            number + 1,
+            (number as i64 * 1000..(number as i64 + 1) * 1000).map(|second| {
+                let skewed = second + [0, 1, -1][second as usize % 3];
+                let process = ["web.1", "web.2", "worker.1"][second as usize % 7 % 3];
+                format!("{:.6} app[{process}] v1: {skewed}", at(skewed))
+            }),
+        );
+    }
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    (dir, log)
+}
+
+fn seconds(log: &LogDir, query: &Query) -> Vec<i64> {
+    log.read(query).unwrap().lines.iter().map(|line| line.text.parse().unwrap()).collect()
+}
+
+#[test]
+fn an_empty_stream_has_no_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    assert_eq!(log.read(&Query::default()).unwrap().lines, []);
+    assert_eq!(log.read(&Query { until: Some(at(0)), ..Query::default() }).unwrap().lines, []);
+}
+
+#[test]
+fn sources_and_processes_are_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    let writer = log.writer();
+    writer.append(&Origin::new(Source::App, "web.1", Some(1)), "one");
+    writer.append(&Origin::new(Source::Router, "router", None), "two");
+    writer.append(&Origin::new(Source::Platform, "web.1", None), "three\nfour");
+    let texts = |query: Query| -> Vec<String> {
+        log.read(&query).unwrap().lines.into_iter().map(|line| line.text).collect()
+    };
+    assert_eq!(texts(Query { source: Some(Source::Router), ..Query::default() }), ["two"]);
+    assert_eq!(
+        texts(Query { process: Some("web".to_owned()), ..Query::default() }),
+        ["one", "three", "four"]
+    );
+    assert_eq!(texts(Query { lines: Some(2), ..Query::default() }), ["three", "four"]);
+    assert_eq!(texts(Query { lines: Some(0), ..Query::default() }), [""; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn a_query_by_time_gives_what_a_full_scan_would(
+        since in prop::option::of(-5i64..3_005), until in prop::option::of(-5i64..3_005),
+        lines in prop::option::of(0usize..3_000), process in prop::option::of(prop_oneof![Just("web.1"), Just("web")]),
+    ) {
+        let (_dir, log) = a_log();
+        let filter = Query { process: process.map(str::to_owned), ..Query::default() };
+        let mut expected: Vec<i64> = seconds(&log, &filter).into_iter()
+            .filter(|second| since.is_none_or(|since| *second >= since))
+            .filter(|second| until.is_none_or(|until| *second <= until))
+            .collect();
+        expected.drain(..expected.len().saturating_sub(lines.unwrap_or(usize::MAX)));
+
+        let query = Query { since: since.map(at), until: until.map(at), lines, ..filter };
+
+        prop_assert_eq!(seconds(&log, &query), expected);
+    }
+}
+
+#[test]
+fn the_last_lines_and_a_moment_long_ago_are_found_without_reading_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 1..=8 {
+        segment(
+            &dir,
+            number,
+            (0..60_000).map(|line| {
+                let micros = (number as i64 * 60_000 + line) * 1_000;
+                format!(
+                    "{:.6} app[web.1] v1: {}",
+                    at(0) + SignedDuration::from_micros(micros),
+                    "x".repeat(80)
+                )
+            }),
+        );
+    }
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    let all = Query { process: Some("worker".to_owned()), ..Query::default() };
+    let time = |query: &Query| {
+        let start = Instant::now();
+        log.read(query).unwrap();
+        start.elapsed()
+    };
+
+    let scan = time(&all);
+    let last = time(&Query { lines: Some(100), ..Query::default() });
+    let moment = Query { since: Some(at(100)), until: Some(at(101)), ..Query::default() };
+    let found = time(&moment);
+
+    assert_eq!(log.read(&moment).unwrap().lines.len(), 1001);
+    let most = scan / 5 + Duration::from_millis(2);
+    assert!(last < most && found < most, "scan {scan:?}, last 100 {last:?}, a moment {found:?}");
+}
