@@ -25,6 +25,8 @@ pub enum ExitCause {
     Signal(i32),
     /// The kernel ended it for its memory limit, in MB.
     OutOfMemory(u64),
+    /// The platform ended it because it ran for longer than it may, in seconds.
+    TimeLimit(u32),
     /// Nobody saw how: the machine or its supervisor went down.
     Lost,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for ExitCause {
             Self::OutOfMemory(limit) => {
                 write!(f, "was ended because it used more than its {limit} MB of memory")
             }
+            Self::TimeLimit(seconds) => write!(f, "was ended because it ran for longer than {seconds} s"),
             Self::Lost => f.write_str("went down with its host or supervisor"),
         }
     }
