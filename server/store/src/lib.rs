@@ -1,1 +1,47 @@
-//! See Cargo.toml.
+//! Every SQL statement of the platform, in a file per table. The caller owns the transaction; nothing here decides
+//! what should happen, only that what is written fits together.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod activities;
+mod admin;
+mod apps;
+mod builds;
+mod collaborators;
+mod connection;
+mod desired;
+mod domains;
+mod error;
+mod formation;
+mod hosts;
+mod meta;
+mod operations;
+mod pins;
+mod releases;
+mod replicas;
+mod row;
+mod slugs;
+mod tokens;
+mod users;
+mod vault;
+
+pub use activities::*;
+pub use admin::*;
+pub use apps::*;
+pub use builds::*;
+pub use collaborators::*;
+pub use connection::*;
+pub use desired::*;
+pub use domains::*;
+pub use error::*;
+pub use formation::*;
+pub use hosts::*;
+pub use meta::*;
+pub use operations::*;
+pub use pins::*;
+pub use releases::*;
+pub use replicas::*;
+pub use slugs::*;
+pub use tokens::*;
+pub use users::*;
+pub use vault::*;

@@ -1,0 +1,91 @@
+//! Built apps by their digest.
+
+use jiff::Timestamp;
+use model::id::{AppId, SlugId};
+use model::slug::{Digest, SlugManifest};
+use sqlx::any::AnyRow;
+
+use crate::connection::Db;
+use crate::error::Result;
+use crate::row::{Columns as _, big, json, now};
+
+/// A built app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slug {
+    /// Its identity; the same content of the same app has the same.
+    pub id: SlugId,
+    /// The app.
+    pub app_id: AppId,
+    /// The image's SHA-256.
+    pub digest: Digest,
+    /// The image's size.
+    pub bytes: u64,
+    /// What it holds.
+    pub manifest: SlugManifest,
+    /// When it was first built.
+    pub created_at: Timestamp,
+}
+
+/// What identifies a slug, where more is not needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlugRef {
+    /// Its identity.
+    pub id: SlugId,
+    /// The image's SHA-256.
+    pub digest: Digest,
+    /// The image's size.
+    pub bytes: u64,
+}
+
+fn slug(row: &AnyRow) -> Result<Slug> {
+    Ok(Slug {
+        id: row.parsed("id")?,
+        app_id: row.parsed("app_id")?,
+        digest: row.parsed("digest")?,
+        bytes: row.number("bytes")?,
+        manifest: row.json("manifest")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// Reads the columns `slug_id`, `slug_digest` and `slug_bytes` of a join.
+pub(crate) fn slug_ref(row: &AnyRow) -> Result<Option<SlugRef>> {
+    let Some(id) = row.parsed_or_none("slug_id")? else { return Ok(None) };
+    Ok(Some(SlugRef { id, digest: row.parsed("slug_digest")?, bytes: row.number("slug_bytes")? }))
+}
+
+/// Returns the app's slug of this digest, made if it is not there.
+///
+/// # Errors
+/// A database that fails.
+pub async fn upsert_slug(
+    db: &mut Db,
+    app: AppId,
+    digest: &Digest,
+    bytes: u64,
+    manifest: &SlugManifest,
+) -> Result<Slug> {
+    let row = sqlx::query(
+        "insert into slugs (id, app_id, digest, bytes, manifest, created_at) values ($1, $2, $3, $4, $5, $6) \
+         on conflict (app_id, digest) do update set bytes = excluded.bytes returning *",
+    )
+    .bind(SlugId::new().to_string())
+    .bind(app.to_string())
+    .bind(digest.as_str())
+    .bind(big(bytes))
+    .bind(json(manifest)?)
+    .bind(now())
+    .fetch_one(db)
+    .await?;
+    slug(&row)
+}
+
+/// Returns the slug.
+///
+/// # Errors
+/// A database that fails.
+pub async fn find_slug(db: &mut Db, id: SlugId) -> Result<Option<Slug>> {
+    let row =
+        sqlx::query("select * from slugs where id = $1").bind(id.to_string()).fetch_optional(db).await?;
+    row.as_ref().map(slug).transpose()
+}
