@@ -1,0 +1,65 @@
+//! The apps' log streams as the server uses them: platform events and request lines go in, readers come out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use logs::{Bounds, LogDir, Origin, Outbox, Source};
+use model::id::AppId;
+use model::release::Version;
+use router::{RequestLine, RequestLog};
+
+/// Opens streams and appends to them without waiting.
+#[derive(Clone)]
+pub struct AppLogs {
+    root: PathBuf,
+    outbox: Outbox,
+}
+
+impl AppLogs {
+    /// Starts the thread that writes below `root`.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(root: PathBuf) -> std::io::Result<Self> {
+        let outbox = Outbox::start(root.clone(), Bounds::default())?;
+        Ok(Self { root, outbox })
+    }
+
+    /// Opens an app's stream, made if it is not there. Blocks shortly.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn open(&self, app: AppId) -> std::io::Result<LogDir> {
+        LogDir::open(self.root.join(app.to_string()), Bounds::default())
+    }
+
+    /// Appends an event of the platform to an app's stream.
+    pub fn event(&self, app: AppId, process: &str, release: Option<Version>, text: impl Into<String>) {
+        let origin = Origin::new(Source::Platform, process, release.map(|version| version.0));
+        self.outbox.append(&app.to_string().into(), &Arc::new(origin), text.into());
+    }
+
+    /// Returns what takes the request lines of an app.
+    #[must_use]
+    pub fn requests(&self, app: AppId) -> Arc<dyn RequestLog> {
+        let origin = Arc::new(Origin::new(Source::Router, "router", None));
+        Arc::new(RequestLines { outbox: self.outbox.clone(), app: app.to_string().into(), origin })
+    }
+
+    /// Waits until what was appended is written, at most two seconds.
+    pub fn flush(&self) {
+        self.outbox.flush(std::time::Duration::from_secs(2));
+    }
+}
+
+struct RequestLines {
+    outbox: Outbox,
+    app: Arc<str>,
+    origin: Arc<Origin>,
+}
+
+impl RequestLog for RequestLines {
+    fn request(&self, line: RequestLine) {
+        self.outbox.append(&self.app, &self.origin, line.to_string());
+    }
+}

@@ -1,0 +1,87 @@
+//! What a wish can come to: a release and maybe an operation, or a refusal that a user can act on.
+
+use jiff::{SignedDuration, Timestamp};
+use model::name::ProcessType;
+use model::release::ReleaseStatus;
+use store::{App, Db, NewOperation, Operation, OperationKind, OperationPhase, Release};
+
+use crate::actor::Actor;
+
+/// What a wish came to.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The release that was made.
+    pub release: Release,
+    /// What brings it about; none when there is nothing to roll out.
+    pub operation: Option<Operation>,
+}
+
+/// Why a wish was refused. The sentences are for users.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// What was asked for makes no sense, or is against a rule.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// Which command helps.
+        hint: Option<String>,
+    },
+    /// What was named is not there.
+    #[error("{message}")]
+    NotFound {
+        /// What is not there.
+        message: String,
+        /// Which command helps.
+        hint: Option<String>,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Something of ours failed.
+    #[error(transparent)]
+    Ours(#[from] anyhow::Error),
+}
+
+impl ChangeError {
+    pub(super) fn invalid(message: impl Into<String>, hint: &str) -> Self {
+        Self::Invalid { message: message.into(), hint: Some(hint.to_owned()) }
+    }
+
+    pub(super) fn not_found(message: impl Into<String>, hint: &str) -> Self {
+        Self::NotFound { message: message.into(), hint: Some(hint.to_owned()) }
+    }
+}
+
+/// Begins to roll a release out, or ends it as succeeded when it has nothing to run.
+pub(super) async fn begin(
+    db: &mut Db,
+    app: &App,
+    release: Release,
+    kind: OperationKind,
+    actor: &Actor,
+) -> Result<Made, ChangeError> {
+    let Some(slug) = &release.slug else {
+        store::set_release_status(db, app.id, release.version, ReleaseStatus::Succeeded, None).await?;
+        let release = Release { status: ReleaseStatus::Succeeded, ..release };
+        return Ok(Made { release, operation: None });
+    };
+    let manifest = store::find_slug(db, slug.id).await?.map(|slug| slug.manifest).unwrap_or_default();
+    let has_command = manifest.processes.contains_key(&ProcessType::release());
+    let (phase, seconds) = if has_command {
+        (OperationPhase::ReleaseCommand, app.settings.release_command_seconds)
+    } else {
+        (OperationPhase::Rolling, app.settings.rollout_seconds)
+    };
+    let new = NewOperation {
+        app: app.id,
+        kind,
+        version: release.version,
+        generation: None,
+        phase,
+        deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(seconds)),
+        user: actor.user,
+    };
+    let operation = store::start_operation(db, new).await?;
+    Ok(Made { release, operation: Some(operation) })
+}

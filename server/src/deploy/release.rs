@@ -1,0 +1,89 @@
+//! A new slug becomes a release: its process types join the formation, its config vars are the app's.
+
+use model::config::ConfigVars;
+use model::formation::Scale;
+use model::id::BuildId;
+use model::pins::Pins;
+use model::release::CommitRef;
+use model::slug::{Digest, SlugManifest};
+use store::{App, BuildOutcome, Db, NewRelease, OperationKind, ReleaseKind};
+
+use super::change::{ChangeError, Made, begin};
+use super::config::announcement;
+use crate::actor::Actor;
+use crate::platform::Platform;
+
+/// What a build made.
+pub struct BuiltSlug {
+    /// The build.
+    pub build: BuildId,
+    /// The image's digest; the blob is in the store already.
+    pub digest: Digest,
+    /// The image's size in bytes.
+    pub bytes: u64,
+    /// What it holds.
+    pub manifest: SlugManifest,
+    /// The versions that are pinned from now on.
+    pub pins: Pins,
+    /// What it was built from.
+    pub commit: Option<CommitRef>,
+    /// Milliseconds by step of the build.
+    pub durations: std::collections::BTreeMap<String, u64>,
+}
+
+/// Ends the build as succeeded and makes a release of its slug, in one transaction.
+///
+/// # Errors
+/// A database that fails, or an app that was destroyed meanwhile.
+pub async fn release_slug(
+    platform: &Platform,
+    actor: &Actor,
+    app: &App,
+    built: BuiltSlug,
+) -> Result<Made, ChangeError> {
+    let mut tx = platform.store.write().await?;
+    let slug = store::upsert_slug(&mut tx, app.id, &built.digest, built.bytes, &built.manifest).await?;
+    store::set_pins(&mut tx, app.id, &built.pins).await?;
+    let outcome = BuildOutcome {
+        state: model::build::BuildState::Succeeded,
+        reason: None,
+        hint: None,
+        slug: Some(slug.id),
+        durations: built.durations,
+    };
+    store::finish_build(&mut tx, built.build, outcome).await?;
+    join_formation(&mut tx, app, &built.manifest).await?;
+    let config = match store::newest_release_that_counts(&mut tx, app.id).await? {
+        Some(release) => store::release_config(&mut tx, &platform.vault, release.id).await?,
+        None => ConfigVars::default(),
+    };
+    let new = NewRelease {
+        app: app.id,
+        kind: ReleaseKind::Deploy,
+        description: built.commit.as_ref().map_or("Deploy".to_owned(), |commit| format!("Deploy {}", commit.short())),
+        user: actor.user,
+        slug: Some(slug.id),
+        config: &config,
+        commit: built.commit,
+        build: Some(built.build),
+        rollback_of: None,
+    };
+    let release = store::create_release(&mut tx, &platform.vault, new).await?;
+    store::set_build_release(&mut tx, built.build, release.version).await?;
+    // The settings may have changed while the build ran.
+    let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
+    let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
+    platform.wished();
+    Ok(made)
+}
+
+/// New process types appear: one `web`, none of the others. Present ones stay as they are scaled.
+async fn join_formation(db: &mut Db, app: &App, manifest: &SlugManifest) -> Result<(), ChangeError> {
+    for process in manifest.processes.keys().filter(|process| process.is_scalable()) {
+        let scale = Scale { quantity: u32::from(process.is_web()), ..Scale::default() };
+        store::ensure_scale(db, app.id, process, scale).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! How much room there is, and whether it is enough to begin something.
+
+use std::path::Path;
+
+use model::wording;
+
+/// The room in a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free_bytes: u64,
+    /// Bytes in all.
+    pub total_bytes: u64,
+    /// Files that may still be made.
+    pub free_inodes: u64,
+}
+
+/// Files that must be left before a build begins.
+const RESERVE_INODES: u64 = 50_000;
+
+impl Room {
+    /// Returns the room where the path is.
+    ///
+    /// # Errors
+    /// The path is not there.
+    pub fn at(path: &Path) -> std::io::Result<Self> {
+        let stat = rustix::fs::statvfs(path)?;
+        let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+        let total_bytes = stat.f_blocks.saturating_mul(stat.f_frsize);
+        // A file system without a fixed number of inodes reports none at all.
+        let free_inodes = if stat.f_files == 0 { u64::MAX } else { stat.f_favail };
+        Ok(Self { free_bytes, total_bytes, free_inodes })
+    }
+
+    /// Returns why a build may not begin, with the numbers, or nothing when it may.
+    #[must_use]
+    pub fn refusal(self, reserve_bytes: u64) -> Option<String> {
+        if self.free_bytes < reserve_bytes {
+            let (free, need) = (wording::bytes(self.free_bytes), wording::bytes(reserve_bytes));
+            return Some(format!("the server's disk has {free} free and keeps {need} in reserve"));
+        }
+        let few = self.free_inodes < RESERVE_INODES;
+        few.then(|| {
+            format!("the server's disk has room for {} more files and keeps {RESERVE_INODES} in reserve", self.free_inodes)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_numbers_and_counts_files_too() {
+        let room = Room { free_bytes: 900_000_000, total_bytes: 10_000_000_000, free_inodes: u64::MAX };
+        assert!(room.refusal(1_000_000_000).unwrap().contains("900.0 MB free and keeps 1.0 GB"));
+        assert_eq!(room.refusal(500_000_000), None);
+        assert!(Room { free_inodes: 7, ..room }.refusal(0).unwrap().contains("7 more files"));
+        assert!(Room::at(Path::new("/")).unwrap().total_bytes > 0);
+    }
+}

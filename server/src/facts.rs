@@ -1,0 +1,85 @@
+//! What was observed: the agent's last report, the router's counts, and which replicas answered through the entrance.
+//! Nothing of it is stored; after a restart it is observed again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::id::ReplicaId;
+use model::replica::{HostReport, Phase, ReplicaStatus};
+use router::Backend;
+use tokio::sync::watch;
+
+/// The facts of this machine, the only host of the fleet.
+pub struct Facts {
+    report: watch::Receiver<Arc<HostReport>>,
+    backends: Mutex<BTreeMap<ReplicaId, Arc<Backend>>>,
+    verified: Mutex<BTreeSet<ReplicaId>>,
+}
+
+impl Facts {
+    /// Observes through the agent's reports.
+    #[must_use]
+    pub fn new(report: watch::Receiver<Arc<HostReport>>) -> Self {
+        Self { report, backends: Mutex::default(), verified: Mutex::default() }
+    }
+
+    /// Returns the agent's last report.
+    #[must_use]
+    pub fn report(&self) -> Arc<HostReport> {
+        self.report.borrow().clone()
+    }
+
+    /// Returns what tells that there is a new report.
+    #[must_use]
+    pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {
+        self.report.clone()
+    }
+
+    /// Returns what the agent last said of a replica.
+    #[must_use]
+    pub fn status(&self, id: ReplicaId) -> Option<ReplicaStatus> {
+        self.report.borrow().replicas.iter().find(|status| status.id == id).cloned()
+    }
+
+    /// Returns how many requests a replica is working on.
+    #[must_use]
+    pub fn in_flight(&self, id: ReplicaId) -> usize {
+        lock(&self.backends).get(&id).map_or(0, |backend| backend.in_flight())
+    }
+
+    /// Returns the router's view of a replica, made once it has an address; it stays the same as long as the address.
+    pub fn backend(&self, status: &ReplicaStatus, name: &str) -> Option<Arc<Backend>> {
+        let address = status.address?;
+        let mut backends = lock(&self.backends);
+        let known = backends.get(&status.id).filter(|backend| backend.address() == address).cloned();
+        Some(known.unwrap_or_else(|| {
+            let backend = Backend::new(status.id.to_string(), name, address);
+            backends.insert(status.id, backend.clone());
+            backend
+        }))
+    }
+
+    /// Tells whether a replica has answered through the entrance since it last became healthy.
+    #[must_use]
+    pub fn is_verified(&self, id: ReplicaId) -> bool {
+        lock(&self.verified).contains(&id)
+    }
+
+    /// Notes that a replica answered through the entrance.
+    pub fn verify(&self, id: ReplicaId) {
+        lock(&self.verified).insert(id);
+    }
+
+    /// Forgets what is known of replicas that exist no more, and the entrance of those that are not healthy.
+    pub fn keep(&self, exists: impl Fn(ReplicaId) -> bool) {
+        let report = self.report();
+        let healthy: BTreeSet<_> =
+            report.replicas.iter().filter(|s| s.phase == Phase::Healthy).map(|status| status.id).collect();
+        lock(&self.backends).retain(|id, backend| exists(*id) || backend.in_flight() > 0);
+        lock(&self.verified).retain(|id| healthy.contains(id));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

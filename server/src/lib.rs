@@ -1,0 +1,20 @@
+//! The control plane of a Heroku you run yourself: the API and the push write wishes, the reconcile loop acts on them.
+//! The parts it wires are crates of their own; `ARCHITECTURE.md` shows how one push travels through them.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+pub mod actor;
+pub mod api;
+pub mod app_logs;
+pub mod audit;
+pub mod auth;
+pub mod builds;
+pub mod deploy;
+pub mod disk;
+pub mod facts;
+pub mod options;
+pub mod platform;
+pub mod push;
+pub mod reconcile;
+pub mod serve;
+pub mod sweep;

@@ -1,0 +1,182 @@
+//! What `paasd serve` can be told: by option, by environment, by a TOML file, in this order of precedence.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// How replicas are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// What this machine can do best.
+    #[default]
+    Auto,
+    /// Docker Engine.
+    Docker,
+    /// bubblewrap.
+    Sandbox,
+}
+
+/// The options as given; what is absent comes from the next source.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServeArgs {
+    /// Directory for all that must last [default: ./data]
+    #[arg(long, env = "PAASD_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address of the API, the git server and the dashboard [default: 127.0.0.1:5000]
+    #[arg(long, env = "PAASD_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Address where the apps are reached [default: 127.0.0.1:8080]
+    #[arg(long, env = "PAASD_ROUTER_LISTEN", value_name = "ADDR")]
+    router_listen: Option<SocketAddr>,
+    /// Domain under which each app has a name [default: localhost]
+    #[arg(long, env = "PAASD_DOMAIN")]
+    domain: Option<String>,
+    /// How replicas are run [default: auto]
+    #[arg(long, env = "PAASD_ENGINE", value_enum)]
+    engine: Option<EngineChoice>,
+    /// Largest push in megabytes [default: 1024]
+    #[arg(long, env = "PAASD_PUSH_MB", value_name = "MB")]
+    push_mb: Option<u64>,
+    /// Largest slug in megabytes [default: 500]
+    #[arg(long, env = "PAASD_SLUG_MB", value_name = "MB")]
+    slug_mb: Option<u64>,
+    /// Longest build in seconds [default: 900]
+    #[arg(long, env = "PAASD_BUILD_SECONDS", value_name = "SECONDS")]
+    build_seconds: Option<u32>,
+    /// Memory of one build in megabytes [default: 2048]
+    #[arg(long, env = "PAASD_BUILD_MB", value_name = "MB")]
+    build_mb: Option<u64>,
+    /// How many builds run at once [default: 2]
+    #[arg(long, env = "PAASD_BUILDS", value_name = "N")]
+    builds: Option<usize>,
+    /// Free disk in megabytes below which builds are refused [default: 1024]
+    #[arg(long, env = "PAASD_RESERVE_MB", value_name = "MB")]
+    reserve_mb: Option<u64>,
+    /// The uv program for Python builds [default: found beside paasd, in the data directory, or on PATH]
+    #[arg(long, env = "PAASD_UV", value_name = "PATH")]
+    uv: Option<PathBuf>,
+    /// TOML file with these options, named as here without the dashes in front
+    #[arg(long, env = "PAASD_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+/// The options in force.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Directory for all that must last, absolute.
+    pub data_dir: PathBuf,
+    /// Address of the API and the git server.
+    pub listen: SocketAddr,
+    /// Address of the router.
+    pub router_listen: SocketAddr,
+    /// Domain of the apps' own names, in lower case.
+    pub domain: String,
+    /// How replicas are run.
+    pub engine: EngineChoice,
+    /// Largest push, in bytes.
+    pub push_bytes: u64,
+    /// Largest slug, in bytes.
+    pub slug_bytes: u64,
+    /// Longest build, in seconds.
+    pub build_seconds: u32,
+    /// Memory of one build, in megabytes.
+    pub build_mb: u64,
+    /// How many builds run at once.
+    pub builds: usize,
+    /// Free disk below which builds are refused, in bytes.
+    pub reserve_bytes: u64,
+    /// The uv program, if one was named.
+    pub uv: Option<PathBuf>,
+}
+
+const MEGABYTE: u64 = 1_000_000;
+
+impl ServeArgs {
+    /// Returns the options in force: these, then those of the file, then the defaults.
+    ///
+    /// # Errors
+    /// The file cannot be read or names an unknown option; a value makes no sense.
+    pub fn resolve(self) -> anyhow::Result<Options> {
+        let file = match &self.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        let data_dir = self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
+        let domain = self.domain.or(file.domain).unwrap_or_else(|| "localhost".to_owned());
+        let domain: model::name::Hostname = domain.parse().context("--domain")?;
+        let pick = |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
+        Ok(Options {
+            data_dir: std::path::absolute(data_dir).context("--data-dir")?,
+            listen: self.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000))),
+            router_listen: self
+                .router_listen
+                .or(file.router_listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            domain: domain.as_str().to_owned(),
+            engine: self.engine.or(file.engine).unwrap_or_default(),
+            push_bytes: pick(self.push_mb, file.push_mb, 1024) * MEGABYTE,
+            slug_bytes: pick(self.slug_mb, file.slug_mb, 500) * MEGABYTE,
+            build_seconds: self.build_seconds.or(file.build_seconds).unwrap_or(900).max(1),
+            build_mb: pick(self.build_mb, file.build_mb, 2048),
+            builds: self.builds.or(file.builds).unwrap_or(2).max(1),
+            reserve_bytes: pick(self.reserve_mb, file.reserve_mb, 1024) * MEGABYTE,
+            uv: self.uv.or(file.uv),
+        })
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a configuration of paasd", path.display()))
+    }
+}
+
+impl Options {
+    /// Returns the address under which visitors reach an app, without a trailing slash.
+    #[must_use]
+    pub fn web_url(&self, app: &str) -> String {
+        match self.router_listen.port() {
+            80 => format!("http://{app}.{}", self.domain),
+            port => format!("http://{app}.{}:{port}", self.domain),
+        }
+    }
+
+    /// Returns a directory below the data directory.
+    #[must_use]
+    pub fn dir(&self, name: &str) -> PathBuf {
+        self.data_dir.join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_overrules_the_file_and_the_file_the_default() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "listen = \"127.0.0.1:1\"\ndomain = \"Example.com\"\nbuilds = 7\n").unwrap();
+        let args = ServeArgs {
+            config: Some(file.path().to_owned()),
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
+            ..ServeArgs::default()
+        };
+        let options = args.resolve().unwrap();
+        assert_eq!((options.listen.port(), options.domain.as_str(), options.builds), (2, "example.com", 7));
+        assert_eq!(options.web_url("shop"), "http://shop.example.com:8080");
+        assert!(options.data_dir.is_absolute());
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "lisen = \"127.0.0.1:1\"\n").unwrap();
+        let error = ServeArgs { config: Some(file.path().to_owned()), ..ServeArgs::default() }.resolve().unwrap_err();
+        assert!(format!("{error:#}").contains("lisen"), "{error:#}");
+    }
+}
