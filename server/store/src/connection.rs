@@ -1,5 +1,5 @@
 //! Opens the database and hands out connections. Reads see one snapshot; writes queue for the one writing
-//! connection, so that SQLite never has to say that the database is locked.
+//! connection, so that `SQLite` never has to say that the database is locked.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite file, made with mode 0600 if it is not there, and brings its tables up to date.
+    /// Opens the `SQLite` file, made with mode 0600 if it is not there, and brings its tables up to date.
     ///
     /// # Errors
     /// A file that cannot be used, or tables that a newer version made.

@@ -1,4 +1,4 @@
-//! The store on real SQLite files: order under many writers, one active operation, secrets sealed in the file.
+//! The store on real `SQLite` files: order under many writers, one active operation, secrets sealed in the file.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -333,7 +333,7 @@ async fn the_reconcile_loop_gets_all_it_needs_and_no_idle_apps() {
     let desired = desired_apps(&mut tx, &world.vault, &mut cache).await.unwrap();
     let [found] = desired.as_slice() else { panic!("{desired:?}") };
     assert_eq!(found.operation.as_ref(), Some(&operation));
-    assert_eq!(found.replicas, [replica.clone()]);
+    assert_eq!(found.replicas, std::slice::from_ref(&replica));
     assert_eq!(found.formation["web"], scale);
     assert_eq!(found.domains[0].as_str(), "shop.example.org");
     let wanted = &found.releases[&made.version];
@@ -406,7 +406,7 @@ async fn the_rest_is_found_as_it_was_stored_and_migrations_run_twice() {
     let app = find_app(&mut db, "store").await.unwrap().unwrap();
     assert!(app.settings.maintenance && app.id == world.app.id);
     assert_eq!(collaborator_scope(&mut db, app.id, bob.id).await.unwrap(), Some(Scope::Write));
-    assert_eq!(list_apps_of(&mut db, bob.id).await.unwrap(), [app.clone()]);
+    assert_eq!(list_apps_of(&mut db, bob.id).await.unwrap(), std::slice::from_ref(&app));
     assert_eq!(find_pins(&mut db, app.id).await.unwrap(), pins);
     assert_eq!(find_fact(&mut db, "stack").await.unwrap().as_deref(), Some("debian-12"));
     let [noted] = &list_activities(&mut db, Some(app.id), 10).await.unwrap()[..] else { panic!() };
