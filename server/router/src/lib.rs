@@ -1,1 +1,39 @@
-//! See Cargo.toml.
+//! The built-in HTTP router: sends each request to a replica of the app its host names.
+//!
+//! One thread per core with a runtime, a listening socket and a pool of backend connections of its own; the
+//! routing table is a snapshot that is replaced whole. Who is in the table, and whether a replica is healthy, is
+//! decided elsewhere.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod backend;
+mod choose;
+mod clock;
+mod code;
+mod download;
+mod exchange;
+mod forward;
+mod handle;
+mod headers;
+mod host;
+mod line;
+mod listen;
+mod options;
+mod page;
+mod pool;
+mod probe;
+mod request_id;
+mod router;
+mod routes;
+mod tunnel;
+mod upload;
+mod visitor;
+mod watch;
+mod worker;
+
+pub use backend::Backend;
+pub use code::Code;
+pub use line::{RequestLine, RequestLog};
+pub use options::{Limits, Listen, RouterOptions, Timeouts};
+pub use probe::{PROBE_HEADER, PROBE_MISS_HEADER, ProbeSecret};
+pub use router::{Router, RouterError, RouterHandle};
+pub use routes::{AppRoute, AppState, Routes};

@@ -1,0 +1,136 @@
+//! One replica as the router sees it: where it listens, what it is doing, how it has been doing.
+//!
+//! A backend outlives the snapshots of the table it appears in, so that its counts survive a change of the table.
+
+use crate::clock;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// How long a replica that refused a connection is asked last, in milliseconds.
+const REST: u64 = 1_000;
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+/// One replica with its address and its counts.
+#[derive(Debug)]
+pub struct Backend {
+    serial: u64,
+    replica: Box<str>,
+    name: Box<str>,
+    address: SocketAddr,
+    in_flight: AtomicUsize,
+    requests: AtomicU64,
+    server_errors: AtomicU64,
+    failed: AtomicU64,
+    resting_until: AtomicU64,
+}
+
+impl Backend {
+    /// Makes a backend for the replica with this id, shown in logs as `name` (`web.1`), listening on `address`.
+    pub fn new(replica: impl Into<Box<str>>, name: impl Into<Box<str>>, address: SocketAddr) -> Arc<Self> {
+        Arc::new(Self {
+            serial: NEXT_SERIAL.fetch_add(1, Relaxed),
+            replica: replica.into(),
+            name: name.into(),
+            address,
+            in_flight: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            server_errors: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            resting_until: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns the replica's id.
+    pub fn replica(&self) -> &str {
+        &self.replica
+    }
+
+    /// Returns the replica's name in logs, such as `web.1`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the address the replica listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns how many requests, streams and tunnels it is serving now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Returns how many requests were sent to it, each attempt counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    /// Returns how many of its answers had a status of 500 or above.
+    pub fn server_errors(&self) -> u64 {
+        self.server_errors.load(Relaxed)
+    }
+
+    /// Returns how often it gave no whole answer: refused, reset, timed out, broken off or malformed.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
+    }
+
+    /// Returns a number no other backend of this process has.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Returns whether it refused a connection so recently that others go first.
+    pub(crate) fn is_resting(&self, now: u64) -> bool {
+        let until = self.resting_until.load(Relaxed);
+        until != 0 && now < until
+    }
+
+    /// Counts a connection it did not accept and lets others go first for a second.
+    pub(crate) fn refused(&self) {
+        self.failed.fetch_add(1, Relaxed);
+        self.resting_until.store(clock::now() + REST, Relaxed);
+    }
+
+    /// Counts an answer that did not come, or not whole.
+    pub(crate) fn count_failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
+    }
+
+    /// Counts an answer with a status of 500 or above.
+    pub(crate) fn count_server_error(&self) {
+        self.server_errors.fetch_add(1, Relaxed);
+    }
+}
+
+/// One request's claim on a backend; the backend counts it as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lease(Option<Arc<Backend>>);
+
+impl Lease {
+    /// Counts one more request in flight on `backend`.
+    pub(crate) fn new(backend: Arc<Backend>) -> Self {
+        backend.in_flight.fetch_add(1, Relaxed);
+        backend.requests.fetch_add(1, Relaxed);
+        Self(Some(backend))
+    }
+
+    /// Ends the claim and returns the backend.
+    pub(crate) fn end(mut self) -> Option<Arc<Backend>> {
+        let backend = self.0.take();
+        if let Some(backend) = &backend {
+            backend.in_flight.fetch_sub(1, Relaxed);
+        }
+        backend
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(backend) = self.0.take() {
+            backend.in_flight.fetch_sub(1, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Sends one request to a replica, and to another one when that is safe.
+//!
+//! Safe means: no byte of the request was sent; or it was sent over a connection that had been idle and closed
+//! under it, and asking twice changes nothing (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+
+use crate::backend::Backend;
+use crate::choose::choose;
+use crate::clock;
+use crate::code::Code;
+use crate::exchange::Exchange;
+use crate::pool::{Link, connect};
+use crate::upload::Upload;
+use crate::watch::Phase;
+use crate::worker::Worker;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+/// How many attempts one request may cost.
+const ATTEMPTS: usize = 8;
+
+/// What a request may be sent to.
+pub(crate) enum Target {
+    /// Any replica in rotation.
+    Any,
+    /// Exactly this one.
+    Only(Arc<Backend>),
+}
+
+/// Sends `request` and returns the beginning of the answer with the connection it comes over, within the time
+/// limits of the visitor's watch.
+pub(crate) async fn forward(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    request: Request<Upload>,
+    target: Target,
+) -> Result<(Response<Incoming>, Link), Code> {
+    let watch = Arc::clone(exchange.watch());
+    let mut attempts = pin!(attempt(worker, exchange, request, target));
+    poll_fn(|cx| match attempts.as_mut().poll(cx) {
+        Poll::Pending if watch.is_expired() => {
+            let visitor = watch.phase() == Phase::Upload && watch.is_stalled();
+            Poll::Ready(Err(if visitor { Code::H28 } else { Code::H12 }))
+        }
+        polled => polled,
+    })
+    .await
+}
+
+async fn attempt(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    mut request: Request<Upload>,
+    target: Target,
+) -> Result<(Response<Incoming>, Link), Code> {
+    let repeatable = request.body().is_end_stream() && request.method().is_idempotent();
+    let (mut tried, mut last, mut stale) = (Vec::new(), None, false);
+    for _ in 0..ATTEMPTS {
+        let Some(backend) = next(worker, exchange, &target, &tried)? else { break };
+        exchange.hold(Arc::clone(&backend));
+        let pooled = if stale { None } else { worker.pool.take(&backend, repeatable) };
+        let mut link = match pooled {
+            Some(link) => link,
+            None => match connect(&backend, worker.timeouts.connect, &worker.limits).await {
+                Ok(link) => {
+                    exchange.connected();
+                    link
+                }
+                Err(error) => {
+                    exchange.release(true);
+                    tried.push(backend.serial());
+                    last = Some(refusal(&error));
+                    continue;
+                }
+            },
+        };
+        let spare = (link.reused && repeatable).then(|| Spare::of(&request));
+        let mut error = match link.sender.try_send_request(request).await {
+            Ok(response) => return Ok((response, link)),
+            Err(error) => error,
+        };
+        stale = true;
+        last = Some(Code::H13);
+        request = match (error.take_message(), spare) {
+            (Some(unsent), _) => unsent,
+            (None, Some(spare)) if !error.error().is_parse() => spare.again(exchange),
+            _ => return Err(blame(exchange, &error)),
+        };
+        exchange.release(false);
+    }
+    Err(last.unwrap_or(Code::H14))
+}
+
+/// Returns the replica to ask next, or the reason why none may be asked.
+fn next(
+    worker: &Worker,
+    exchange: &Exchange,
+    target: &Target,
+    tried: &[u64],
+) -> Result<Option<Arc<Backend>>, Code> {
+    let app = exchange.app();
+    match target {
+        Target::Only(backend) => Ok((!tried.contains(&backend.serial())).then(|| Arc::clone(backend))),
+        Target::Any => match choose(&app.replicas, worker.turn(), tried, clock::now()) {
+            Some(backend) if backend.in_flight() >= app.in_flight_limit => Err(Code::H11),
+            chosen => Ok(chosen.map(Arc::clone)),
+        },
+    }
+}
+
+/// Returns the code for a connection that could not be made.
+fn refusal(error: &io::Error) -> Code {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Code::H19
+        }
+        _ => Code::H21,
+    }
+}
+
+/// Returns the code for an answer that did not come.
+fn blame(exchange: &Exchange, error: &TrySendError<Request<Upload>>) -> Code {
+    if exchange.watch().is_broken() {
+        Code::H26
+    } else if exchange.watch().has_left() {
+        Code::H27
+    } else if error.error().is_parse() {
+        Code::H17
+    } else {
+        Code::H13
+    }
+}
+
+/// What it takes to send a request without a body again.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Spare {
+    fn of(request: &Request<Upload>) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+        }
+    }
+
+    fn again(self, exchange: &Exchange) -> Request<Upload> {
+        let mut request = Request::new(Upload::empty(Arc::clone(exchange.watch())));
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_told_from_a_refusal() {
+        assert_eq!(refusal(&io::ErrorKind::ConnectionRefused.into()), Code::H21);
+        assert_eq!(refusal(&io::ErrorKind::TimedOut.into()), Code::H19);
+    }
+}

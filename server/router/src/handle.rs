@@ -1,0 +1,198 @@
+//! Decides what becomes of one request: refused, answered by the router itself, or passed to a replica.
+
+use crate::clock;
+use crate::code::Code;
+use crate::download::{Download, Reply};
+use crate::exchange::{self, Exchange};
+use crate::forward::{Target, forward};
+use crate::headers::{self, Origin, X_REQUEST_ID};
+use crate::host::Host;
+use crate::page::{Notice, wants_html};
+use crate::pool::Link;
+use crate::probe::{PROBE_HEADER, PROBE_MISS_HEADER};
+use crate::request_id;
+use crate::routes::{AppRoute, AppState};
+use crate::tunnel::Tunnel;
+use crate::upload::Upload;
+use crate::visitor::Visitor;
+use crate::watch::Phase;
+use http::header::{CONNECTION, EXPECT, HOST, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Answers one request.
+pub(crate) async fn handle(visitor: Rc<Visitor>, request: Request<Incoming>) -> Response<Reply> {
+    let started = Instant::now();
+    let phase = if request.body().is_end_stream() { Phase::Wait } else { Phase::Upload };
+    visitor.watch.enter_at(phase, clock::millis(started));
+    let mut response = match admit(&visitor, &request) {
+        Ok(admitted) => admitted.serve(&visitor, request, started).await,
+        Err(refused) => {
+            visitor.watch.enter(Phase::Idle);
+            refused
+        }
+    };
+    if visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A request that belongs to an app.
+struct Admitted {
+    app: Arc<AppRoute>,
+    host: HeaderValue,
+    target: Target,
+}
+
+/// Finds the app a request is for, and the replica if it is a probe.
+fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Response<Reply>> {
+    let refuse = |notice: Notice| {
+        notice.answer(wants_html(request.headers()), None).map(|body| Reply::Own(Some(body)))
+    };
+    if request.method() == Method::CONNECT {
+        return Err(refuse(Notice::NoTunnel));
+    }
+    let host = Host::of(request.uri(), request.headers()).map_err(|_| refuse(Notice::BadRequest))?;
+    let app = visitor.worker.routes.load().find(&host.name()).map(Arc::clone);
+    let probed = request.headers().get(PROBE_HEADER);
+    let probed = probed.and_then(|value| visitor.worker.probe_secret.replica(value));
+    if let Some(replica) = probed {
+        let found = app.and_then(|app| app.replica(replica).map(Arc::clone).map(|found| (app, found)));
+        let Some((app, found)) = found else {
+            let mut miss = refuse(Notice::ProbeMiss);
+            miss.headers_mut().insert(PROBE_MISS_HEADER, HeaderValue::from_static("1"));
+            return Err(miss);
+        };
+        return Ok(Admitted { app, host: host.written, target: Target::Only(found) });
+    }
+    let app = app.ok_or_else(|| refuse(Notice::UnknownHost))?;
+    Ok(Admitted { app, host: host.written, target: Target::Any })
+}
+
+impl Admitted {
+    /// Passes the request to a replica, or answers for an app that takes none.
+    async fn serve(
+        self,
+        visitor: &Rc<Visitor>,
+        request: Request<Incoming>,
+        started: Instant,
+    ) -> Response<Reply> {
+        let html = wants_html(request.headers());
+        let (mut parts, incoming) = request.into_parts();
+        let upgrade = headers::asks_upgrade(&parts.headers);
+        let near = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
+        let mut exchange = self.begin(visitor, &mut parts, started, near.is_some());
+        let outcome = match closed(&self.app, &self.target) {
+            Some(code) => Err(code),
+            None => {
+                let request = outgoing(visitor, parts, incoming);
+                forward(&visitor.worker, &mut exchange, request, self.target).await
+            }
+        };
+        match outcome {
+            Ok((response, link)) => relay(visitor, exchange, response, link, near),
+            Err(code) => fail(exchange, code, html),
+        }
+    }
+
+    /// Makes the request fit for a replica and begins its exchange.
+    fn begin(&self, visitor: &Visitor, parts: &mut Parts, started: Instant, upgrade: bool) -> Exchange {
+        let sane = parts.headers.get(X_REQUEST_ID).filter(|id| request_id::is_sane(id)).cloned();
+        let id = sane.unwrap_or_else(|| visitor.worker.new_request_id());
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let origin = Origin {
+            address: &visitor.address,
+            port: &visitor.worker.port,
+            protocol: visitor.protocol,
+            request_id: &id,
+            arrived: u64::try_from(since_1970.as_millis()).unwrap_or_default(),
+        };
+        let fwd = headers::to_replica(&mut parts.headers, &origin, upgrade);
+        if parts.uri.authority().is_some() {
+            parts.headers.insert(HOST, self.host.clone());
+            parts.uri = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        }
+        let line = exchange::line(parts, self.host.clone(), id, fwd, visitor.protocol);
+        let probe = matches!(self.target, Target::Only(_));
+        Exchange::new(Arc::clone(&self.app), Arc::clone(&visitor.watch), line, started, probe)
+    }
+}
+
+/// Returns why an app takes no requests; a probe is let through.
+fn closed(app: &AppRoute, target: &Target) -> Option<Code> {
+    match (target, app.state) {
+        (Target::Only(_), _) => None,
+        (Target::Any, AppState::Maintenance) => Some(Code::H80),
+        (Target::Any, AppState::Crashed) => Some(Code::H10),
+        (Target::Any, AppState::NoWeb) => Some(Code::H14),
+        (Target::Any, AppState::Serving) => app.replicas.is_empty().then_some(Code::H14),
+    }
+}
+
+/// Returns the request as it goes to the replica.
+fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming) -> Request<Upload> {
+    let old = parts.version == Version::HTTP_10;
+    parts.version = Version::HTTP_11;
+    let mut body = Upload::new(incoming, Arc::clone(&visitor.watch));
+    let expects = headers::expects_continue(&parts.headers);
+    if expects && (old || body.is_end_stream()) {
+        parts.headers.remove(EXPECT);
+    } else if expects {
+        visitor.watch.enter(Phase::Wait);
+        let signal = body.wait_for_continue(visitor.worker.timeouts.continue_);
+        let mut request = Request::from_parts(parts, body);
+        hyper::ext::on_informational(&mut request, move |response| {
+            if response.status() == StatusCode::CONTINUE {
+                signal.open();
+            }
+        });
+        return request;
+    }
+    Request::from_parts(parts, body)
+}
+
+/// Passes a replica's answer on.
+fn relay(
+    visitor: &Rc<Visitor>,
+    mut exchange: Exchange,
+    mut response: Response<Incoming>,
+    link: Link,
+    near: Option<OnUpgrade>,
+) -> Response<Reply> {
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if switching {
+        let Some(near) = near else { return fail(exchange, Code::H17, false) };
+        exchange.answered(response.status());
+        headers::to_visitor(response.headers_mut(), true);
+        let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response) };
+        tokio::task::spawn_local(tunnel.carry(Rc::clone(visitor), exchange));
+        return response.map(|_| Reply::Own(None));
+    }
+    let (mut parts, incoming) = response.into_parts();
+    headers::to_visitor(&mut parts.headers, false);
+    parts.version = Version::HTTP_11;
+    exchange.answered(parts.status);
+    visitor.watch.enter(Phase::Respond);
+    let download = Download::new(incoming, exchange, link, Rc::clone(&visitor.worker.pool));
+    Response::from_parts(parts, Reply::Replica(download))
+}
+
+/// Tells the visitor that there is no answer, and the owner why.
+fn fail(exchange: Exchange, code: Code, html: bool) -> Response<Reply> {
+    let notice = match code {
+        Code::H80 => Notice::Maintenance,
+        Code::H26 => Notice::BadRequest,
+        Code::H28 => Notice::TooSlow,
+        _ => Notice::Unavailable,
+    };
+    let answer = notice.answer(html, exchange.request_id());
+    exchange.finish(Some(code));
+    answer.map(|body| Reply::Own(Some(body)))
+}

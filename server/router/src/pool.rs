@@ -1,0 +1,110 @@
+//! The connections of one worker to the replicas: the one used last is used next, so that the rest can grow old.
+//!
+//! Nothing here is shared between threads.
+
+use crate::backend::Backend;
+use crate::clock;
+use crate::options::Limits;
+use crate::upload::Upload;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// For how long after its last use a connection may carry a request that cannot be repeated, in milliseconds.
+///
+/// Servers close idle connections after two seconds or more, and such a request must not meet the closing.
+const FRESH: u64 = 1_000;
+
+/// A connection to a replica.
+pub(crate) struct Link {
+    /// Sends requests over it.
+    pub(crate) sender: SendRequest<Upload>,
+    /// Whether it has carried a request before.
+    pub(crate) reused: bool,
+    serial: u64,
+}
+
+/// Unused connections by backend.
+pub(crate) struct Pool {
+    idle: RefCell<HashMap<u64, Vec<(u64, Link)>>>,
+    limit: usize,
+}
+
+impl Pool {
+    /// Makes an empty pool.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { idle: RefCell::default(), limit: limits.pooled }
+    }
+
+    /// Returns an open connection to `backend`; for a request that cannot be repeated, only one used just now.
+    pub(crate) fn take(&self, backend: &Backend, repeatable: bool) -> Option<Link> {
+        let mut idle = self.idle.borrow_mut();
+        let links = idle.get_mut(&backend.serial())?;
+        while let Some((since, mut link)) = links.pop() {
+            if !link.sender.is_ready() {
+                continue;
+            }
+            if !repeatable && since + FRESH < clock::now() {
+                links.push((since, link));
+                return None;
+            }
+            link.reused = true;
+            return Some(link);
+        }
+        None
+    }
+
+    /// Takes a connection back as soon as it is ready for the next request.
+    pub(crate) fn give_back(self: &Rc<Self>, mut link: Link) {
+        if link.sender.is_ready() {
+            return self.put(link);
+        }
+        if link.sender.is_closed() {
+            return;
+        }
+        let pool = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if link.sender.ready().await.is_ok() {
+                pool.put(link);
+            }
+        });
+    }
+
+    fn put(&self, link: Link) {
+        let mut idle = self.idle.borrow_mut();
+        let links = idle.entry(link.serial).or_default();
+        if links.len() < self.limit {
+            links.push((clock::now(), link));
+        }
+    }
+
+    /// Drops connections that are closed or have not been used for `age`.
+    pub(crate) fn sweep(&self, age: Duration) {
+        let oldest = clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        self.idle.borrow_mut().retain(|_, links| {
+            links.retain(|(since, link)| *since >= oldest && !link.sender.is_closed());
+            !links.is_empty()
+        });
+    }
+}
+
+/// Connects to `backend` within `limit`.
+pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits) -> io::Result<Link> {
+    let stream = tokio::time::timeout(limit, TcpStream::connect(backend.address())).await??;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::Builder::new()
+        .max_header_size(limits.header_bytes)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    // Its errors reach the request it was serving; without one, nobody needs them.
+    tokio::task::spawn_local(async move {
+        let _ = connection.with_upgrades().await;
+    });
+    Ok(Link { sender, reused: false, serial: backend.serial() })
+}

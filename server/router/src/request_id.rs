@@ -1,0 +1,69 @@
+//! Gives each request an id: the visitor's own when it is sane, else a new one.
+
+use http::HeaderValue;
+use std::hash::{BuildHasher, RandomState};
+use uuid::Builder;
+
+/// Makes request ids for one worker.
+///
+/// They have to be distinct, not secret, so they come from a generator seeded once and cost no system call.
+#[derive(Debug)]
+pub(crate) struct RequestIds(u64);
+
+impl RequestIds {
+    /// Begins with a seed from the system.
+    pub(crate) fn new() -> Self {
+        Self(RandomState::new().hash_one(0_u8))
+    }
+
+    /// Returns a new random UUID as a header value.
+    pub(crate) fn next(&mut self) -> HeaderValue {
+        let mut random = [0; 16];
+        random[..8].copy_from_slice(&self.random().to_le_bytes());
+        random[8..].copy_from_slice(&self.random().to_le_bytes());
+        let mut text = [0; 36];
+        Builder::from_random_bytes(random).as_uuid().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_bytes(&text).expect("a UUID consists of hexadecimal digits and hyphens")
+    }
+
+    /// Returns the next number of `SplitMix64` (Steele, Lea and Flood, 2014).
+    fn random(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// Returns whether a visitor's own id may be used: 20 to 200 letters, digits, `+`, `/`, `=`, `_` or `-`.
+///
+/// Source: <https://devcenter.heroku.com/articles/http-request-id>.
+pub(crate) fn is_sane(id: &HeaderValue) -> bool {
+    (20..=200).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_ids_are_distinct_version_4_uuids_and_sane() {
+        let mut ids = RequestIds::new();
+        let all: std::collections::HashSet<_> = (0..10_000).map(|_| ids.next()).collect();
+        assert_eq!(all.len(), 10_000);
+        for id in all {
+            assert!(is_sane(&id));
+            assert_eq!(uuid::Uuid::try_parse(id.to_str().unwrap()).unwrap().get_version_num(), 4);
+        }
+    }
+
+    #[test]
+    fn short_long_and_strange_ids_are_refused() {
+        assert!(!is_sane(&HeaderValue::from_static("short")));
+        assert!(!is_sane(&HeaderValue::from_str(&"x".repeat(201)).unwrap()));
+        assert!(!is_sane(&HeaderValue::from_static("aaaaaaaaaaaaaaaaaaaa status=200")));
+        assert!(is_sane(&HeaderValue::from_static("01234567-89ab-cdef-0123")));
+    }
+}

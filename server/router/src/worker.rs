@@ -1,0 +1,218 @@
+//! One thread of the router: accepts connections and serves them until it is told to stop.
+
+use crate::options::{Limits, Timeouts};
+use crate::pool::Pool;
+use crate::probe::ProbeSecret;
+use crate::request_id::RequestIds;
+use crate::routes::Routes;
+use crate::visitor::Visitor;
+use arc_swap::ArcSwap;
+use futures::FutureExt;
+use http::HeaderValue;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
+
+/// How often unused connections to replicas are looked through.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait when the system has no descriptor left for a new connection.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// What all workers of a router share; nothing of it is written to per request.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) routes: Arc<ArcSwap<Routes>>,
+    pub(crate) timeouts: Arc<Timeouts>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) probe_secret: ProbeSecret,
+    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) port: u16,
+}
+
+/// Tells workers to stop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Order {
+    /// Serve.
+    Serve,
+    /// Finish what is being served until then.
+    Finish(Instant),
+}
+
+/// How far a worker is with stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is not.
+    Serving,
+    /// Connections end with the request they are serving, or with their next one.
+    Stopping,
+    /// Connections without a request are closed.
+    Closing,
+}
+
+/// One thread's own things, and its handles to what is shared.
+pub(crate) struct Worker {
+    pub(crate) routes: Arc<ArcSwap<Routes>>,
+    pub(crate) timeouts: Arc<Timeouts>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) probe_secret: ProbeSecret,
+    pub(crate) port: HeaderValue,
+    pub(crate) pool: Rc<Pool>,
+    /// Wakes each connection when the stage becomes `Closing`.
+    pub(crate) closing: Notify,
+    emptied: Notify,
+    stage: Cell<Stage>,
+    open: Cell<usize>,
+    turn: Cell<usize>,
+    ids: RefCell<RequestIds>,
+}
+
+impl Worker {
+    fn new(shared: &Shared) -> Self {
+        Self {
+            routes: Arc::clone(&shared.routes),
+            timeouts: Arc::clone(&shared.timeouts),
+            limits: Arc::clone(&shared.limits),
+            probe_secret: shared.probe_secret.clone(),
+            port: HeaderValue::from(shared.port),
+            pool: Rc::new(Pool::new(&shared.limits)),
+            closing: Notify::new(),
+            emptied: Notify::new(),
+            stage: Cell::new(Stage::Serving),
+            open: Cell::new(0),
+            turn: Cell::new(0),
+            ids: RefCell::new(RequestIds::new()),
+        }
+    }
+
+    /// Returns how far the worker is with stopping.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    /// Returns whether connections should end with their present request.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stage.get() != Stage::Serving
+    }
+
+    /// Returns a number that goes up by one each time.
+    pub(crate) fn turn(&self) -> usize {
+        self.turn.replace(self.turn.get().wrapping_add(1))
+    }
+
+    /// Returns a new request id.
+    pub(crate) fn new_request_id(&self) -> HeaderValue {
+        self.ids.borrow_mut().next()
+    }
+
+    /// Counts a connection.
+    pub(crate) fn opened(&self) {
+        self.open.set(self.open.get() + 1);
+    }
+
+    /// Counts a connection out.
+    pub(crate) fn closed(&self) {
+        self.open.set(self.open.get() - 1);
+        if self.open.get() == 0 {
+            self.emptied.notify_one();
+        }
+    }
+}
+
+/// Runs one worker on the calling thread until `orders` tell it to finish, or nobody is left to give orders.
+pub(crate) fn run(
+    shared: &Shared,
+    listener: std::net::TcpListener,
+    orders: watch::Receiver<Order>,
+) -> io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
+    runtime.block_on(async move {
+        let listener = TcpListener::from_std(listener)?;
+        let worker = Rc::new(Worker::new(shared));
+        tokio::task::spawn_local(sweep(Rc::clone(&worker)));
+        let deadline = accept(shared, &worker, listener, orders).await;
+        drain(&worker, deadline).await;
+        Ok(())
+    })
+}
+
+/// Accepts connections until it is time to finish, and returns until when.
+async fn accept(
+    shared: &Shared,
+    worker: &Rc<Worker>,
+    listener: TcpListener,
+    mut orders: watch::Receiver<Order>,
+) -> Instant {
+    let deadline = loop {
+        let accepted = async {
+            let permit = Arc::clone(&shared.connections).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        tokio::select! {
+            (accepted, permit) = accepted => match (accepted, permit) {
+                (Ok((stream, peer)), Ok(permit)) => welcome(worker, stream, peer, permit),
+                (Err(error), _) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(BREATH).await;
+                }
+                (_, Err(_)) => break Instant::now(),
+            },
+            changed = orders.changed() => match (changed, *orders.borrow()) {
+                (Ok(()), Order::Serve) => {}
+                (Ok(()), Order::Finish(deadline)) => break deadline,
+                (Err(_), _) => break Instant::now(),
+            },
+        }
+    };
+    worker.stage.set(Stage::Stopping);
+    // What the system accepted for us already must not be reset.
+    while let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned()
+        && let Some(Ok((stream, peer))) = listener.accept().now_or_never()
+    {
+        welcome(worker, stream, peer, permit);
+    }
+    deadline
+}
+
+fn welcome(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: tokio::sync::OwnedSemaphorePermit,
+) {
+    // Without it answers are only later, so its failure is none of the visitor's.
+    let _ = stream.set_nodelay(true);
+    tokio::task::spawn_local(Visitor::new(Rc::clone(worker), peer, permit).serve(stream));
+}
+
+/// Lets connections end until `deadline`.
+async fn drain(worker: &Worker, deadline: Instant) {
+    let linger = (Instant::now() + worker.timeouts.linger).min(deadline);
+    emptied(worker, linger).await;
+    worker.stage.set(Stage::Closing);
+    worker.closing.notify_waiters();
+    emptied(worker, deadline).await;
+}
+
+/// Waits until no connection is open, but not beyond `deadline`.
+async fn emptied(worker: &Worker, deadline: Instant) {
+    while worker.open.get() > 0 {
+        if tokio::time::timeout_at(deadline, worker.emptied.notified()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn sweep(worker: Rc<Worker>) {
+    loop {
+        tokio::time::sleep(SWEEP.min(worker.timeouts.pooled)).await;
+        worker.pool.sweep(worker.timeouts.pooled);
+    }
+}
