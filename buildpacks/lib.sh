@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# What the built-in buildpacks share: words for the log, the detection trace and the build report.
+#
+# The platform sets DETECTION_TRACE (a file) for bin/detect, and BUILD_REPORT and PINS (directories) for
+# bin/compile. Without them the functions only print, so that the scripts also run by hand.
+
+step() { printf -- '-----> %s\n' "$*"; }
+detail() { printf '       %s\n' "$*"; }
+warn() { printf ' !     %s\n' "$*" >&2; }
+
+# Indents what a command prints.
+indent() {
+	local line
+	while IFS= read -r line || [[ -n $line ]]; do printf '       %s\n' "$line"; done
+}
+
+# fail REASON [HINT]: ends the build with a sentence and what helps.
+fail() {
+	warn "$1"
+	[[ -z ${2:-} ]] || warn "$2"
+	if [[ -n ${BUILD_REPORT:-} ]]; then
+		printf '%s\n%s\n' "${1//$'\n'/ }" "${2:-}" >"$BUILD_REPORT/failure"
+	fi
+	exit 1
+}
+
+# look PATH NOTE: tells whether the source has a file, and writes down that it was looked for.
+look() {
+	local found=absent
+	# shellcheck disable=SC2154  # the argument of every script
+	[[ -f $build/$1 ]] && found=found
+	trace_look "$1" "$found" "${2:-}"
+	[[ $found == found ]]
+}
+
+trace_look() { printf 'look\t%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"${DETECTION_TRACE:-/dev/null}"; }
+therefore() { printf 'therefore\t%s\n' "$*" >>"${DETECTION_TRACE:-/dev/null}"; }
+
+# version NAME REQUESTED VERSION ORIGIN PINNED(yes|no) [NEWER]: reports a version that was chosen.
+version() {
+	[[ -z ${BUILD_REPORT:-} ]] || printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" "${6:-}" >>"$BUILD_REPORT/versions"
+}
+
+# pin NAME VERSION REQUESTED ORIGIN: has the platform keep a version for later builds.
+pin() {
+	[[ -n ${BUILD_REPORT:-} ]] || return 0
+	local directory=$BUILD_REPORT/pins/$1
+	mkdir -p "$directory"
+	printf '%s' "$2" >"$directory/version"
+	printf '%s' "$3" >"$directory/requested"
+	printf '%s' "$4" >"$directory/origin"
+}
+
+# pinned NAME FIELD: prints a field (version, requested or origin) of a pin, or nothing.
+pinned() {
+	local value=
+	[[ -z ${PINS:-} || ! -f $PINS/$1/$2 ]] || IFS= read -r -d '' value <"$PINS/$1/$2" || true
+	printf '%s' "$value"
+}
+
+# took NAME MILLISECONDS: reports how long a part of the build took.
+took() { [[ -z ${BUILD_REPORT:-} ]] || printf '%s\t%s\n' "$1" "$2" >>"$BUILD_REPORT/steps"; }
+now_ms() { printf '%s' "$((${EPOCHREALTIME/[.,]/} / 1000))"; }
+
+# load_config ENV_DIR: exports the app's config vars, but for names that would break the build itself.
+load_config() {
+	local file name value
+	for file in "$1"/*; do
+		name=${file##*/}
+		[[ -f $file ]] || continue
+		case $name in
+		PATH | HOME | IFS | ENV | BASH_ENV | SHELLOPTS | GIT_DIR | CPATH | CPPATH | LANG | LIBRARY_PATH | LD_* | PYTHONHOME | PYTHONPATH | PYTHONSTARTUP | VIRTUAL_ENV | BUILD_REPORT | PINS) continue ;;
+		esac
+		[[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || continue
+		IFS= read -r -d '' value <"$file" || true
+		export "$name=$value"
+	done
+}

@@ -1,0 +1,95 @@
+"""Finishes an environment: drops what differs from build to build, compiles bytecode, lists packages, finds the web process.
+
+Arguments: fresh|kept, the environment, BUILD_DIR, a directory for results, Django's directory, the source of packages.
+Runs under the app's own Python, with -S -s and PYTHONHASHSEED=0.
+"""
+
+import glob
+import os
+import py_compile
+import sys
+
+import web
+
+# Fixed, so that the bytes do not depend on the number of processors.
+SHARDS = 4
+# uv's notes about when and from what it built; pip and importlib do not read them.
+NOTES = ("uv_cache.json", "uv_build.json")
+
+
+def tidy(environment, packages):
+    for name in (".lock", ".gitignore", "CACHEDIR.TAG"):
+        if os.path.lexists(os.path.join(environment, name)):
+            os.unlink(os.path.join(environment, name))
+    for info in glob.glob(glob.escape(packages) + "/*.dist-info"):
+        noted = [name for name in NOTES if os.path.isfile(os.path.join(info, name))]
+        if not noted:
+            continue
+        for name in noted:
+            os.unlink(os.path.join(info, name))
+        record = os.path.join(info, "RECORD")
+        with open(record, encoding="utf-8") as file:
+            kept = [line for line in file if not any("/" + name + "," in line for name in noted)]
+        with open(record, "w", encoding="utf-8") as file:
+            file.writelines(kept)
+
+
+def compile_all(root):
+    """Writes bytecode that is trusted without a look at its source: files of a slug have no dates to compare."""
+    files = []
+    for directory, directories, names in os.walk(root):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        paths = [os.path.join(directory, name) for name in names if name.endswith(".py")]
+        files += [(-os.path.getsize(path), path) for path in paths if os.path.isfile(path)]
+    files.sort()
+    children = []
+    for shard in range(SHARDS):
+        child = os.fork()
+        if child == 0:
+            compile_some(path for _, path in files[shard::SHARDS])
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+
+def compile_some(paths):
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    for path in paths:
+        try:
+            py_compile.compile(path, doraise=True, quiet=2, invalidation_mode=mode)
+        except Exception:  # Templates and files for other Pythons; they fail where they are imported.
+            continue
+    os._exit(0)
+
+
+def installed(packages):
+    found = {}
+    for metadata in glob.glob(glob.escape(packages) + "/*.dist-info/METADATA"):
+        name = version = ""
+        with open(metadata, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("Name:"):
+                    name = line[5:].strip().lower().replace("_", "-")
+                elif line.startswith("Version:"):
+                    version = line[8:].strip()
+                if not line.strip() or (name and version):
+                    break
+        found[name] = version
+    return found
+
+
+def main():
+    state, environment, build, results, django, source = sys.argv[1:7]
+    packages = os.path.join(environment, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+    tidy(environment, packages)
+    if state == "fresh":
+        compile_all(os.path.join(environment, "lib"))
+    found = installed(packages)
+    with open(os.path.join(results, "packages"), "w", encoding="utf-8") as file:
+        file.writelines(f"{name}\t{version}\n" for name, version in sorted(found.items()))
+    chosen = web.choose(build, django, found, source)
+    for key, value in chosen.items():
+        print(key + "\t" + value.replace("\t", " ").replace("\n", " "))
+
+
+main()
