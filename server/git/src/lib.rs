@@ -1,1 +1,50 @@
-//! See Cargo.toml.
+//! Git repositories of apps and the push protocol over smart HTTP. Runs `git` for the wire, reads and prepares
+//! repositories with libgit2; knows nothing of builds, and leaves HTTP itself, tokens and locks to its caller.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod adopt;
+mod body;
+mod branch;
+mod command;
+mod configuration;
+mod diff;
+mod durable;
+mod export;
+mod history;
+pub mod hook;
+mod judge;
+mod maintenance;
+mod object_id;
+mod path_names;
+mod pkt;
+mod process;
+mod refusal;
+mod reply;
+mod repositories;
+mod repository;
+mod serve;
+mod service;
+mod shallow;
+mod source;
+mod submodule_fetch;
+mod submodules;
+pub mod terminal;
+mod updates;
+
+pub use branch::Moved;
+pub use diff::{ChangedFile, Comparison};
+pub use export::{ExportError, ExportLimits, Exported};
+pub use history::CommitFacts;
+pub use judge::{DeployBranch, Deployment, Verdict, judge};
+pub use object_id::{ObjectId, ObjectIdError};
+pub use path_names::NameFault;
+pub use refusal::{error_advertisement, push_refusal};
+pub use reply::Reply;
+pub use repositories::Repositories;
+pub use repository::Repository;
+pub use serve::{Request, ServeLimits, serve};
+pub use service::{Service, advertise};
+pub use source::{SourceError, fetch_source};
+pub use submodules::{Submodule, SubmoduleError, SubmoduleFault, SubmoduleLimits};
+pub use updates::{RefUpdate, UpdateError, parse_updates};

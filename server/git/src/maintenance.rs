@@ -1,0 +1,95 @@
+//! Keeps repositories small, and removes what processes that died have left. Decides nothing about builds: what is to be
+//! kept is what references name.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::process::Group;
+use crate::terminal::clean_line;
+use crate::{Repository, command, shallow};
+
+/// Packs from which maintenance pays: each lookup may ask each of them.
+const MANY_PACKS: usize = 30;
+/// Objects that nothing names are kept this long: a push may be about to name them.
+const PRUNE: &str = "--prune=1.hour.ago";
+
+impl Repository {
+    /// Returns whether maintenance pays. Blocks.
+    pub fn wants_maintenance(&self) -> bool {
+        let Ok(entries) = fs::read_dir(self.path().join("objects/pack")) else { return false };
+        entries.flatten().filter(|entry| entry.path().extension() == Some(OsStr::new("pack"))).count()
+            >= MANY_PACKS
+    }
+
+    /// Repacks and removes what nothing names. To be called between pushes; ends within `limit`.
+    pub async fn maintain(&self, limit: Duration) -> anyhow::Result<()> {
+        let repository = self.clone();
+        tokio::task::spawn_blocking(move || repository.record_ends()).await??;
+        let mut command = command::git(&self.home());
+        command.args(["-c", "safe.directory=*", "gc", "--quiet", PRUNE]).current_dir(self.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut group = Group::spawn(&mut command).context("could not run git gc")?;
+        match tokio::time::timeout(limit, group.wait()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => {
+                bail!("git gc failed in {}", clean_line(self.path().as_os_str().as_encoded_bytes(), 300))
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => {
+                group.terminate().await;
+                bail!("git gc was not done within {} s", limit.as_secs())
+            }
+        }
+    }
+
+    /// git cannot walk a history with holes that are not written down.
+    fn record_ends(&self) -> anyhow::Result<()> {
+        let kept: Vec<_> = self.kept_builds()?.into_iter().map(|(_, commit)| commit).collect();
+        shallow::record(&self.open()?, &kept)
+    }
+
+    /// Removes what killed processes have left: locks, quarantines, half-written files. Only to be called while no git
+    /// process works in the repository, that is when the server starts. Blocks.
+    pub fn recover(&self) -> io::Result<()> {
+        let at = |part: &str| self.path().join(part);
+        remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
+        remove_below(&at("refs"), &|name| name.ends_with(".lock"))?;
+        remove(&at("objects"), &|name| name.starts_with("tmp_objdir-") || name.starts_with("incoming-"))?;
+        remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))
+    }
+}
+
+fn remove(directory: &Path, is_left_over: &dyn Fn(&str) -> bool) -> io::Result<()> {
+    for entry in entries(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_left_over) {
+            let path = entry.path();
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        }
+    }
+    Ok(())
+}
+
+fn remove_below(directory: &Path, is_left_over: &dyn Fn(&str) -> bool) -> io::Result<()> {
+    remove(directory, is_left_over)?;
+    for entry in entries(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_below(&entry.path(), is_left_over)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(directory: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => Ok(entries?.collect()),
+    }
+}

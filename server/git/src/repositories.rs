@@ -1,0 +1,130 @@
+//! Where the repositories of all apps are: one bare repository per app, and beside them the hook that every push goes
+//! through. Making and removing them may be repeated.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use anyhow::{Context, bail};
+
+use crate::{Repository, configuration, durable};
+
+/// The hook hands over to the server's own program.
+const PRE_RECEIVE: &str = r#"#!/bin/sh
+exec "${PAASD_HOOK_PROGRAM:?this repository takes pushes only through its server}" hook
+"#;
+
+/// Directories that only live as long as one task.
+pub(crate) const SCRATCH: &str = ".scratch-";
+const REMOVED: &str = ".removed-";
+
+/// The directory of all repositories.
+#[derive(Debug, Clone)]
+pub struct Repositories {
+    root: PathBuf,
+}
+
+impl Repositories {
+    /// Prepares a directory for repositories: makes it, writes the hooks, removes what an earlier server left half
+    /// done. Blocks.
+    pub fn open(root: &Path) -> anyhow::Result<Self> {
+        let prepare = || -> io::Result<Self> {
+            fs::create_dir_all(root.join(".home"))?;
+            fs::create_dir_all(root.join(".hooks"))?;
+            let root = root.canonicalize()?;
+            remove_leftovers(&root)?;
+            durable::replace(&root.join(".hooks/pre-receive"), PRE_RECEIVE.as_bytes(), 0o755)?;
+            Ok(Self { root })
+        };
+        prepare().with_context(|| format!("could not prepare {} for repositories", root.display()))
+    }
+
+    /// Makes an app's repository, or brings the settings of an existing one up to date. `HEAD` names `branch`, which
+    /// need not exist. Blocks.
+    pub fn create(&self, app: &str, branch: &str) -> anyhow::Result<Repository> {
+        let repository = self.repository(app)?;
+        let create = || -> Result<(), git2::Error> {
+            let mut options = git2::RepositoryInitOptions::new();
+            options.bare(true).external_template(false).mkpath(true);
+            let made = git2::Repository::init_opts(repository.path(), &options)?;
+            configuration::apply(&made)?;
+            made.config()?.set_str("core.hooksPath", &self.root.join(".hooks").to_string_lossy())
+        };
+        create().with_context(|| format!("could not make the repository {}", repository.path().display()))?;
+        repository.set_head(branch)?;
+        Ok(repository)
+    }
+
+    /// Returns an app's repository, which need not exist yet.
+    pub fn repository(&self, app: &str) -> anyhow::Result<Repository> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if app.is_empty() || app.len() > 100 || !app.bytes().all(plain) {
+            bail!("an app id holds letters, digits and dashes, this is something else");
+        }
+        Ok(Repository::new(&self.root, app))
+    }
+
+    /// Removes an app's repository with all its history; succeeds where there is none. Blocks.
+    pub fn remove(&self, app: &str) -> anyhow::Result<()> {
+        let path = self.repository(app)?.path().to_owned();
+        // Out of the way in one step: a crash leaves either all of it or what nobody finds.
+        let doomed = self.root.join(format!("{REMOVED}{app}"));
+        let remove = || -> io::Result<()> {
+            absent_is_fine(fs::remove_dir_all(&doomed))?;
+            absent_is_fine(fs::rename(&path, &doomed))?;
+            absent_is_fine(fs::remove_dir_all(&doomed))
+        };
+        remove().with_context(|| format!("could not remove the repository {}", path.display()))
+    }
+}
+
+fn remove_leftovers(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let left = |name: &str| name.starts_with(SCRATCH) || name.starts_with(REMOVED);
+        if entry.file_name().to_str().is_some_and(left) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn making_and_removing_a_repository_may_be_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let repositories = Repositories::open(dir.path()).unwrap();
+        for branch in ["main", "live"] {
+            let made = repositories.create("app-1", branch).unwrap();
+            assert!(made.exists());
+            assert_eq!(
+                fs::read_to_string(made.path().join("HEAD")).unwrap(),
+                format!("ref: refs/heads/{branch}\n")
+            );
+        }
+        let config = fs::read_to_string(dir.path().join("app-1.git/config")).unwrap();
+        assert_eq!(config.matches("fsckObjects").count(), 1, "{config}");
+        for _ in 0..2 {
+            repositories.remove("app-1").unwrap();
+            assert!(!repositories.repository("app-1").unwrap().exists());
+        }
+    }
+
+    #[test]
+    fn an_app_id_cannot_leave_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let repositories = Repositories::open(dir.path()).unwrap();
+        for id in ["", "../x", "a/b", ".hooks", "a\0b"] {
+            assert!(repositories.repository(id).is_err(), "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One app's repository: where it is, and what its references say. All of it blocks.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::{ObjectId, durable};
+
+/// References that no client sees or moves: what keeps the source of builds.
+pub(crate) const PRIVATE_REFS: &str = "refs/paas";
+const BUILDS: &str = "refs/paas/builds/";
+
+/// A bare repository on disk.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+impl Repository {
+    pub(crate) fn new(root: &Path, app: &str) -> Self {
+        Self { root: root.to_owned(), path: root.join(format!("{app}.git")) }
+    }
+
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns whether it has been made.
+    pub fn exists(&self) -> bool {
+        self.path.join("HEAD").exists()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.join(".home")
+    }
+
+    pub(crate) fn hooks_setting(&self) -> OsString {
+        let mut setting = OsString::from("core.hooksPath=");
+        setting.push(self.root.join(".hooks"));
+        setting
+    }
+
+    pub(crate) fn open(&self) -> anyhow::Result<git2::Repository> {
+        git2::Repository::open_bare(&self.path)
+            .with_context(|| format!("could not open the repository {}", self.path.display()))
+    }
+
+    /// Lets `HEAD` name a branch, which a clone then checks out. The branch need not exist.
+    pub fn set_head(&self, branch: &str) -> anyhow::Result<()> {
+        let name = branch_name(branch)?;
+        self.open()?.set_head(&name).with_context(|| format!("could not let HEAD name {branch}"))?;
+        Ok(durable::sync(&self.path.join("HEAD"))?)
+    }
+
+    /// Returns the commit that a branch names, or none where there is no such branch.
+    pub fn branch_tip(&self, branch: &str) -> anyhow::Result<Option<ObjectId>> {
+        let repository = self.open()?;
+        match repository.find_reference(&branch_name(branch)?) {
+            Ok(reference) => Ok(reference.target().map(ObjectId::from)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("could not read the branch {branch}")),
+        }
+    }
+
+    /// Returns the commits that are kept for builds, with the builds' ids.
+    pub fn kept_builds(&self) -> anyhow::Result<Vec<(String, ObjectId)>> {
+        let repository = self.open()?;
+        let mut kept = Vec::new();
+        for reference in repository.references_glob(&format!("{BUILDS}*"))? {
+            let reference = reference?;
+            let build = reference.name().ok().and_then(|name| name.strip_prefix(BUILDS));
+            if let (Some(build), Some(commit)) = (build, reference.target()) {
+                kept.push((build.to_owned(), commit.into()));
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Stops keeping the commit of a build: the next maintenance may remove what no branch holds.
+    pub fn forget_build(&self, build: &str) -> anyhow::Result<()> {
+        let repository = self.open()?;
+        match repository.find_reference(&build_name(build)?) {
+            Ok(mut reference) => Ok(reference.delete()?),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Returns the full name of a branch if it can be one.
+pub(crate) fn branch_name(branch: &str) -> anyhow::Result<String> {
+    let name = format!("refs/heads/{branch}");
+    if !git2::Reference::is_valid_name(&name) {
+        bail!("`{}` cannot be the name of a branch", crate::terminal::clean_line(branch.as_bytes(), 100));
+    }
+    Ok(name)
+}
+
+/// Returns the name of the reference that keeps a build's commit.
+pub(crate) fn build_name(build: &str) -> anyhow::Result<String> {
+    let name = format!("{BUILDS}{build}");
+    if build.contains('/') || !git2::Reference::is_valid_name(&name) {
+        bail!("a build id holds letters, digits and dashes, this is something else");
+    }
+    Ok(name)
+}

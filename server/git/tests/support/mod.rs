@@ -1,0 +1,230 @@
+//! A server as the real one wires it, over HTTP on this machine, and a real git client to talk to it.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use git::hook::{HookServer, PushReply, PushRequest};
+use git::{Repositories, Repository, Request, ServeLimits, Service};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+pub const LIMIT: u64 = 8 << 20;
+
+/// A push that waits for an answer.
+pub struct Push {
+    pub repository: Repository,
+    pub request: PushRequest,
+    pub reply: PushReply,
+    pub ended: CancellationToken,
+}
+
+pub type Answer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Shared {
+    repositories: Repositories,
+    hooks: HookServer,
+    answer: Box<dyn Fn(Push) -> Answer + Send + Sync>,
+    gzipped: AtomicUsize,
+}
+
+pub struct Platform {
+    pub dir: TempDir,
+    pub url: String,
+    shared: Arc<Shared>,
+    pub runtime: tokio::runtime::Runtime,
+}
+
+impl Platform {
+    /// Starts a server that answers each push by `answer`, with one empty repository, `app`.
+    pub fn start<F: Future<Output = ()> + Send + 'static>(
+        answer: impl Fn(Push) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let repositories = Repositories::open(&dir.path().join("repos")).unwrap();
+        repositories.create("app", "main").unwrap();
+        let hooks = HookServer::start(&dir.path().join("hook.sock"), &hook_program()).unwrap();
+        let answer = Box::new(move |push| -> Answer { Box::pin(answer(push)) });
+        let shared = Arc::new(Shared { repositories, hooks, answer, gzipped: AtomicUsize::new(0) });
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new()
+            .route("/{app}/info/refs", get(info_refs))
+            .route("/{app}/{service}", post(call))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(shared.clone());
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { dir, url, shared, runtime }
+    }
+
+    /// A server that accepts everything.
+    pub fn accepting() -> Self {
+        Self::start(|push| async move {
+            push.reply.finish(0).await;
+        })
+    }
+
+    pub fn repository(&self) -> Repository {
+        self.shared.repositories.repository("app").unwrap()
+    }
+
+    pub fn repositories(&self) -> &Repositories {
+        &self.shared.repositories
+    }
+
+    pub fn app_url(&self) -> String {
+        format!("{}/app.git", self.url)
+    }
+
+    pub fn gzipped_requests(&self) -> usize {
+        self.shared.gzipped.load(Ordering::Relaxed)
+    }
+
+    /// A new work tree with the remote `paas`.
+    pub fn work(&self, name: &str) -> Work {
+        let work = Work { path: self.dir.path().join(name) };
+        std::fs::create_dir(&work.path).unwrap();
+        work.git(&["init", "-q", "-b", "main"]);
+        work.git(&["remote", "add", "paas", &self.app_url()]);
+        work
+    }
+}
+
+/// Built by cargo beside this test.
+pub fn hook_program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().parent().unwrap().join("examples/hook_client");
+    assert!(program.exists(), "{} is missing: cargo build -p git --examples", program.display());
+    program
+}
+
+fn app(shared: &Shared, path: &str) -> Option<Repository> {
+    let repository = shared.repositories.repository(path.strip_suffix(".git")?).ok()?;
+    repository.exists().then_some(repository)
+}
+
+#[derive(serde::Deserialize)]
+struct Wanted {
+    service: String,
+}
+
+async fn info_refs(
+    State(shared): State<Arc<Shared>>,
+    UrlPath(path): UrlPath<String>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(service) = Service::parse(&wanted.service) else { return StatusCode::FORBIDDEN.into_response() };
+    let kind = [(header::CONTENT_TYPE, format!("application/x-{}-advertisement", service.name()))];
+    let Some(repository) = app(&shared, &path) else {
+        return (kind, git::error_advertisement(service, "there is no such app")).into_response();
+    };
+    (kind, git::advertise(&repository, service, protocol(&headers)).await.unwrap()).into_response()
+}
+
+async fn call(
+    State(shared): State<Arc<Shared>>,
+    UrlPath((path, service)): UrlPath<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let (Some(service), Some(repository)) = (Service::parse(&service), app(&shared, &path)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    shared.gzipped.fetch_add(usize::from(gzip), Ordering::Relaxed);
+    let request =
+        Request { git_protocol: protocol(&headers).map(str::to_owned), gzip, body: body.into_data_stream() };
+    let limits = ServeLimits { body_bytes: LIMIT, ..ServeLimits::default() };
+    let mut session = shared.hooks.open().unwrap();
+    let hook = headers.get("x-no-hook").is_none().then(|| session.env().clone());
+    let answer = git::serve(&repository, service, request, limits, hook.as_ref()).unwrap();
+    let ended = answer.ended();
+    let asked = shared.clone();
+    tokio::spawn(async move {
+        if let Some((request, reply)) = session.request(&ended).await {
+            (asked.answer)(Push { repository, request, reply, ended }).await;
+        }
+    });
+    let kind = [(header::CONTENT_TYPE, format!("application/x-{}-result", service.name()))];
+    (kind, Body::from_stream(answer)).into_response()
+}
+
+fn protocol(headers: &HeaderMap) -> Option<&str> {
+    headers.get("git-protocol").and_then(|value| value.to_str().ok())
+}
+
+/// A work tree of somebody who pushes.
+pub struct Work {
+    pub path: PathBuf,
+}
+
+impl Work {
+    pub fn command(&self) -> Command {
+        git_command(&self.path)
+    }
+
+    /// Runs git and returns what it printed; panics with its words where it fails.
+    pub fn git(&self, args: &[&str]) -> String {
+        let output = self.try_git(args);
+        assert!(output.status.success(), "git {args:?}: {}", words(&output));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn try_git(&self, args: &[&str]) -> Output {
+        self.command().args(args).output().unwrap()
+    }
+
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Commits everything and returns the commit.
+    pub fn commit(&self, message: &str) -> git::ObjectId {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+        self.git(&["rev-parse", "HEAD"]).parse().unwrap()
+    }
+}
+
+/// git as a user has it, without this machine's settings.
+pub fn git_command(directory: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(directory).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "Ann").env(format!("GIT_{who}_EMAIL"), "ann@example.org");
+    }
+    command
+}
+
+/// What git told the user.
+pub fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits for a condition.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not come true");
+        std::thread::yield_now();
+    }
+}
