@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// The body of an answer.
+#[expect(clippy::large_enum_variant, reason = "a box would cost each request an allocation")]
 pub(crate) enum Reply {
     /// The router's own, or none.
     Own(Option<Bytes>),

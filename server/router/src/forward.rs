@@ -67,15 +67,11 @@ async fn attempt(
         let pooled = if stale { None } else { worker.pool.take(&backend, repeatable) };
         let mut link = match pooled {
             Some(link) => link,
-            None => match connect(&backend, worker.timeouts.connect, &worker.limits).await {
-                Ok(link) => {
-                    exchange.connected();
-                    link
-                }
-                Err(error) => {
-                    exchange.release(true);
+            None => match open(worker, exchange, &backend).await {
+                Ok(link) => link,
+                Err(code) => {
                     tried.push(backend.serial());
-                    last = Some(refusal(&error));
+                    last = Some(code);
                     continue;
                 }
             },
@@ -95,6 +91,20 @@ async fn attempt(
         exchange.release(false);
     }
     Err(last.unwrap_or(Code::H14))
+}
+
+/// Opens a connection to `backend`, or lets go of it.
+async fn open(worker: &Worker, exchange: &mut Exchange, backend: &Backend) -> Result<Link, Code> {
+    match connect(backend, worker.timeouts.connect, &worker.limits).await {
+        Ok(link) => {
+            exchange.connected();
+            Ok(link)
+        }
+        Err(error) => {
+            exchange.release(true);
+            Err(refusal(&error))
+        }
+    }
 }
 
 /// Returns the replica to ask next, or the reason why none may be asked.

@@ -33,10 +33,7 @@ pub(crate) async fn handle(visitor: Rc<Visitor>, request: Request<Incoming>) -> 
     visitor.watch.enter_at(phase, clock::millis(started));
     let mut response = match admit(&visitor, &request) {
         Ok(admitted) => admitted.serve(&visitor, request, started).await,
-        Err(refused) => {
-            visitor.watch.enter(Phase::Idle);
-            refused
-        }
+        Err(notice) => refuse(&visitor, &request, notice),
     };
     if visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -52,28 +49,33 @@ struct Admitted {
 }
 
 /// Finds the app a request is for, and the replica if it is a probe.
-fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Response<Reply>> {
-    let refuse = |notice: Notice| {
-        notice.answer(wants_html(request.headers()), None).map(|body| Reply::Own(Some(body)))
-    };
+fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Notice> {
     if request.method() == Method::CONNECT {
-        return Err(refuse(Notice::NoTunnel));
+        return Err(Notice::NoTunnel);
     }
-    let host = Host::of(request.uri(), request.headers()).map_err(|_| refuse(Notice::BadRequest))?;
+    let host = Host::of(request.uri(), request.headers()).map_err(|_| Notice::BadRequest)?;
     let app = visitor.worker.routes.load().find(&host.name()).map(Arc::clone);
     let probed = request.headers().get(PROBE_HEADER);
     let probed = probed.and_then(|value| visitor.worker.probe_secret.replica(value));
-    if let Some(replica) = probed {
-        let found = app.and_then(|app| app.replica(replica).map(Arc::clone).map(|found| (app, found)));
-        let Some((app, found)) = found else {
-            let mut miss = refuse(Notice::ProbeMiss);
-            miss.headers_mut().insert(PROBE_MISS_HEADER, HeaderValue::from_static("1"));
-            return Err(miss);
-        };
-        return Ok(Admitted { app, host: host.written, target: Target::Only(found) });
+    let (app, target) = match probed {
+        None => (app.ok_or(Notice::UnknownHost)?, Target::Any),
+        Some(replica) => {
+            let app = app.ok_or(Notice::ProbeMiss)?;
+            let found = app.replica(replica).map(Arc::clone).ok_or(Notice::ProbeMiss)?;
+            (app, Target::Only(found))
+        }
+    };
+    Ok(Admitted { app, host: host.written, target })
+}
+
+/// Answers a request that belongs to no app.
+fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Response<Reply> {
+    visitor.watch.enter(Phase::Idle);
+    let mut response = notice.answer(wants_html(request.headers()), None);
+    if notice == Notice::ProbeMiss {
+        response.headers_mut().insert(PROBE_MISS_HEADER, HeaderValue::from_static("1"));
     }
-    let app = app.ok_or_else(|| refuse(Notice::UnknownHost))?;
-    Ok(Admitted { app, host: host.written, target: Target::Any })
+    response.map(|body| Reply::Own(Some(body)))
 }
 
 impl Admitted {

@@ -6,8 +6,9 @@ use crate::watch::{Alarm, Phase, Watch};
 use crate::worker::{Stage, Worker};
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -58,31 +59,40 @@ impl Visitor {
             .header_read_timeout(None)
             .serve_connection(io, service)
             .with_upgrades();
-        let mut connection = pin!(connection);
-        let mut closing = pin!(worker.closing.notified());
-        let (mut listening, mut told, mut alarm) = (false, false, Alarm::new());
-        poll_fn(|cx| {
-            if !listening {
-                listening = true;
-                let _ = closing.as_mut().poll(cx);
-            }
-            if worker.stage() == Stage::Closing && !told {
-                told = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            if connection.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            ready!(alarm.poll(cx, &watch));
-            if matches!(watch.phase(), Phase::Upload | Phase::Wait) {
-                // The request's own future ends it, with an answer.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
+        drive(connection, &worker, &watch).await;
     }
+}
+
+/// Serves `connection` until it ends, takes too long, or the worker closes it between requests.
+async fn drive<I, S>(connection: UpgradeableConnection<I, S>, worker: &Worker, watch: &Watch)
+where
+    I: Read + Write + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = Reply, Error = Infallible>,
+{
+    let mut connection = pin!(connection);
+    let mut closing = pin!(worker.closing.notified());
+    let (mut listening, mut told, mut alarm) = (false, false, Alarm::new());
+    poll_fn(|cx| {
+        if !listening {
+            listening = true;
+            let _ = closing.as_mut().poll(cx);
+        }
+        if worker.stage() == Stage::Closing && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        ready!(alarm.poll(cx, watch));
+        if matches!(watch.phase(), Phase::Upload | Phase::Wait) {
+            // The request's own future ends it, with an answer.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 impl Drop for Visitor {
