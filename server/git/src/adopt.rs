@@ -40,7 +40,7 @@ impl Repository {
         let real = quarantine.canonicalize().context("the objects of the push are gone")?;
         let objects = self.path().join("objects").canonicalize()?;
         let name = real.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if real.parent() != Some(&objects) || !QUARANTINES.iter().any(|known| name.starts_with(known)) {
+        if real.parent() != Some(&objects) || !is_quarantine(name) {
             bail!("the objects of the push are not where git puts them");
         }
         Ok(real)
@@ -55,6 +55,11 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// Returns whether git keeps objects that are not accepted yet in a directory of this name.
+pub(crate) fn is_quarantine(name: &str) -> bool {
+    QUARANTINES.iter().any(|known| name.starts_with(known))
 }
 
 /// Links, so that the git process that owns the quarantine still finds everything there.

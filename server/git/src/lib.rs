@@ -31,6 +31,7 @@ mod submodule_fetch;
 mod submodules;
 pub mod terminal;
 mod updates;
+mod visits;
 
 pub use branch::Moved;
 pub use diff::{ChangedFile, Comparison};

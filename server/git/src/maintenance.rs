@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::adopt::is_quarantine;
 use crate::process::Group;
 use crate::terminal::clean_line;
 use crate::{Repository, command, shallow};
@@ -60,7 +61,7 @@ impl Repository {
         let at = |part: &str| self.path().join(part);
         remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
         remove_below(&at("refs"), &|name| name.ends_with(".lock"))?;
-        remove(&at("objects"), &|name| name.starts_with("tmp_objdir-") || name.starts_with("incoming-"))?;
+        remove(&at("objects"), &is_quarantine)?;
         remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))
     }
 }

@@ -2,10 +2,12 @@
 //! through. Making and removing them may be repeated.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use anyhow::{Context, bail};
 
+use crate::visits::Visits;
 use crate::{Repository, configuration, durable};
 
 /// The hook hands over to the server's own program.
@@ -21,11 +23,12 @@ const REMOVED: &str = ".removed-";
 #[derive(Debug, Clone)]
 pub struct Repositories {
     root: PathBuf,
+    visits: Arc<Visits>,
 }
 
 impl Repositories {
     /// Prepares a directory for repositories: makes it, writes the hooks, removes what an earlier server left half
-    /// done. Blocks.
+    /// done. To be done once per server: who pushes is counted here. Blocks.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
         let prepare = || -> io::Result<Self> {
             fs::create_dir_all(root.join(".home"))?;
@@ -33,7 +36,7 @@ impl Repositories {
             let root = root.canonicalize()?;
             remove_leftovers(&root)?;
             durable::replace(&root.join(".hooks/pre-receive"), PRE_RECEIVE.as_bytes(), 0o755)?;
-            Ok(Self { root })
+            Ok(Self { root, visits: Arc::default() })
         };
         prepare().with_context(|| format!("could not prepare {} for repositories", root.display()))
     }
@@ -60,7 +63,7 @@ impl Repositories {
         if app.is_empty() || app.len() > 100 || !app.bytes().all(plain) {
             bail!("an app id holds letters, digits and dashes, this is something else");
         }
-        Ok(Repository::new(&self.root, app))
+        Ok(Repository::new(&self.root, app, self.visits.clone()))
     }
 
     /// Removes an app's repository with all its history; succeeds where there is none. Blocks.

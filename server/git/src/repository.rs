@@ -1,10 +1,14 @@
 //! One app's repository: where it is, and what its references say. All of it blocks.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::repositories::SCRATCH;
+use crate::visits::{Visit, Visits};
 use crate::{ObjectId, durable};
 
 /// References that no client sees or moves: what keeps the source of builds.
@@ -16,11 +20,25 @@ const BUILDS: &str = "refs/paas/builds/";
 pub struct Repository {
     root: PathBuf,
     path: PathBuf,
+    visits: Arc<Visits>,
 }
 
 impl Repository {
-    pub(crate) fn new(root: &Path, app: &str) -> Self {
-        Self { root: root.to_owned(), path: root.join(format!("{app}.git")) }
+    pub(crate) fn new(root: &Path, app: &str, visits: Arc<Visits>) -> Self {
+        Self { root: root.to_owned(), path: root.join(format!("{app}.git")), visits }
+    }
+
+    /// Registers a push that is about to begin.
+    pub(crate) fn visit(&self) -> io::Result<Visit> {
+        let mut name = [0; 8];
+        getrandom::fill(&mut name).map_err(|error| io::Error::other(error.to_string()))?;
+        let scratch = self.root.join(format!("{SCRATCH}{}", hex::encode(name)));
+        Ok(Visit::begin(&self.visits, &self.path, scratch))
+    }
+
+    /// Returns a directory that vanishes when dropped, and with the next start if it is not.
+    pub(crate) fn scratch(&self) -> io::Result<tempfile::TempDir> {
+        tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&self.root)
     }
 
     /// Returns where it is.

@@ -51,14 +51,17 @@ where
     if let Some(hook) = hook {
         hook.apply(&mut command);
     }
+    let visit = (service == Service::ReceivePack).then(|| repository.visit()).transpose()?;
     let group = Group::spawn(&mut command)?;
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let ended = CancellationToken::new();
-    let body = Body::new(request.body, request.gzip, limits.body_bytes, limits.idle);
+    let mut body = Body::new(request.body, request.gzip, limits.body_bytes, limits.idle);
     let guard = ended.clone().drop_guard();
     tokio::spawn(async move {
-        conduct::conduct(service, group, body, limits, sender).await;
+        conduct::conduct(service, group, &mut body, &limits, &sender).await;
+        let _ = tokio::task::spawn_blocking(move || drop(visit)).await;
         drop(guard);
+        conduct::discard(&mut body, &sender).await;
     });
     Ok(Reply { chunks, ended })
 }

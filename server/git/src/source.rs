@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::Context;
@@ -48,7 +48,7 @@ pub async fn fetch_source(
     if exported.submodules.is_empty() {
         return Ok(exported);
     }
-    let scratch = repository.scratch()?;
+    let scratch = repository.scratch().context("no room for fetching submodules")?;
     let mut task = Task { repository, into, files, limits: submodules, scratch: scratch.path(), exported };
     let mut wanted = task.located(repository.path(), commit, Path::new(""), 0).await?;
     let (mut depth, mut fetched) = (1, Vec::new());
@@ -169,12 +169,4 @@ fn open_below(root: &Path, path: &Path) -> std::io::Result<OwnedFd> {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work).await.context("the work was cut short")
-}
-
-impl Repository {
-    /// Returns a directory that vanishes when dropped, and with the next start if it is not.
-    fn scratch(&self) -> anyhow::Result<tempfile::TempDir> {
-        let root = self.path().parent().map_or_else(PathBuf::new, Path::to_owned);
-        Ok(tempfile::Builder::new().prefix(crate::repositories::SCRATCH).tempdir_in(root)?)
-    }
 }

@@ -46,15 +46,15 @@ enum Stop {
     TooLong(Duration),
 }
 
-type Chunks = mpsc::Sender<io::Result<Bytes>>;
+pub(super) type Chunks = mpsc::Sender<io::Result<Bytes>>;
 
 /// Returns when the process and all it started are gone.
 pub(super) async fn conduct<B, E>(
     service: Service,
     mut group: Group,
-    mut body: Body<B>,
-    limits: ServeLimits,
-    out: Chunks,
+    body: &mut Body<B>,
+    limits: &ServeLimits,
+    out: &Chunks,
 ) where
     B: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -65,7 +65,7 @@ pub(super) async fn conduct<B, E>(
     let (Some(stdin), Some(stdout), Some(stderr)) = child else { return group.terminate().await };
     let words = tokio::spawn(collect(stderr));
     let stop = tokio::select! {
-        stop = carry(&mut body, stdin, stdout, &out, (&head, &mut boundary)) => stop,
+        stop = carry(body, stdin, stdout, out, (&head, &mut boundary)) => stop,
         () = out.closed() => Stop::Left,
         () = tokio::time::sleep_until(deadline) => Stop::TooLong(limits.total),
     };
@@ -80,12 +80,19 @@ pub(super) async fn conduct<B, E>(
             group.terminate().await;
             let head = head.into_inner().unwrap_or_default();
             if boundary.is_between_lines() && service == Service::ReceivePack {
-                tell(&stop, &head, &out).await;
+                tell(&stop, &head, out).await;
             }
         }
     }
-    // Also when git ended on its own without reading everything: closing on a client that still sends would
-    // take the answer from it.
+}
+
+/// Reads on where git did not, also when it ended on its own: closing on a client that still sends would take the
+/// answer from it.
+pub(super) async fn discard<B, E>(body: &mut Body<B>, out: &Chunks)
+where
+    B: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
     tokio::select! {
         () = body.discard(DISCARD_BYTES, Instant::now() + DISCARD_TIME) => (),
         () = out.closed() => (),

@@ -1,6 +1,6 @@
 //! A server as the real one wires it, over HTTP on this machine, and a real git client to talk to it.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,62 @@
+//! Who is pushing to which repository right now, so that the last one out can clear away what git leaves behind when it
+//! is ended by a signal: the objects of pushes that were never accepted.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::adopt::is_quarantine;
+
+/// The number of receive-packs by the repository they work in.
+#[derive(Debug, Default)]
+pub(crate) struct Visits(Mutex<HashMap<PathBuf, usize>>);
+
+/// One receive-pack; dropping it may remove directories, which blocks.
+pub(crate) struct Visit {
+    visits: Arc<Visits>,
+    repository: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Visit {
+    /// Registers a receive-pack that is about to start; `scratch` is where doomed directories go.
+    pub(crate) fn begin(visits: &Arc<Visits>, repository: &Path, scratch: PathBuf) -> Self {
+        let mut counts = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(repository.to_owned()).or_default() += 1;
+        Self { visits: visits.clone(), repository: repository.to_owned(), scratch }
+    }
+
+    /// Moves quarantines away if nobody else can own them.
+    fn end(&self) -> io::Result<()> {
+        // Held while directories are renamed, so that nobody who comes now loses theirs.
+        let mut counts = self.visits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.repository).filter(|count| **count > 1) {
+            *count -= 1;
+            return Ok(());
+        }
+        counts.remove(&self.repository);
+        for entry in fs::read_dir(self.repository.join("objects"))? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_quarantine) {
+                fs::create_dir_all(&self.scratch)?;
+                fs::rename(entry.path(), self.scratch.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let moved = self.end();
+        let removed = match fs::remove_dir_all(&self.scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        if let Err(error) = moved.and(removed) {
+            tracing::warn!(%error, repository = %self.repository.display(), "could not clear away a broken push");
+        }
+    }
+}
