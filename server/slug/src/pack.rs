@@ -1,0 +1,171 @@
+//! Packs a built tree into an image: the same tree gives the same bytes, wherever and whenever.
+//!
+//! The tree belongs to an untrusted build, so it is read in a sandbox as the build's user: a link that
+//! leads out of it leads nowhere there.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, lchown},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use model::slug::Digest;
+use sandbox::{Bind, HostFacts, Identity, Privilege, Sandbox};
+
+use crate::{SlugError, image::digest_of, program, tree::Survey};
+
+/// What a slug may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackLimits {
+    /// The size of the image, in bytes.
+    pub slug_bytes: u64,
+    /// The size of all files before compression, in bytes.
+    pub tree_bytes: u64,
+    /// How many files, directories and links.
+    pub entries: u64,
+    /// How long packing may take.
+    pub within: Duration,
+}
+
+impl Default for PackLimits {
+    fn default() -> Self {
+        Self {
+            slug_bytes: 500 << 20,
+            tree_bytes: 4 << 30,
+            entries: 500_000,
+            within: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Where and as whom slugs are packed.
+#[derive(Debug, Clone)]
+pub struct Workshop<'a> {
+    /// This host.
+    pub host: &'a HostFacts,
+    /// The user the tree belongs to.
+    pub identity: Identity,
+    /// The cgroup that bounds the build, whose limits stay as they are.
+    pub cgroup: Option<String>,
+    /// What a slug may take.
+    pub limits: PackLimits,
+}
+
+/// A slug just packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// Its name.
+    pub digest: Digest,
+    /// The size of the image in bytes.
+    pub bytes: u64,
+    /// A line for each thing that was left out: devices, pipes and sockets.
+    pub left_out: Vec<String>,
+}
+
+/// 1980-01-01, the earliest time a zip file can hold: with 1970 programs that archive themselves fail.
+const TIME: &str = "315532800";
+
+/// Packs everything named after it. Only whether a file can be executed is kept of its mode, and
+/// no links between files: both depend on where and how a tree was made.
+const SCRIPT: &str = r#"chmod -R u+rwX /tree 2>/dev/null; exec mksquashfs /tree /out/slug "$@""#;
+const ARGUMENTS: &[&str] = &[
+    "-comp",
+    "zstd",
+    "-Xcompression-level",
+    "3",
+    "-reproducible",
+    "-mkfs-time",
+    TIME,
+    "-all-time",
+    TIME,
+    "-all-root",
+    "-root-mode",
+    "0755",
+    "-noappend",
+    "-no-recovery",
+    "-no-xattrs",
+    "-no-exports",
+    "-no-hardlinks",
+    "-exit-on-error",
+    "-quiet",
+    "-no-progress",
+    "-mem",
+    "256M",
+    "-action",
+    "exclude@type(b)||type(c)||type(p)||type(s)",
+    "-action",
+    "chmod(u=rwx,go=rx)@type(d)||(type(f)&&perm(/a+x))",
+    "-action",
+    "chmod(u=rw,go=r)@type(f)&&!perm(/a+x)",
+    "-action",
+    "chmod(u-s,g-s,o-t)@true",
+];
+
+/// What bubblewrap returns when a program is killed for writing too large a file.
+const FILE_TOO_LARGE: i32 = 128 + 25;
+
+/// Packs `tree` into the image `out`, in place of an earlier one. Blocks.
+///
+/// Nothing may run in the tree any more. Files their owner could not read become readable to him.
+/// Fails for a tree or an image over the limits, with the largest directories.
+pub fn pack(tree: &Path, out: &Path, workshop: &Workshop<'_>) -> Result<Packed, SlugError> {
+    let limits = workshop.limits;
+    let survey = Survey::of(tree, limits.entries)?;
+    let too_large = |bytes, limit| SlugError::TooLarge { bytes, limit, largest: survey.largest() };
+    if survey.bytes > limits.tree_bytes {
+        return Err(too_large(Some(survey.bytes), limits.tree_bytes));
+    }
+    let parent = out.parent().unwrap_or(Path::new("."));
+    let beside = tempfile::Builder::new()
+        .prefix(".pack-")
+        .tempdir_in(parent)
+        .map_err(SlugError::file("make a directory in", parent))?;
+    if workshop.host.privilege == Privilege::Root {
+        let (uid, gid) = (workshop.identity.uid(), workshop.identity.gid());
+        lchown(beside.path(), Some(uid), Some(gid)).map_err(SlugError::file("give away", beside.path()))?;
+    }
+    let command = sandbox(tree, beside.path(), workshop).command(workshop.host)?;
+    let finished = program::run(command, "mksquashfs", limits.within)?;
+    if finished.code == Some(FILE_TOO_LARGE) {
+        return Err(too_large(None, limits.slug_bytes));
+    }
+    finished.success("mksquashfs")?;
+    let image = beside.path().join("slug");
+    let bytes = take_over(&image, workshop.host.privilege)?;
+    if bytes > limits.slug_bytes {
+        return Err(too_large(Some(bytes), limits.slug_bytes));
+    }
+    let digest = digest_of(&image).map_err(SlugError::file("read", &image))?;
+    fs::rename(&image, out).map_err(SlugError::file("write", out))?;
+    Ok(Packed { digest, bytes, left_out: survey.special.iter().map(|path| left_out(path)).collect() })
+}
+
+fn left_out(path: &Path) -> String {
+    format!("{} is left out of the slug: it is a device, a pipe or a socket", path.display())
+}
+
+/// Makes the image ours and returns its size.
+fn take_over(image: &Path, privilege: Privilege) -> Result<u64, SlugError> {
+    let facts = fs::symlink_metadata(image).map_err(SlugError::file("read", image))?;
+    if !facts.is_file() {
+        return Err(SlugError::Refused("it is not a file".into()));
+    }
+    if privilege == Privilege::Root {
+        lchown(image, Some(0), Some(0)).map_err(SlugError::file("take over", image))?;
+    }
+    fs::set_permissions(image, fs::Permissions::from_mode(0o444))
+        .map_err(SlugError::file("protect", image))?;
+    Ok(facts.len())
+}
+
+fn sandbox(tree: &Path, out: &Path, workshop: &Workshop<'_>) -> Sandbox {
+    let script = ["bash", "-c", SCRIPT, "pack"];
+    let mut sandbox = Sandbox::new(workshop.identity, script.iter().chain(ARGUMENTS));
+    sandbox.binds = vec![Bind::read_write(tree, "/tree"), Bind::read_write(out, "/out")];
+    sandbox.network = false;
+    // One block more than allowed is enough to know.
+    sandbox.limits.file_bytes = Some(workshop.limits.slug_bytes + (1 << 20));
+    sandbox.cgroup.clone_from(&workshop.cgroup);
+    sandbox
+}

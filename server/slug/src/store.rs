@@ -1,0 +1,293 @@
+//! Keeps images by their digest in the blob store, and hands them out only whole.
+//!
+//! What `put` acknowledged is on disk. What is handed out was read and found to have its digest.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt, TryStreamExt};
+use model::slug::Digest;
+use object_store::{
+    ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path as Location,
+};
+use sha2::{Digest as _, Sha256};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use crate::{
+    SlugError,
+    image::{Intact, finish},
+};
+
+/// Where slugs lie in the blob store.
+const FOLDER: &str = "slugs";
+const SUFFIX: &str = ".squashfs";
+/// What goes over the wire in one piece, in bytes.
+const PIECE: usize = 8 << 20;
+/// How many pieces may be on their way.
+const PIECES: usize = 4;
+/// How long a question to the store may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a transfer may take.
+const TRANSFER_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// The slugs in a blob store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SlugStore {
+    store: Arc<dyn ObjectStore>,
+    /// The folder itself, where the store is a directory of this host.
+    local: Option<PathBuf>,
+    intact: Arc<Intact>,
+}
+
+impl SlugStore {
+    /// Opens the store in a directory of this host, which is made. Removes what uploads cut off by a
+    /// crash left.
+    pub fn local(root: &Path) -> Result<Self, SlugError> {
+        let folder = root.join(FOLDER);
+        fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
+        let folder = folder.canonicalize().map_err(SlugError::file("find", &folder))?;
+        let store = LocalFileSystem::new_with_prefix(root).map_err(SlugError::StoreUnreadable)?;
+        for entry in fs::read_dir(&folder).map_err(SlugError::file("read", &folder))?.flatten() {
+            if entry.file_name().to_string_lossy().contains('#') {
+                fs::remove_file(entry.path()).map_err(SlugError::file("remove", entry.path()))?;
+            }
+        }
+        // Without it a write is acknowledged before it is on disk.
+        Ok(Self { local: Some(folder), ..Self::new(Arc::new(store.with_fsync(true))) })
+    }
+
+    /// Uses a store elsewhere.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, local: None, intact: Arc::default() }
+    }
+
+    /// Stores an image just packed unless it is there whole.
+    ///
+    /// Where the store is a directory on the same file system the file gets a second name and no byte
+    /// is copied, so it must not be written any more.
+    pub async fn put(&self, digest: &Digest, image: &Path) -> Result<(), SlugError> {
+        if let Some(folder) = &self.local {
+            let (intact, digest, image) = (self.intact.clone(), digest.clone(), image.to_owned());
+            let target = folder.join(name(&digest));
+            if blocking(move || link(&intact, &digest, &image, &target)).await? {
+                return Ok(());
+            }
+        } else if self.size(digest).await?.is_some() {
+            return Ok(());
+        }
+        within(TRANSFER_WITHIN, self.upload(digest, image)).await
+    }
+
+    /// Returns the size of an image in bytes, or nothing if it is not there.
+    pub async fn size(&self, digest: &Digest) -> Result<Option<u64>, SlugError> {
+        within(ANSWER_WITHIN, async {
+            match self.store.head(&location(digest)).await {
+                Ok(facts) => Ok(Some(facts.size)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(source) => Err(failed("find", digest)(source)),
+            }
+        })
+        .await
+    }
+
+    /// Returns all images with their size in bytes.
+    pub async fn list(&self) -> Result<Vec<(Digest, u64)>, SlugError> {
+        let folder = Location::from(FOLDER);
+        let images = self.store.list(Some(&folder)).try_filter_map(async |facts| {
+            let digest = facts.location.filename().and_then(|name| name.strip_suffix(SUFFIX)?.parse().ok());
+            Ok(digest.map(|digest| (digest, facts.size)))
+        });
+        within(TRANSFER_WITHIN, async { images.try_collect().await.map_err(SlugError::StoreUnreadable) })
+            .await
+    }
+
+    /// Deletes an image. One that is mounted stays until it is unmounted. May be repeated.
+    pub async fn delete(&self, digest: &Digest) -> Result<(), SlugError> {
+        if let Some(folder) = &self.local {
+            self.intact.forget(&folder.join(name(digest)));
+        }
+        within(ANSWER_WITHIN, async {
+            match self.store.delete(&location(digest)).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(source) => Err(failed("delete", digest)(source)),
+            }
+        })
+        .await
+    }
+
+    /// Copies an image to a file of this host, whole or not at all.
+    pub async fn fetch_to(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
+        within(TRANSFER_WITHIN, self.download(digest, path)).await
+    }
+
+    /// Returns a file of this host that was found to be the image: the store's own where it is a
+    /// directory here, else one in `cache`, which is fetched if need be.
+    ///
+    /// A file is read once by this process and again only when it changes.
+    pub async fn image(&self, digest: &Digest, cache: &Path) -> Result<PathBuf, SlugError> {
+        let path = self.local.as_deref().unwrap_or(cache).join(name(digest));
+        if !path.exists() {
+            if self.local.is_some() {
+                return Err(SlugError::NotFound(digest.clone()));
+            }
+            self.fetch_to(digest, &path).await?;
+        }
+        match self.check(digest, &path).await {
+            // A copy can be had again.
+            Err(SlugError::Altered { .. }) if self.local.is_none() => {
+                self.fetch_to(digest, &path).await?;
+                self.check(digest, &path).await?;
+            }
+            checked => checked?,
+        }
+        Ok(path)
+    }
+
+    async fn check(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
+        let (intact, digest, path) = (self.intact.clone(), digest.clone(), path.to_owned());
+        blocking(move || intact.check(&digest, &path)).await
+    }
+
+    async fn upload(&self, digest: &Digest, image: &Path) -> Result<(), SlugError> {
+        let upload = self.store.put_multipart(&location(digest)).await.map_err(failed("store", digest))?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PIECE);
+        let mut file = File::open(image).map_err(SlugError::file("read", image))?;
+        let mut hash = Sha256::new();
+        loop {
+            upload.wait_for_capacity(PIECES).await.map_err(failed("store", digest))?;
+            let read;
+            (read, file, hash) = blocking_read(file, hash, image).await?;
+            if read.is_empty() {
+                break;
+            }
+            upload.put(read.into());
+        }
+        let found = finish(hash);
+        if found != *digest {
+            upload.abort().await.map_err(failed("store", digest))?;
+            return Err(SlugError::Altered { wanted: digest.clone(), found });
+        }
+        upload.finish().await.map(drop).map_err(failed("store", digest))
+    }
+
+    async fn download(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
+        let found = match self.store.get(&location(digest)).await {
+            Err(object_store::Error::NotFound { .. }) => return Err(SlugError::NotFound(digest.clone())),
+            found => found.map_err(failed("fetch", digest))?,
+        };
+        let mut beside =
+            tempfile::NamedTempFile::new_in(&folder).map_err(SlugError::file("write", &folder))?;
+        let mut hash = Sha256::new();
+        let mut pieces = found.into_stream();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(failed("fetch", digest))?;
+            (beside, hash) = blocking(move || {
+                hash.update(&piece);
+                beside.write_all(&piece).map_err(SlugError::file("write", beside.path()))?;
+                Ok((beside, hash))
+            })
+            .await?;
+        }
+        let found = finish(hash);
+        if found != *digest {
+            return Err(SlugError::Altered { wanted: digest.clone(), found });
+        }
+        let path = path.to_owned();
+        blocking(move || {
+            beside.as_file().sync_all().map_err(SlugError::file("write", beside.path()))?;
+            beside.persist(&path).map_err(|error| SlugError::file("write", &path)(error.error))?;
+            sync(&folder)
+        })
+        .await
+    }
+}
+
+/// Gives the image a second name in the store. Returns whether it is in the store now; otherwise the
+/// store is on another file system.
+fn link(intact: &Intact, digest: &Digest, image: &Path, target: &Path) -> Result<bool, SlugError> {
+    let file = File::open(image).map_err(SlugError::file("read", image))?;
+    file.sync_all().map_err(SlugError::file("write", image))?;
+    let folder = target.parent().expect("it is in the folder of slugs");
+    if target.exists() {
+        match intact.check(digest, target) {
+            // An earlier put may have been cut off before this.
+            Ok(()) => return sync(folder).map(|()| true),
+            Err(SlugError::Altered { found, .. }) => {
+                tracing::warn!(%digest, %found, "a damaged slug in the store is replaced");
+                fs::remove_file(target).map_err(SlugError::file("replace", target))?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match fs::hard_link(image, target) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::CrossesDevices) => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(SlugError::file("write", target)(error));
+        }
+        _ => {}
+    }
+    sync(folder)?;
+    let checked = intact.check(digest, target);
+    if checked.is_err() {
+        fs::remove_file(target).map_err(SlugError::file("remove", target))?;
+    }
+    checked.map(|()| true)
+}
+
+fn sync(folder: &Path) -> Result<(), SlugError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(SlugError::file("write", folder))
+}
+
+/// Reads and hashes the next piece of a file.
+async fn blocking_read(
+    mut file: File,
+    mut hash: Sha256,
+    image: &Path,
+) -> Result<(Vec<u8>, File, Sha256), SlugError> {
+    let image = image.to_owned();
+    blocking(move || {
+        let mut piece = Vec::new();
+        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
+        read.map_err(SlugError::file("read", image))?;
+        hash.update(&piece);
+        Ok((piece, file, hash))
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SlugError> + Send + 'static,
+) -> Result<T, SlugError> {
+    match spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(SlugError::file("finish", "work on an image")(io::Error::other(error))),
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, SlugError>>,
+) -> Result<T, SlugError> {
+    timeout(limit, work).await.unwrap_or(Err(SlugError::StoreSilent(limit)))
+}
+
+fn failed(verb: &'static str, digest: &Digest) -> impl FnOnce(object_store::Error) -> SlugError {
+    let digest = digest.clone();
+    move |source| SlugError::Store { verb, digest, source }
+}
+
+fn name(digest: &Digest) -> String {
+    format!("{digest}{SUFFIX}")
+}
+
+fn location(digest: &Digest) -> Location {
+    Location::from_iter([FOLDER, &name(digest)])
+}
