@@ -27,6 +27,8 @@ pub enum ExitCause {
     OutOfMemory(u64),
     /// The platform ended it because it ran for longer than it may, in seconds.
     TimeLimit(u32),
+    /// It never ran: the last lines say why.
+    NotStarted,
     /// Nobody saw how: the machine or its supervisor went down.
     Lost,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for ExitCause {
                 write!(f, "was ended because it used more than its {limit} MB of memory")
             }
             Self::TimeLimit(seconds) => write!(f, "was ended because it ran for longer than {seconds} s"),
+            Self::NotStarted => f.write_str("could not be started"),
             Self::Lost => f.write_str("went down with its host or supervisor"),
         }
     }
