@@ -6,7 +6,7 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, lchown},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
