@@ -1,0 +1,67 @@
+//! Turns a refusal, or no answer at all, into an error with what helps.
+
+use serde::Deserialize;
+
+use crate::address::Address;
+use crate::error::{Error, Kind};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    id: String,
+    message: String,
+    hint: Option<String>,
+    resource: Option<String>,
+}
+
+/// Returns the error that an answer with this status and body means.
+pub(super) fn of(status: u16, text: &str) -> Error {
+    let body: Body = serde_json::from_str(text).unwrap_or_default();
+    let message = match body.message.as_str() {
+        "" => format!("the server answered with status {status}"),
+        message => message.trim_end_matches('.').to_owned(),
+    };
+    let resource = body.resource.unwrap_or_default();
+    let error = Error { kind: Kind::Refused { status, id: body.id, resource }, message, hint: body.hint };
+    match status {
+        401 => {
+            error.hint("`paasctl login` stores another token; `paasctl doctor` shows which server is used.")
+        }
+        403 => error.hint("`paasctl whoami` shows who you are and what the token may do."),
+        429 => error.hint("Wait a moment and try again."),
+        502..=504 => {
+            error.hint("Something in front of the platform answered; `paasctl doctor` checks the way.")
+        }
+        _ => error,
+    }
+}
+
+/// Returns the error for a server that could not be asked.
+pub(super) fn unreachable(url: &Address, error: &ureq::Error) -> Error {
+    let why = match error {
+        ureq::Error::HostNotFound => "its name is not known".to_owned(),
+        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        ureq::Error::Io(error) => match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+            std::io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        },
+        other => other.to_string(),
+    };
+    let message = format!("cannot reach {url}: {why}");
+    Error { kind: Kind::Unreachable, ..Error::failed(message) }
+        .hint("Is `paasd serve` running? `paasctl doctor` checks the way to it.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_hint_is_kept_and_a_bare_401_gets_one() {
+        let told = of(422, r#"{"id":"invalid_params","message":"no slug.","hint":"Push first."}"#);
+        assert_eq!((told.message.as_str(), told.hint.as_deref()), ("no slug", Some("Push first.")));
+        assert!(of(401, "<html>").hint.unwrap().contains("paasctl login"));
+        assert_eq!(of(500, "").message, "the server answered with status 500");
+    }
+}

@@ -1,0 +1,67 @@
+//! `builds:cancel`: stops a build that waits or runs.
+
+use std::time::Duration;
+
+use model::name::AppName;
+use serde_json::json;
+
+use super::find;
+use crate::api::build::Build;
+use crate::api::{Api, read, segment, short_id};
+use crate::context::{AppOption, Context};
+use crate::error::{Error, Result};
+use crate::wait;
+
+/// As long as a build may take to end its processes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Cancel a build; what serves is not touched
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl builds:cancel -a shop
+  Cancelled build 0190a1b2-c3d4")]
+pub(crate) struct Cancel {
+    /// The beginning of its id; without one, the oldest that has not ended
+    build: Option<String>,
+
+    #[command(flatten)]
+    app: AppOption,
+}
+
+impl Cancel {
+    /// Asks for it and waits until the build has ended.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let (api, app) = context.api_and_app(&self.app)?;
+        let id = match &self.build {
+            Some(start) => find::id(&api, &app, Some(start))?,
+            None => open_build(&api, &app)?,
+        };
+        let path = format!("/apps/{app}/builds/{}", segment(&id));
+        api.post(&format!("{path}/actions/cancel"), &json!({}))?;
+        let ended = wait::until(&context.screen, LIMIT, || {
+            let build: Build = read(&api.get(&path)?)?;
+            Ok((!build.is_open()).then_some(build.state))
+        })?;
+        let short = short_id(&id);
+        match ended.as_deref() {
+            Some("cancelled") => context.screen.say(&format!("Cancelled build {short}")),
+            Some(state) => {
+                return Err(Error::failed(format!("build {short} {state} before it could be cancelled")));
+            }
+            None => context
+                .screen
+                .say(&format!("Build {short} is still ending; `paasctl builds -a {app}` shows it.")),
+        }
+        Ok(())
+    }
+}
+
+fn open_build(api: &Api, app: &AppName) -> Result<String> {
+    let builds: Vec<Build> = read(&find::newest(api, app, 100)?)?;
+    let open = builds.into_iter().rev().find(Build::is_open);
+    open.map(|build| build.id).ok_or_else(|| {
+        Error::failed(format!("no build of {app} is under way"))
+            .hint(format!("`paasctl builds -a {app}` lists all."))
+    })
+}

@@ -1,0 +1,77 @@
+//! `config`: the config vars of an app with their values.
+
+use std::collections::BTreeMap;
+
+use model::wording;
+
+use crate::api::read;
+use crate::context::{AppOption, Context, JsonOption};
+use crate::error::{Error, Result};
+use crate::screen::{Screen, Tone};
+
+/// Show the config vars of an app
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl config -a shop
+  DATABASE_URL: postgres://db.internal/shop
+  GREETING:     hello
+                world
+  $ paasctl config --shell -a shop > shop.env
+  $ paasctl config:set --file shop.env -a shop-staging")]
+pub(crate) struct List {
+    /// Print lines that a shell and `config:set --file` read
+    #[arg(short, long, conflicts_with = "json")]
+    shell: bool,
+
+    #[command(flatten)]
+    app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+impl List {
+    /// Prints them in the order of their names.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let (api, app) = context.api_and_app(&self.app)?;
+        let body = api.get(&format!("/apps/{app}/config-vars"))?;
+        if self.json.json {
+            return context.screen.json(&body);
+        }
+        let vars: BTreeMap<String, String> = read(&body)?;
+        if vars.is_empty() {
+            context
+                .screen
+                .say(&format!("{app} has no config vars. `paasctl config:set KEY=value` sets one."));
+            return Ok(());
+        }
+        let text = if self.shell { for_shell(&vars)? } else { for_people(&vars, &context.screen) };
+        context.screen.print(&text)
+    }
+}
+
+fn for_shell(vars: &BTreeMap<String, String>) -> Result<String> {
+    let line = |(key, value): (&String, &String)| {
+        let quoted = shlex::try_quote(value).map_err(|_| Error::failed(format!("{key} holds a NUL byte")))?;
+        Ok(format!("{key}={quoted}"))
+    };
+    Ok(vars.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// A value's further lines stand under its first.
+fn for_people(vars: &BTreeMap<String, String>, screen: &Screen) -> String {
+    let width = vars.keys().map(|key| key.len() + 1).max().unwrap_or(0);
+    let indent = format!("\n{}", " ".repeat(width + 1));
+    let line = |(key, value): (&String, &String)| {
+        let name = screen.paint(Tone::Name, &format!("{key}:"));
+        let gap = " ".repeat(width - key.len());
+        let lines: Vec<_> = value.split('\n').map(|line| shown(line, screen.interactive)).collect();
+        format!("{name}{gap}{}", lines.join(&indent))
+    };
+    vars.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn shown(line: &str, interactive: bool) -> String {
+    if interactive { wording::plain(line, usize::MAX) } else { line.to_owned() }
+}

@@ -1,0 +1,8 @@
+//! The config vars of an app. Values go to stdout when they are asked for and nowhere else.
+
+pub(crate) mod assignment;
+pub(crate) mod change;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod set;
+pub(crate) mod unset;

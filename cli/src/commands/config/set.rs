@@ -1,0 +1,63 @@
+//! `config:set`: sets config vars, all of them in one release.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{assignment, change};
+use crate::context::{AppOption, Context};
+use crate::error::{Error, Result};
+
+/// Set config vars, all in one release, and wait until it serves
+///
+/// A value may hold anything but NUL, also line ends. KEY=@FILE takes the content of a file and KEY=- that of stdin,
+/// byte for byte; KEY=@@text is a value that begins with @.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl config:set GREETING=hello KEY=@key.pem -a shop
+  Set GREETING, KEY on shop: v42.
+    web.1 of v42 is healthy
+  Done in 1.4 s.")]
+pub(crate) struct Set {
+    /// Such as GREETING=hello, KEY=@key.pem or KEY=-
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "file")]
+    assignments: Vec<String>,
+
+    /// Read KEY=value lines from a file, as a shell reads them
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Do not wait for the rollout
+    #[arg(long)]
+    no_wait: bool,
+
+    #[command(flatten)]
+    app: AppOption,
+}
+
+/// Shows no values.
+impl std::fmt::Debug for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Set").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+impl Set {
+    /// Reads all values first, then sends them as one change.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let mut all = Vec::new();
+        if let Some(file) = &self.file {
+            all.extend(assignment::of_file(file)?);
+        }
+        for (index, text) in self.assignments.iter().enumerate() {
+            all.push(assignment::of_argument(text, index + 1)?);
+        }
+        if all.is_empty() {
+            return Err(Error::failed("the file sets nothing"));
+        }
+        let pair = |one: assignment::Assignment| (one.key.to_string(), Value::String(one.value));
+        let changes: Map<_, _> = all.into_iter().map(pair).collect();
+        change::send(context, &self.app, changes, "Set", !self.no_wait)
+    }
+}

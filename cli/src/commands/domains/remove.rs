@@ -1,0 +1,35 @@
+//! `domains:remove`: an app no longer answers under a host name.
+
+use model::name::Hostname;
+
+use crate::api::segment;
+use crate::context::{AppOption, Context};
+use crate::error::{Error, Result};
+
+/// Remove a host name from an app
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl domains:remove www.example.com -a shop
+  Removed www.example.com from shop.")]
+pub(crate) struct Remove {
+    /// The host name
+    hostname: Hostname,
+
+    #[command(flatten)]
+    app: AppOption,
+}
+
+impl Remove {
+    /// Removes it.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let (api, app) = context.api_and_app(&self.app)?;
+        let removed = api.delete(&format!("/apps/{app}/domains/{}", segment(self.hostname.as_str())));
+        removed.map_err(|error: Error| match error.is_not_found() {
+            true => error.hint(format!("`paasctl domains -a {app}` lists its host names.")),
+            false => error,
+        })?;
+        context.screen.say(&format!("Removed {} from {app}.", self.hostname));
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! `maintenance:on`.
+
+use crate::context::{AppOption, Context};
+use crate::error::Result;
+
+/// Show visitors a maintenance page
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl maintenance:on -a shop
+  Visitors of shop get the maintenance page; its replicas go on running.")]
+pub(crate) struct On {
+    #[command(flatten)]
+    app: AppOption,
+}
+
+impl On {
+    /// Turns it on.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        super::switch::switch(context, &self.app, true)
+    }
+}

@@ -1,0 +1,122 @@
+//! The commands by topic: the one list that help, completions and dispatch are made from.
+
+mod access;
+mod activity;
+mod apps;
+mod builds;
+mod completions;
+mod config;
+mod doctor;
+mod domains;
+mod git_credentials;
+mod log_line;
+mod login;
+mod logout;
+mod logs;
+mod maintenance;
+mod open;
+mod pins;
+mod ps;
+mod releases;
+mod run;
+mod settings;
+mod tokens;
+mod trace;
+mod users;
+mod version;
+mod whoami;
+
+use crate::context::Context;
+use crate::error::Result;
+
+macro_rules! commands {
+    ($($topic:literal { $($name:literal $([$($alias:literal),+])? => $variant:ident($module:ty);)+ })+) => {
+        /// What to do.
+        #[derive(Debug, clap::Subcommand)]
+        #[command(subcommand_value_name = "COMMAND")]
+        pub(crate) enum Command {$($(
+            #[command(name = $name $(, visible_aliases = [$($alias),+])?)]
+            $variant($module),
+        )+)+}
+
+        impl Command {
+            /// Does it.
+            ///
+            /// # Errors
+            /// The command could not do its work.
+            pub(crate) fn run(&self, context: &Context) -> Result<()> {
+                match self {$($(Self::$variant(command) => command.run(context),)+)+}
+            }
+        }
+
+        /// The commands in the order of the help, under their topics.
+        pub(crate) const TOPICS: &[(&str, &[&str])] = &[$(($topic, &[$($name),+])),+];
+    };
+}
+
+commands! {
+    "Apps" {
+        "apps" => Apps(apps::list::List);
+        "apps:create" ["create"] => AppsCreate(apps::create::Create);
+        "apps:info" ["info"] => AppsInfo(apps::info::Info);
+        "apps:rename" ["rename"] => AppsRename(apps::rename::Rename);
+        "apps:destroy" ["destroy"] => AppsDestroy(apps::destroy::Destroy);
+        "open" => Open(open::Open);
+        "settings" => Settings(settings::list::List);
+        "settings:set" => SettingsSet(settings::set::Set);
+        "domains" => Domains(domains::list::List);
+        "domains:add" => DomainsAdd(domains::add::Add);
+        "domains:remove" => DomainsRemove(domains::remove::Remove);
+        "maintenance" => Maintenance(maintenance::show::Show);
+        "maintenance:on" => MaintenanceOn(maintenance::on::On);
+        "maintenance:off" => MaintenanceOff(maintenance::off::Off);
+    }
+    "Config vars" {
+        "config" => Config(config::list::List);
+        "config:get" => ConfigGet(config::get::Get);
+        "config:set" => ConfigSet(config::set::Set);
+        "config:unset" => ConfigUnset(config::unset::Unset);
+    }
+    "What runs" {
+        "ps" ["ps:list"] => Ps(ps::list::List);
+        "ps:scale" ["scale"] => PsScale(ps::scale::Scale);
+        "ps:restart" ["restart"] => PsRestart(ps::restart::Restart);
+        "ps:stop" ["stop"] => PsStop(ps::stop::Stop);
+        "logs" => Logs(logs::Logs);
+        "run" => Run(run::attached::Run);
+        "run:detached" => RunDetached(run::detached::Detached);
+    }
+    "Builds and releases" {
+        "releases" => Releases(releases::list::List);
+        "releases:info" => ReleasesInfo(releases::info::Info);
+        "releases:output" => ReleasesOutput(releases::output::Output);
+        "releases:rollback" ["rollback"] => ReleasesRollback(releases::rollback::Rollback);
+        "releases:diff" => ReleasesDiff(releases::diff::Diff);
+        "builds" => Builds(builds::list::List);
+        "builds:info" => BuildsInfo(builds::info::Info);
+        "builds:output" => BuildsOutput(builds::output::Output);
+        "builds:cancel" => BuildsCancel(builds::cancel::Cancel);
+        "pins" => Pins(pins::list::List);
+        "pins:upgrade" => PinsUpgrade(pins::upgrade::Upgrade);
+    }
+    "People and tokens" {
+        "login" => Login(login::Login);
+        "logout" => Logout(logout::Logout);
+        "whoami" ["auth"] => Whoami(whoami::Whoami);
+        "access" => Access(access::list::List);
+        "access:add" => AccessAdd(access::add::Add);
+        "access:remove" => AccessRemove(access::remove::Remove);
+        "tokens" ["authorizations"] => Tokens(tokens::list::List);
+        "tokens:create" => TokensCreate(tokens::create::Create);
+        "tokens:revoke" => TokensRevoke(tokens::revoke::Revoke);
+        "users" => Users(users::list::List);
+        "users:create" => UsersCreate(users::create::Create);
+        "activity" => Activity(activity::Activity);
+    }
+    "This tool" {
+        "doctor" => Doctor(doctor::Doctor);
+        "git:credentials" => GitCredentials(git_credentials::GitCredentials);
+        "completions" => Completions(completions::Completions);
+        "version" => Version(version::Version);
+    }
+}

@@ -1,0 +1,4 @@
+//! The versions that builds keep.
+
+pub(crate) mod list;
+pub(crate) mod upgrade;

@@ -1,0 +1,32 @@
+//! `ps:stop`: ends replicas; those that the formation wants start again.
+
+use serde_json::json;
+
+use super::target::Target;
+use crate::context::{AppOption, Context};
+use crate::error::Result;
+
+/// Stop a replica or all of a type; `ps:scale` decides whether others take their place
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl ps:stop run.1234 -a shop
+  Stopping run.1234 of shop.")]
+pub(crate) struct Stop {
+    /// web or web.1
+    #[arg(value_name = "TYPE|REPLICA")]
+    target: Target,
+
+    #[command(flatten)]
+    app: AppOption,
+}
+
+impl Stop {
+    /// Asks for it.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let (api, app) = context.api_and_app(&self.app)?;
+        api.post(&format!("{}/actions/stop", self.target.path(&app)), &json!({}))?;
+        context.screen.say(&format!("Stopping {} of {app}.", self.target));
+        Ok(())
+    }
+}

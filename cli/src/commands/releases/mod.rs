@@ -1,0 +1,8 @@
+//! The releases of an app.
+
+pub(crate) mod diff;
+pub(crate) mod find;
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod output;
+pub(crate) mod rollback;

@@ -1,0 +1,41 @@
+//! `releases:output`: what the release command of a release wrote.
+
+use model::release::Version;
+
+use super::find::find;
+use crate::api::read;
+use crate::api::release::Release;
+use crate::context::{AppOption, Context, JsonOption};
+use crate::error::Result;
+use crate::lines;
+
+/// Show what the release command of a release wrote
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl releases:output v42 -a shop
+  Running migrations:
+    Applying shop.0002_cart... OK")]
+pub(crate) struct Output {
+    /// Such as v42; without one, the newest
+    version: Option<Version>,
+
+    #[command(flatten)]
+    app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+impl Output {
+    /// Copies it, also while it is being written.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let (api, app) = context.api_and_app(&self.app)?;
+        let release: Release = read(&find(&api, &app, self.version)?)?;
+        let Some(url) = &release.output_stream_url else {
+            context.screen.say(&format!("{} ran no release command.", release.version));
+            return Ok(());
+        };
+        lines::copy(&context.screen, api.lines_of(url)?, self.json.json)
+    }
+}

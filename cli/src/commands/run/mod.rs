@@ -1,0 +1,4 @@
+//! One-off processes.
+
+pub(crate) mod attached;
+pub(crate) mod detached;

@@ -1,0 +1,5 @@
+//! The settings of an app beside its config vars and formation.
+
+pub(crate) mod list;
+pub(crate) mod names;
+pub(crate) mod set;
