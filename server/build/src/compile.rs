@@ -1,0 +1,83 @@
+//! Runs `bin/compile` and `bin/release` of the chosen buildpacks in one sandbox, and reads their reports.
+
+use anyhow::Context as _;
+use detection::Buildpack;
+
+use crate::failure::{BuildFailure, FailureKind};
+use crate::material::Material;
+use crate::report::Report;
+use crate::sandboxed::{End, Watch};
+use crate::space::Shortage;
+
+const DRIVER: &str = include_str!("compile.sh");
+
+/// Runs the buildpacks in order and returns what each reported.
+///
+/// # Errors
+/// A buildpack that fails, a limit, a cancel.
+pub(crate) fn compile(
+    material: &Material<'_>,
+    watch: &mut Watch<'_>,
+    chosen: &[Buildpack],
+) -> Result<Vec<Report>, BuildFailure> {
+    let names: Vec<_> = chosen.iter().map(|b| format!("{}={}", b.name, b.version)).collect();
+    let mut sandbox = material.sandbox(DRIVER, &names)?;
+    material.show_all(&mut sandbox)?;
+    let end = watch.run(&sandbox).context("the buildpacks could not be run")?;
+    let reports: Vec<_> = chosen.iter().map(|b| Report::read(&material.report(&b.name))).collect();
+    match end {
+        End::Exited(0) => Ok(reports),
+        End::Exited(status) => Err(failed(status, chosen, &reports)),
+        end => Err(ended(end, material)),
+    }
+}
+
+/// Returns the failure of a program that was ended by the platform.
+pub(crate) fn ended(end: End, material: &Material<'_>) -> BuildFailure {
+    let limits = material.request.limits;
+    match end {
+        End::Cancelled => BuildFailure::new(FailureKind::Cancelled, "the build was cancelled"),
+        End::TimedOut => {
+            let reason = format!("the build was stopped after {} s, its limit", limits.seconds);
+            BuildFailure::new(FailureKind::TimedOut, reason).hint(
+                "the last lines above show what it was doing; the platform's operator can raise the limit",
+            )
+        }
+        End::OutOfMemory => {
+            let reason = format!("the build needed more than {} MB of memory, its limit", limits.memory_mb);
+            BuildFailure::new(FailureKind::OutOfMemory, reason)
+                .hint("its files in /tmp count too; the platform's operator can raise the limit")
+        }
+        End::Disk(Shortage::OverLimit(bytes)) => {
+            let (used, limit) = (bytes >> 20, limits.disk_bytes >> 20);
+            let reason = format!("the build takes {used} MB of disk, its limit is {limit} MB");
+            BuildFailure::new(FailureKind::DiskFull, reason)
+                .hint("source, packages and cache count; `paasctl builds:cache:purge` empties the cache")
+        }
+        End::Disk(Shortage::Full) => BuildFailure::new(
+            FailureKind::DiskFull,
+            "the build was stopped because the server's disk is nearly full",
+        )
+        .hint("tell the platform's operator; nothing that serves was touched"),
+        End::Exited(status) => {
+            BuildFailure::new(FailureKind::Ours, format!("the build's sandbox ended with status {status}"))
+                .hint("push again; if it stays, tell the platform's operator")
+        }
+    }
+}
+
+fn failed(status: i32, chosen: &[Buildpack], reports: &[Report]) -> BuildFailure {
+    let failing =
+        chosen.iter().zip(reports).find(|(_, report)| report.status.is_some_and(|status| status != 0));
+    let Some((buildpack, report)) = failing else {
+        let reason = format!("the build's sandbox ended with status {status} before a buildpack did");
+        return BuildFailure::new(FailureKind::Ours, reason);
+    };
+    let status = report.status.unwrap_or(status);
+    let kind = FailureKind::Compile { buildpack: buildpack.name.clone(), status };
+    let (reason, hint) = report.failure.clone().unwrap_or_else(|| {
+        let reason = format!("the buildpack {} failed with status {status}", buildpack.name);
+        (reason, Some("the lines above are its output".into()))
+    });
+    BuildFailure { hint, ..BuildFailure::new(kind, reason) }
+}

@@ -1,0 +1,5 @@
+//! Builds real sources in real sandboxes, with packages from the package index.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod python;
+mod world;
