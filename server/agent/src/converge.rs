@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use model::id::ReplicaId;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
+use serde::{Deserialize, Serialize};
 
 use crate::backoff;
 
@@ -53,6 +54,8 @@ pub(crate) enum Run {
     Refused {
         /// When.
         at: Timestamp,
+        /// Trying again will not help unless something is changed.
+        for_good: bool,
     },
 }
 
@@ -81,7 +84,8 @@ pub(crate) enum Step {
 }
 
 /// Why a replica is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
     /// The control plane wishes it, or does not know it.
     Wished,
@@ -141,7 +145,7 @@ fn next(id: ReplicaId, spec: Option<&ReplicaSpec>, seen: Option<&Seen>, now: Tim
         (Some(Wish::Stop) | None, Run::Up { .. }) => Next::Step(Step::Stop(id, Why::Wished)),
         (None, _) => Next::Step(Step::Forget(id)),
         (Some(Wish::Run | Wish::Once { .. }), Run::Never) => Next::Step(Step::Start(id)),
-        (Some(Wish::Run), Run::Down { at } | Run::Refused { at }) => {
+        (Some(Wish::Run), Run::Down { at } | Run::Refused { at, .. }) => {
             // A clock that was set back must not hold a replica down for longer than its pause.
             let due = if now < at { now } else { at + backoff::pause(seen.ends) };
             when(now, due, Step::Start(id))

@@ -1,4 +1,3 @@
-use jiff::SignedDuration;
 use model::health::HealthCheck;
 use model::id::AppId;
 use model::release::Version;
@@ -135,7 +134,7 @@ impl Toy {
                 assert!(!matches!(entry.run, Run::Up { .. }), "never twice at once");
                 self.starts.entry(id).or_default().push(self.now);
                 entry.leftovers = true;
-                entry.run = if fails { Run::Refused { at: now } } else { Run::Up { since: now, stopping: None } };
+                entry.run = if fails { Run::Refused { at: now, for_good: false } } else { Run::Up { since: now, stopping: None } };
                 entry.ends += u32::from(fails);
             }
             Step::Stop(..) => {

@@ -1,0 +1,127 @@
+//! The agent of one host, for whoever runs it: wishes in, reports out.
+
+use std::fs::{self, File};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use model::replica::{HostDesired, HostReport};
+use rustix::fs::{FlockOperation, flock};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::engine::Engine;
+use crate::host::{Host, Parts};
+use crate::journal::Journal;
+use crate::ports::Ports;
+use crate::seal::{DesiredFile, Seal};
+
+/// How long an agent that is ending in the same directory is waited for.
+const PREDECESSOR: Duration = Duration::from_secs(5);
+/// How long an orderly end may take.
+const END: Duration = Duration::from_secs(5);
+
+/// What an agent needs.
+pub struct AgentOptions {
+    /// Its own directory.
+    pub dir: PathBuf,
+    /// The directory of all apps' logs, one below it for each app's id.
+    pub logs_dir: PathBuf,
+    /// The address that replicas are asked on.
+    pub probe_ip: IpAddr,
+    /// The ports that are given to replicas.
+    pub ports: RangeInclusive<u16>,
+    /// Encrypts what is kept of the wishes.
+    pub seal: Arc<dyn Seal>,
+    /// Runs the replicas.
+    pub engine: Arc<dyn Engine>,
+}
+
+impl AgentOptions {
+    /// The ports that are given to replicas unless told otherwise; below those the kernel gives to connections.
+    pub const PORTS: RangeInclusive<u16> = 20_000..=29_999;
+}
+
+/// Converges one host to what is desired of it, and reports what it observes.
+///
+/// When it is dropped it stops acting; its replicas go on, and the next agent in the same directory adopts them.
+pub struct Agent {
+    desired: watch::Sender<Option<HostDesired>>,
+    reports: watch::Receiver<Arc<HostReport>>,
+    host: JoinHandle<()>,
+    tasks: DropGuard,
+}
+
+impl Agent {
+    /// Starts an agent: adopts the replicas it finds, and goes on with the last wishes it knows.
+    ///
+    /// # Errors
+    /// The directory cannot be used, or another agent uses it.
+    pub async fn start(options: AgentOptions) -> Result<Self> {
+        let AgentOptions { dir, logs_dir, probe_ip, ports, seal, engine } = options;
+        let replicas_dir = dir.join("replicas");
+        fs::create_dir_all(&replicas_dir).with_context(|| format!("cannot make {}", replicas_dir.display()))?;
+        let lock = lock(&dir).await?;
+        let tasks = CancellationToken::new();
+        let parts = Parts {
+            engine,
+            replicas_dir,
+            probe_ip,
+            ports: Ports::new(ports, uuid::Uuid::new_v4().as_u64_pair().1),
+            journal: Journal::new(logs_dir),
+            seal,
+            desired_file: DesiredFile::at(dir.join("desired")),
+        };
+        let (host, reports) = Host::start(parts, tasks.clone()).await.context("cannot find what runs here")?;
+        let (desired, wishes) = watch::channel(None);
+        let host = tokio::spawn(async move {
+            host.run(wishes).await;
+            drop(lock);
+        });
+        Ok(Self { desired, reports, host, tasks: tasks.drop_guard() })
+    }
+
+    /// Gives the agent new wishes; those of an older generation than it has are refused.
+    pub fn set_desired(&self, desired: HostDesired) {
+        self.desired.send_if_modified(|present| {
+            let newer = present.as_ref().is_none_or(|present| present.generation <= desired.generation);
+            if newer {
+                *present = Some(desired);
+            }
+            newer
+        });
+    }
+
+    /// Returns the reports; there is always one, and a new one as soon as something changes.
+    #[must_use]
+    pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {
+        self.reports.clone()
+    }
+
+    /// Ends the agent and leaves its replicas running.
+    pub async fn shutdown(self) {
+        drop(self.tasks);
+        // Nothing is lost if it is late: whatever it does, the next agent finds.
+        let _ = timeout(END, self.host).await;
+    }
+}
+
+/// Takes the directory for this agent alone.
+async fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    let open = || File::options().write(true).create(true).truncate(false).open(&path);
+    let file = open().with_context(|| format!("cannot open {}", path.display()))?;
+    let deadline = Instant::now() + PREDECESSOR;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() > deadline {
+            bail!("another agent uses {}; stop it first", dir.display());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(file)
+}

@@ -1,0 +1,65 @@
+//! What the agent needs of whatever runs replicas on its host, in the agent's own words.
+//!
+//! Every method may be repeated: starting what runs and stopping what is gone both succeed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use model::exit::Exit;
+use model::id::ReplicaId;
+use model::replica::ReplicaSpec;
+
+/// Why an engine did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It cannot be done, now or later, unless somebody changes something.
+    #[error("{0}")]
+    Impossible(String),
+    /// It did not work this time.
+    #[error("the engine failed")]
+    Failed(#[from] anyhow::Error),
+}
+
+/// A run of a replica as an engine finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instance {
+    /// It runs.
+    Running,
+    /// It ended.
+    Ended(Exit),
+}
+
+/// Runs replicas. Its replicas outlive it.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Returns all replicas that run, or ended and were not forgotten.
+    async fn list(&self) -> Result<BTreeMap<ReplicaId, Instance>, EngineError>;
+
+    /// Starts a replica afresh: nothing that an earlier run wrote is there.
+    async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError>;
+
+    /// Waits until the run has ended, and returns how.
+    async fn ended(&self, id: ReplicaId) -> Exit;
+
+    /// Asks the replica to end and kills it after its stop time; does not wait for it.
+    async fn stop(&self, id: ReplicaId) -> Result<(), EngineError>;
+
+    /// Kills the replica and all that belongs to it.
+    async fn kill(&self, id: ReplicaId) -> Result<(), EngineError>;
+
+    /// Removes what the run left on the host but for how it ended; what still runs is killed first.
+    async fn clean(&self, id: ReplicaId) -> Result<(), EngineError>;
+
+    /// Removes all of the replica.
+    async fn forget(&self, id: ReplicaId) -> Result<(), EngineError>;
+
+    /// Returns the memory in use in bytes, where it is counted.
+    async fn memory(&self, id: ReplicaId) -> Option<u64>;
+
+    /// Returns where the processes of the replica listen, where that can be seen.
+    async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>>;
+
+    /// Returns what this engine cannot do on this host, in sentences.
+    fn degraded(&self) -> Vec<String>;
+}

@@ -1,0 +1,127 @@
+//! Watches the health of one run until it is told to stop, and tells of changes.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::health::ProbeFailure;
+use model::replica::ReplicaSpec;
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::host::Event;
+use crate::health::{Health, Pulse};
+use crate::probe::Probe;
+
+/// How often the processes of a replica that does not listen are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What changed in the health of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Felt {
+    pub(crate) health: Health,
+    /// Where it answered.
+    pub(crate) address: Option<SocketAddr>,
+    /// Why the last probe failed.
+    pub(crate) failure: Option<ProbeFailure>,
+    /// It should have been healthy by now and never was.
+    pub(crate) late: bool,
+}
+
+/// One run to watch.
+pub(crate) struct Watched {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) spec: ReplicaSpec,
+    /// Where it should listen, if it should.
+    pub(crate) port: Option<u16>,
+    /// Where this host probes.
+    pub(crate) probe_ip: IpAddr,
+    /// Where it answered to an earlier agent.
+    pub(crate) answered: Option<SocketAddr>,
+    pub(crate) was_healthy: bool,
+    /// How long it has been up.
+    pub(crate) up: Duration,
+    /// The number of this run.
+    pub(crate) run: u32,
+    /// Who is told.
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
+impl Watched {
+    /// Watches for as long as it is polled.
+    pub(crate) async fn watch(self) {
+        let started = Instant::now().checked_sub(self.up).unwrap_or_else(Instant::now);
+        match self.port {
+            Some(port) => self.watch_port(port, started).await,
+            None => {
+                let settle = Duration::from_millis(self.spec.health.settle_ms.into());
+                tokio::time::sleep(settle.saturating_sub(started.elapsed())).await;
+                self.tell(Felt { health: Health::Healthy, address: None, failure: None, late: false }).await;
+            }
+        }
+    }
+
+    async fn watch_port(&self, port: u16, started: Instant) {
+        let mut probe = self.probe(port);
+        let mut pulse = Pulse::new(self.was_healthy);
+        let boot = Duration::from_secs(self.spec.health.boot_seconds.into());
+        let mut told = None;
+        let mut elsewhere: (Option<Instant>, Vec<SocketAddr>) = (None, Vec::new());
+        let mut address = self.answered;
+        loop {
+            let mut asked = probe.ask().await;
+            if asked.is_ok() && pulse.health() == Health::Booting && !self.is_its_own(port).await {
+                asked = Err(ProbeFailure::NotListening { port, elsewhere: Vec::new() });
+            }
+            if let Err(ProbeFailure::NotListening { elsewhere: found, .. }) = &mut asked {
+                self.look(&mut elsewhere).await;
+                found.clone_from(&elsewhere.1);
+            }
+            if let Ok(answered) = asked {
+                address = Some(answered);
+                // The one that answered is asked first from now on.
+                probe.addresses.sort_by_key(|candidate| *candidate != answered);
+            }
+            let outcome = asked.as_ref().map(|_| ());
+            pulse.note(outcome);
+            let felt = Felt {
+                health: pulse.health(),
+                address,
+                failure: outcome.err().cloned(),
+                late: pulse.health() == Health::Booting && started.elapsed() >= boot,
+            };
+            if told.as_ref() != Some(&felt) {
+                self.tell(felt.clone()).await;
+                told = Some(felt);
+            }
+            tokio::time::sleep(pulse.pause(outcome, started.elapsed())).await;
+        }
+    }
+
+    async fn tell(&self, felt: Felt) {
+        // A host that is gone wants to know nothing.
+        let _ = self.events.send(Event::Felt(self.spec.id, self.run, felt)).await;
+    }
+
+    fn probe(&self, port: u16) -> Probe {
+        let mut addresses = vec![SocketAddr::new(self.probe_ip, port)];
+        if self.probe_ip.is_loopback() {
+            addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+        }
+        addresses.sort_by_key(|candidate| Some(*candidate) != self.answered);
+        Probe { addresses, host: self.spec.host_header.clone(), check: self.spec.health.clone() }
+    }
+
+    /// Tells whether the listener on its port is its own, and not of another app that came first.
+    async fn is_its_own(&self, port: u16) -> bool {
+        let listening = self.engine.listening(self.spec.id).await;
+        listening.is_none_or(|addresses| addresses.iter().any(|address| address.port() == port))
+    }
+
+    async fn look(&self, elsewhere: &mut (Option<Instant>, Vec<SocketAddr>)) {
+        if elsewhere.0.is_none_or(|last| last.elapsed() >= LOOK) {
+            let found = self.engine.listening(self.spec.id).await.unwrap_or_default();
+            *elsewhere = (Some(Instant::now()), found);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Takes note of what happened to replicas.
+
+use jiff::Timestamp;
+use model::exit::{Exit, ExitCause};
+use model::id::ReplicaId;
+use model::replica::Wish;
+
+use super::{Event, Host, since};
+use crate::atomic::Durability;
+use crate::backoff;
+use crate::converge::{Run, Step, Stopping, Why};
+use crate::engine::EngineError;
+use crate::health_watch::Felt;
+use crate::health::Health;
+use crate::words;
+
+/// Memory is reported in steps of this many bytes, so that noise makes no news.
+const MEMORY_STEP: u64 = 1 << 20;
+
+impl Host {
+    /// Takes note of one event.
+    pub(super) fn note(&mut self, event: Event) {
+        match event {
+            Event::Done(step, outcome) => self.note_step(step, outcome),
+            Event::Ended(id, run, exit) => self.note_end(id, run, exit),
+            Event::Felt(id, run, felt) => self.note_health(id, run, felt),
+            Event::Measured(measured) => {
+                for (id, bytes) in measured {
+                    if let Some(replica) = self.replicas.get_mut(&id) {
+                        replica.memory = bytes.map(|bytes| bytes / MEMORY_STEP * MEMORY_STEP);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_step(&mut self, step: Step, outcome: Result<(), EngineError>) {
+        let now = Timestamp::now();
+        if let Err(error) = &outcome {
+            tracing::debug!(error = format!("{error:#}"), "could not {step:?}");
+        }
+        match (step, outcome) {
+            (Step::Start(id), Ok(())) => self.note_start(id, now),
+            (Step::Start(id), Err(error)) => self.note_refusal(id, &error, now),
+            (Step::Kill(id), Ok(())) => self.change(id, |replica| {
+                if let Run::Up { stopping: Some(stopping), .. } = &mut replica.run {
+                    stopping.killed = true;
+                }
+            }),
+            (Step::Clean(id), Ok(())) => self.change(id, |replica| replica.leftovers = false),
+            (Step::Forget(id), Ok(())) => {
+                // Unless it is asked for again by now, with its old end still known.
+                if self.replicas.get(&id).is_some_and(|replica| !replica.desired) {
+                    self.replicas.remove(&id);
+                } else {
+                    self.change(id, |replica| replica.leftovers = false);
+                }
+            }
+            (Step::Stop(id, _), _) | (Step::Kill(id) | Step::Clean(id) | Step::Forget(id), Err(_)) => {
+                self.change(id, |_| {});
+            }
+        }
+    }
+
+    /// Changes a replica whose step is over.
+    fn change(&mut self, id: ReplicaId, change: impl FnOnce(&mut crate::replica::Replica)) {
+        if let Some(replica) = self.replicas.get_mut(&id) {
+            replica.busy = None;
+            change(replica);
+        }
+    }
+
+    fn note_start(&mut self, id: ReplicaId, now: Timestamp) {
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        replica.busy = None;
+        replica.run = Run::Up { since: now, stopping: None };
+        self.watch(id, now);
+    }
+
+    fn note_refusal(&mut self, id: ReplicaId, error: &EngineError, now: Timestamp) {
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        let reason = match error {
+            EngineError::Impossible(reason) => reason.clone(),
+            EngineError::Failed(error) => format!("{error:#}"),
+        };
+        let cut_off = replica.busy.take().is_some_and(|step| step.cut_off.is_cancelled());
+        let for_good = matches!(error, EngineError::Impossible(_));
+        replica.run = Run::Refused { at: now, for_good };
+        replica.leftovers = true;
+        let record = &mut replica.record;
+        let known = record.last_exit.as_ref().is_some_and(|exit| exit.last_lines == [reason.as_str()]);
+        record.up = false;
+        record.ends = record.ends.saturating_add(1);
+        record.last_exit =
+            Some(Exit { cause: ExitCause::NotStarted, at: now, last_lines: vec![reason.clone()] });
+        if let Some(port) = record.port.take() {
+            self.parts.ports.give_back(port);
+        }
+        let again = matches!(replica.wish(), Some(Wish::Run)).then(|| backoff::pause(replica.record.ends));
+        if let Some(spec) = replica.spec.as_ref().filter(|_| !known && !cut_off) {
+            self.parts.journal.say(spec, &words::not_started(&reason, again));
+        }
+        self.keep(id);
+    }
+
+    /// Takes note of the end of a run.
+    pub(super) fn note_end(&mut self, id: ReplicaId, run: u32, mut exit: Exit) {
+        let now = Timestamp::now();
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        if replica.record.runs != run || !replica.record.up {
+            return;
+        }
+        let wish = replica.wish();
+        let record = &mut replica.record;
+        let asked = record.stop;
+        if let Some((Why::TimeLimit(seconds), _)) = asked {
+            exit.cause = ExitCause::TimeLimit(seconds);
+        }
+        let up = since(record.started, exit.at);
+        record.ends = match (asked, wish) {
+            (None, Some(Wish::Run)) => backoff::ends_in_a_row(record.ends, up),
+            _ => 0,
+        };
+        record.up = false;
+        let lines = match asked {
+            Some(_) => {
+                let late = replica.spec.as_ref().filter(|_| words::was_killed(&exit)).map(|spec| spec.stop_seconds);
+                words::stopped(&exit, late)
+            }
+            None => words::ended(wish, &exit, record.ends, backoff::pause(record.ends)),
+        };
+        record.last_exit = Some(exit);
+        if let Some(port) = record.port.take() {
+            self.parts.ports.give_back(port);
+        }
+        (replica.run, replica.watch, replica.leftovers) = (Run::Down { at: now }, None, true);
+        (replica.health, replica.probe, replica.memory) = (Health::Booting, None, None);
+        if let Some(spec) = &replica.spec {
+            for line in lines {
+                self.parts.journal.say(spec, &line);
+            }
+        }
+        self.keep(id);
+    }
+
+    fn note_health(&mut self, id: ReplicaId, run: u32, felt: Felt) {
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        if replica.record.runs != run || !replica.record.up {
+            return;
+        }
+        let first = felt.health == Health::Healthy && !replica.record.healthy;
+        let moved = felt.address.is_some() && felt.address != replica.record.address;
+        (replica.health, replica.probe) = (felt.health, felt.failure);
+        if felt.late
+            && !std::mem::replace(&mut replica.late, true)
+            && let Some(spec) = &replica.spec
+        {
+            self.parts.journal.say(spec, &words::boot_timeout(spec, replica.probe.as_ref()));
+        }
+        if first || moved {
+            replica.record.healthy |= first;
+            replica.record.address = felt.address.or(replica.record.address);
+            self.keep(id);
+        }
+    }
+
+    /// Writes down what is known of a replica, for the next agent.
+    pub(super) fn keep(&self, id: ReplicaId) {
+        let Some(replica) = self.replicas.get(&id) else { return };
+        if let Err(error) = replica.record.write(&self.dir(id), Durability::Cached) {
+            tracing::warn!(%error, replica = %id, "cannot keep the state of a replica");
+        }
+    }
+
+    /// Marks a replica as told to end.
+    pub(super) fn mark_stopping(&mut self, id: ReplicaId, why: Why, now: Timestamp) {
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        if let Run::Up { since, .. } = replica.run {
+            replica.run = Run::Up { since, stopping: Some(Stopping { since: now, killed: false }) };
+        }
+        replica.record.stop = Some((why, now));
+        self.keep(id);
+    }
+}

@@ -1,0 +1,236 @@
+//! The loop of one host: takes note of what happened, decides what to do, has it done, and reports.
+//!
+//! It alone holds the state; steps and watches run as tasks of their own and tell it what came of them, so that
+//! one that hangs holds up no other.
+
+mod adoption;
+mod changes;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use model::exit::Exit;
+use model::id::ReplicaId;
+use model::replica::{HostDesired, HostReport, Phase, Wish};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::converge::{self, Step};
+use crate::engine::{Engine, EngineError};
+use crate::health_watch::Felt;
+use crate::journal::Journal;
+use crate::ports::Ports;
+use crate::replica::Replica;
+use crate::replica_dir::ReplicaDir;
+use crate::seal::{DesiredFile, Seal};
+use crate::words;
+
+/// How often memory is measured and sentences about the host are renewed.
+const MEASURE: Duration = Duration::from_secs(10);
+/// The longest time without a look at everything, in case a clock jumped.
+const LOOK: Duration = Duration::from_secs(60);
+/// Most events that wait.
+const EVENTS: usize = 1024;
+
+/// What a task of the host has to tell.
+pub(crate) enum Event {
+    /// A step is done, or failed.
+    Done(Step, Result<(), EngineError>),
+    /// A run ended. Runs are numbered, so that what is told of an earlier one does not count for a later one.
+    Ended(ReplicaId, u32, Exit),
+    /// The health of a run changed.
+    Felt(ReplicaId, u32, Felt),
+    /// The memory in use of each replica that runs.
+    Measured(Vec<(ReplicaId, Option<u64>)>),
+}
+
+/// What a host is made of.
+pub(crate) struct Parts {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) replicas_dir: PathBuf,
+    pub(crate) probe_ip: IpAddr,
+    pub(crate) ports: Ports,
+    pub(crate) journal: Journal,
+    pub(crate) seal: Arc<dyn Seal>,
+    pub(crate) desired_file: DesiredFile,
+}
+
+/// The state of one host.
+pub(crate) struct Host {
+    parts: Parts,
+    /// Nothing until the control plane has spoken for the first time: then nothing is started or stopped.
+    desired: Option<HostDesired>,
+    replicas: BTreeMap<ReplicaId, Replica>,
+    events: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
+    reports: watch::Sender<Arc<HostReport>>,
+    degraded: Vec<String>,
+    /// Ends every task of this host when it is dropped.
+    tasks: CancellationToken,
+}
+
+impl Host {
+    /// Returns a host with what was found on it; its first report is out.
+    pub(crate) async fn start(
+        parts: Parts,
+        tasks: CancellationToken,
+    ) -> Result<(Self, watch::Receiver<Arc<HostReport>>), EngineError> {
+        let desired = parts.desired_file.read(parts.seal.as_ref());
+        let (reports, receiver) = watch::channel(Arc::default());
+        let degraded = parts.engine.degraded();
+        let (replicas, events) = (BTreeMap::new(), mpsc::channel(EVENTS));
+        let mut host = Self { parts, desired, replicas, events, reports, degraded, tasks };
+        host.adopt().await?;
+        host.settle();
+        Ok((host, receiver))
+    }
+
+    /// Runs until it is stopped. Replicas go on.
+    pub(crate) async fn run(mut self, mut wishes: watch::Receiver<Option<HostDesired>>) {
+        let mut measure = tokio::time::interval(MEASURE);
+        let stop = self.tasks.clone();
+        loop {
+            let wake = self.turn();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = wishes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let desired = wishes.borrow_and_update().clone();
+                    self.desire(desired).await;
+                }
+                Some(event) = self.events.1.recv() => self.note(event),
+                _ = measure.tick() => self.measure(),
+                () = tokio::time::sleep(wake) => {}
+            }
+            while let Ok(event) = self.events.1.try_recv() {
+                self.note(event);
+            }
+        }
+    }
+
+    /// Decides and begins what is to do now; returns when to look again.
+    fn turn(&mut self) -> Duration {
+        let now = Timestamp::now();
+        let mut wake = LOOK;
+        if let Some(desired) = &self.desired {
+            let observed = self.replicas.iter().map(|(id, replica)| (*id, replica.seen())).collect();
+            let plan = converge::converge(desired, &observed, now);
+            for step in plan.steps {
+                self.begin(step, now);
+            }
+            let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
+            wake = plan.wake.map_or(LOOK, |at| until(at).min(LOOK));
+        }
+        self.settle();
+        wake
+    }
+
+    /// Takes new wishes, keeps them on disk, and applies them.
+    async fn desire(&mut self, desired: Option<HostDesired>) {
+        let Some(desired) = desired else { return };
+        if self.desired.as_ref().is_some_and(|present| present.generation > desired.generation) {
+            tracing::warn!(generation = desired.generation, "wishes older than the present ones are refused");
+            return;
+        }
+        // Kept before acted upon. A full disk must not keep the platform from stopping what fills it.
+        if let Err(error) = self.parts.desired_file.write(self.parts.seal.as_ref(), &desired) {
+            tracing::error!(%error, "cannot keep the wishes of the control plane on disk");
+        }
+        self.desired = Some(desired);
+        self.apply_specs(Timestamp::now());
+    }
+
+    /// Gives each replica its spec of now, and makes place for those that are new.
+    fn apply_specs(&mut self, now: Timestamp) {
+        let Some(desired) = &self.desired else { return };
+        let ids: BTreeSet<_> = desired.replicas.iter().map(|spec| spec.id).collect();
+        for spec in &desired.replicas {
+            let replica = self.replicas.entry(spec.id).or_insert_with(|| Replica::new(None, now));
+            replica.spec = Some(spec.clone());
+            replica.desired = true;
+        }
+        for (id, replica) in &mut self.replicas {
+            replica.desired = ids.contains(id);
+            let unwanted = !matches!(replica.wish(), Some(Wish::Run | Wish::Once { .. }));
+            // Nobody waits for a start any more; other steps end soon.
+            if let Some(step) = replica.busy.as_ref().filter(|step| step.starting && unwanted) {
+                step.cut_off.cancel();
+            }
+        }
+    }
+
+    /// Derives each replica's phase, says in its log what changed, and publishes the report.
+    fn settle(&mut self) {
+        let now = Timestamp::now();
+        for replica in self.replicas.values_mut() {
+            let (before, after) = (replica.phase, replica.phase_now());
+            if before != after {
+                (replica.phase, replica.since) = (after, now);
+                let line = match (before, after) {
+                    (Phase::Starting, Phase::Healthy) => Some(words::up(replica.record.ends)),
+                    (Phase::Healthy, Phase::Unhealthy) => Some(words::unresponsive(replica.probe.as_ref())),
+                    (Phase::Unhealthy, Phase::Healthy) => Some(words::RESPONSIVE.to_owned()),
+                    _ => None,
+                };
+                if let (Some(line), Some(spec)) = (line, &replica.spec) {
+                    self.parts.journal.say(spec, &line);
+                }
+            }
+        }
+        let report = HostReport {
+            generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
+            replicas: self.replicas.iter().map(|(id, replica)| replica.status(*id)).collect(),
+            degraded: self.degraded.clone(),
+        };
+        self.reports.send_if_modified(|present| {
+            let changed = **present != report;
+            if changed {
+                *present = Arc::new(report);
+            }
+            changed
+        });
+    }
+
+    /// Has the memory of all replicas measured.
+    fn measure(&mut self) {
+        self.degraded = self.parts.engine.degraded();
+        let running = |(id, replica): (&ReplicaId, &Replica)| replica.watch.is_some().then_some(*id);
+        let ids: Vec<_> = self.replicas.iter().filter_map(running).collect();
+        let engine = Arc::clone(&self.parts.engine);
+        self.spawn(async move |events| {
+            let mut measured = Vec::with_capacity(ids.len());
+            for id in ids {
+                measured.push((id, engine.memory(id).await));
+            }
+            let _ = events.send(Event::Measured(measured)).await;
+        });
+    }
+
+    /// Runs a task that ends with the host.
+    fn spawn<F>(&self, task: impl FnOnce(mpsc::Sender<Event>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (tasks, task) = (self.tasks.clone(), task(self.events.0.clone()));
+        tokio::spawn(async move { tasks.run_until_cancelled(task).await });
+    }
+
+    fn dir(&self, id: ReplicaId) -> ReplicaDir {
+        ReplicaDir::of(&self.parts.replicas_dir, id)
+    }
+
+    /// Returns where a replica with this port listens, unless it turns out to listen on another address.
+    fn address(&self, port: Option<u16>) -> Option<SocketAddr> {
+        port.map(|port| SocketAddr::new(self.parts.probe_ip, port))
+    }
+}
+
+fn since(then: Option<Timestamp>, now: Timestamp) -> SignedDuration {
+    then.map_or(SignedDuration::ZERO, |then| now.duration_since(then).max(SignedDuration::ZERO))
+}

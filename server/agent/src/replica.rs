@@ -1,0 +1,139 @@
+//! One replica as the agent sees it: its spec, what is kept of it, what is observed, and the phase that follows.
+
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use model::exit::ExitCause;
+use model::health::ProbeFailure;
+use model::replica::{Phase, ReplicaSpec, ReplicaStatus, Wish};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::converge::{Run, Seen, Stopping};
+use crate::health::Health;
+use crate::record::Record;
+
+/// The stop time of a replica whose spec is lost, in seconds.
+const STOP_SECONDS: u32 = 30;
+
+/// One replica.
+pub(crate) struct Replica {
+    /// What it is; nothing for one that was found without.
+    pub(crate) spec: Option<ReplicaSpec>,
+    /// The control plane still asks for it.
+    pub(crate) desired: bool,
+    pub(crate) record: Record,
+    pub(crate) run: Run,
+    /// The step that is under way.
+    pub(crate) busy: Option<Busy>,
+    pub(crate) leftovers: bool,
+    pub(crate) health: Health,
+    pub(crate) probe: Option<ProbeFailure>,
+    pub(crate) memory: Option<u64>,
+    /// It was said that it takes too long to boot.
+    pub(crate) late: bool,
+    /// Ends the tasks that watch this run.
+    pub(crate) watch: Option<DropGuard>,
+    pub(crate) phase: Phase,
+    pub(crate) since: Timestamp,
+}
+
+/// A step that is under way.
+pub(crate) struct Busy {
+    /// It is a start.
+    pub(crate) starting: bool,
+    /// Cuts it off.
+    pub(crate) cut_off: CancellationToken,
+}
+
+impl Replica {
+    /// Returns a replica that was never started.
+    pub(crate) fn new(spec: Option<ReplicaSpec>, now: Timestamp) -> Self {
+        Self {
+            spec,
+            desired: false,
+            record: Record::default(),
+            run: Run::Never,
+            busy: None,
+            leftovers: false,
+            health: Health::Booting,
+            probe: None,
+            memory: None,
+            late: false,
+            watch: None,
+            phase: Phase::Starting,
+            since: now,
+        }
+    }
+
+    /// Returns a replica whose directory was found, with what is known of its run.
+    pub(crate) fn found(spec: Option<ReplicaSpec>, record: Record, running: bool, now: Timestamp) -> Self {
+        let since = record.started.unwrap_or(now);
+        let stopping = record.stop.map(|(_, since)| Stopping { since, killed: false });
+        let ended = record.last_exit.as_ref().map_or(now, |exit| exit.at);
+        let health = if record.healthy { Health::Healthy } else { Health::Booting };
+        let run = if running { Run::Up { since, stopping } } else { Run::Down { at: ended } };
+        Self { record, run, leftovers: true, health, since, ..Self::new(spec, now) }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            run: self.run,
+            busy: self.busy.is_some(),
+            leftovers: self.leftovers,
+            ends: self.record.ends,
+            stop_seconds: self.spec.as_ref().map_or(STOP_SECONDS, |spec| spec.stop_seconds),
+        }
+    }
+
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        self.spec.as_ref().filter(|_| self.desired).map(|spec| spec.wish)
+    }
+
+    /// Returns where it stands.
+    pub(crate) fn phase_now(&self) -> Phase {
+        let refused = matches!(
+            self.record.last_exit.as_ref().map(|exit| exit.cause),
+            Some(ExitCause::NotStarted)
+        );
+        match (self.run, self.wish()) {
+            (Run::Up { stopping: Some(_), .. }, _) => Phase::Stopping,
+            (Run::Up { .. }, _) => match self.health {
+                Health::Booting => Phase::Starting,
+                Health::Healthy => Phase::Healthy,
+                Health::Unhealthy => Phase::Unhealthy,
+            },
+            (_, Some(Wish::Stop) | None) => Phase::Ended,
+            (Run::Never, _) => Phase::Starting,
+            // A start that is under way after a pause.
+            (_, Some(Wish::Run)) if self.busy.is_some() => Phase::Starting,
+            (Run::Down { .. }, Some(Wish::Run)) => Phase::Backoff,
+            (Run::Refused { for_good, .. }, Some(Wish::Run)) => {
+                if for_good { Phase::Impossible } else { Phase::Backoff }
+            }
+            (Run::Refused { .. }, Some(Wish::Once { .. })) => Phase::Impossible,
+            (Run::Down { .. }, Some(Wish::Once { .. })) if refused => Phase::Impossible,
+            (Run::Down { .. }, Some(Wish::Once { .. })) => Phase::Ended,
+        }
+    }
+
+    /// Returns where requests may be sent, or will be once it listens.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let up = matches!(self.run, Run::Up { .. });
+        self.record.address.filter(|_| up)
+    }
+
+    /// Returns what is reported of it.
+    pub(crate) fn status(&self, id: model::id::ReplicaId) -> ReplicaStatus {
+        let up = matches!(self.run, Run::Up { .. });
+        ReplicaStatus {
+            id,
+            phase: self.phase,
+            since: self.since,
+            address: self.address(),
+            restarts: self.record.runs.saturating_sub(1),
+            last_exit: self.record.last_exit.clone(),
+            probe: self.probe.clone().filter(|_| up),
+            memory_bytes: self.memory.filter(|_| up),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Starts one run: files first, then a supervisor that is told through a pipe what to run.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use model::replica::ReplicaSpec;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
+use sandbox::Identity;
+
+use super::supervised::Supervised;
+use super::{Inner, SandboxEngine, cgroup_name, lock};
+use crate::atomic::{self, Durability};
+use crate::engine::EngineError;
+use crate::environment;
+use crate::supervisor::{Order, STARTED};
+
+/// How long a supervisor may take until the replica runs or it has said why not.
+const START_TIME: Duration = Duration::from_secs(20);
+
+impl SandboxEngine {
+    /// Starts a run in the replica's turn.
+    pub(super) async fn launch(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
+        let (id, dir) = (spec.id, self.0.dir(spec.id));
+        if dir.is_held() {
+            return self.blocking(move |inner| { inner.find(id); Ok(()) }).await;
+        }
+        self.clear(id).await?;
+        dir.create().context("cannot make the replica's directory")?;
+        dir.remove_run().context("cannot remove files of an earlier run")?;
+        let app = self.lay_out(spec).await?;
+        let order = self.0.order(spec, port, &app);
+        self.blocking(move |inner| inner.supervise(id, &order)).await
+    }
+
+    async fn lay_out(&self, spec: &ReplicaSpec) -> Result<PathBuf, EngineError> {
+        let image = self.0.slugs.image(&spec.slug).await?;
+        let identity = Identity::new(spec.uid, spec.uid)
+            .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
+        let (id, slug) = (spec.id, spec.slug.clone());
+        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, inner.dir(id).path())).await
+    }
+}
+
+impl Inner {
+    fn order(&self, spec: &ReplicaSpec, port: Option<u16>, app: &Path) -> Order {
+        let directory = self.dir(spec.id).path().to_owned();
+        Order {
+            memory_limit: directory.join("memory-limit"),
+            directory,
+            generated: self.host.generated.clone(),
+            log: self.options.logs_dir.join(spec.app.to_string()),
+            name: spec.name(),
+            release: spec.release.0,
+            uid: spec.uid,
+            app: app.to_owned(),
+            command: environment::command(&spec.command),
+            variables: environment::variables(spec, port),
+            memory_mb: spec.size.memory_mb(),
+            cpu_shares: spec.size.cpu_shares(),
+            cgroup: cgroup_name(spec.id),
+            stop_seconds: spec.stop_seconds,
+        }
+    }
+
+    fn supervise(&self, id: model::id::ReplicaId, order: &Order) -> Result<()> {
+        let limit = (order.memory_mb << 20).to_string();
+        atomic::replace(&order.memory_limit, limit.as_bytes(), Durability::Cached)
+            .context("cannot write the memory limit")?;
+        let mut child = self.spawn(&order.directory)?;
+        let pid = Pid::from_child(&child);
+        // Nobody has waited for it, so the id is still its own.
+        let supervised = Supervised::of_child(pid).context("cannot take hold of a supervisor")?;
+        if let Err(error) = hand_over(&mut child, order) {
+            supervised.signal(sandbox::Signal::KILL);
+            supervised.reap();
+            return Err(error);
+        }
+        lock(&self.supervised).insert(id, supervised);
+        Ok(())
+    }
+
+    fn spawn(&self, directory: &Path) -> Result<Child> {
+        let errors = directory.join("supervisor.log");
+        let errors = File::create(&errors).with_context(|| format!("cannot make {}", errors.display()))?;
+        // Nothing of the server's environment is the supervisor's business.
+        Command::new(&self.options.supervisor)
+            .arg("supervise")
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.options.supervisor.display()))
+    }
+}
+
+/// Gives a supervisor its order and waits for its answer.
+fn hand_over(child: &mut Child, order: &Order) -> Result<()> {
+    let mut pipe = child.stdin.take().context("a supervisor has no input")?;
+    let output = child.stdout.take().context("a supervisor has no output")?;
+    let sent = pipe.write_all(&serde_json::to_vec(order).context("an order cannot be written")?);
+    drop(pipe);
+    let answer = first_line(output)?;
+    sent.context("a supervisor did not take its order")?;
+    match answer.trim() {
+        STARTED => Ok(()),
+        "" => bail!("a supervisor ended without a word"),
+        reason => bail!("{reason}"),
+    }
+}
+
+fn first_line(mut output: ChildStdout) -> Result<String> {
+    let deadline = Instant::now() + START_TIME;
+    let mut line = Vec::new();
+    while !line.contains(&b'\n') {
+        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now()))?;
+        if poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&left))? == 0 {
+            bail!("a supervisor did not start within {} s", START_TIME.as_secs());
+        }
+        let mut chunk = [0; 1024];
+        match output.read(&mut chunk)? {
+            0 => break,
+            read => line.extend_from_slice(&chunk[..read]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}

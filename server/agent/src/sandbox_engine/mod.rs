@@ -1,0 +1,239 @@
+//! The engine that needs no daemon: a supervisor process and a bubblewrap sandbox for each run.
+
+mod launch;
+mod slugs;
+mod supervised;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use model::exit::{Exit, ExitCause};
+use model::id::ReplicaId;
+use model::replica::ReplicaSpec;
+use sandbox::{Cgroup, HostFacts, Privilege};
+use slug::SlugStore;
+use tokio::task::spawn_blocking;
+
+use crate::engine::{Engine, EngineError, Instance};
+use crate::listeners;
+use crate::replica_dir::ReplicaDir;
+use slugs::HostSlugs;
+use supervised::Supervised;
+
+/// Where a sandbox engine keeps and finds things.
+pub struct SandboxOptions {
+    /// The agent's own directory.
+    pub dir: PathBuf,
+    /// The directory of all apps' logs.
+    pub logs_dir: PathBuf,
+    /// The program that becomes a supervisor when it is run with the argument `supervise`.
+    pub supervisor: PathBuf,
+    /// Where slugs come from.
+    pub slugs: SlugStore,
+}
+
+/// Runs replicas under bubblewrap.
+#[derive(Clone)]
+pub struct SandboxEngine(Arc<Inner>);
+
+struct Inner {
+    options: SandboxOptions,
+    host: HostFacts,
+    slugs: HostSlugs,
+    supervised: Mutex<HashMap<ReplicaId, Supervised>>,
+    /// One thing at a time is done to a replica, even when nobody waits for it any more.
+    turns: Mutex<HashMap<ReplicaId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl SandboxEngine {
+    /// Returns an engine for this host.
+    ///
+    /// # Errors
+    /// A program that sandboxes need is not installed, or the directory cannot be made.
+    pub fn new(options: SandboxOptions) -> anyhow::Result<Self> {
+        let replicas = options.dir.join("replicas");
+        fs::create_dir_all(&replicas).with_context(|| format!("cannot make {}", replicas.display()))?;
+        let host = HostFacts::detect(&options.dir.join("etc"))?;
+        let slugs = HostSlugs::new(&options.dir, options.slugs.clone(), host.clone())?;
+        let (supervised, turns) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { options, host, slugs, supervised, turns })))
+    }
+
+    async fn turn(&self, id: ReplicaId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = Arc::clone(lock(&self.0.turns).entry(id).or_default());
+        turn.lock_owned().await
+    }
+
+    /// Runs something that blocks to its end, whether or not the caller still waits.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let inner = Arc::clone(&self.0);
+        Ok(spawn_blocking(move || work(&inner)).await.context("a task was cut off")??)
+    }
+
+    /// Removes what a run left, but for the mount of its slug, which the next run may want.
+    async fn clear(&self, id: ReplicaId) -> Result<(), EngineError> {
+        self.blocking(move |inner| {
+            inner.kill(id)?;
+            slug::remove_overlay(inner.dir(id).path())?;
+            inner.cgroup(id)?.remove()?;
+            lock(&inner.supervised).remove(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn clean_in_turn(&self, id: ReplicaId) -> Result<(), EngineError> {
+        self.clear(id).await?;
+        self.blocking(move |inner| inner.slugs.release(id)).await
+    }
+}
+
+#[async_trait]
+impl Engine for SandboxEngine {
+    async fn list(&self) -> Result<BTreeMap<ReplicaId, Instance>, EngineError> {
+        self.blocking(|inner| {
+            let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
+            let used = |id: &ReplicaId| Some((*id, inner.dir(*id).spec()?.slug));
+            inner.slugs.found(ids.iter().filter_map(used));
+            Ok(ids.into_iter().map(|id| (id, inner.find(id))).collect())
+        })
+        .await
+    }
+
+    async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
+        let (engine, spec) = (self.clone(), spec.clone());
+        let turn = self.turn(spec.id).await;
+        // A task of its own: a start that nobody waits for any more must not go on beside what comes next.
+        let started = tokio::spawn(async move {
+            let _turn = turn;
+            engine.launch(&spec, port).await
+        });
+        started.await.context("a start was cut off")?
+    }
+
+    async fn ended(&self, id: ReplicaId) -> Exit {
+        let supervised = lock(&self.0.supervised).get(&id).and_then(|found| found.try_clone().ok());
+        let dir = self.0.dir(id);
+        match supervised {
+            Some(supervised) => supervised.ended(&dir).await,
+            None => supervised::unheld(&dir).await,
+        }
+        let lost = || Exit { cause: ExitCause::Lost, at: jiff::Timestamp::now(), last_lines: Vec::new() };
+        dir.exit().unwrap_or_else(lost)
+    }
+
+    async fn stop(&self, id: ReplicaId) -> Result<(), EngineError> {
+        if let Some(supervised) = lock(&self.0.supervised).get(&id) {
+            supervised.signal(sandbox::Signal::TERM);
+        }
+        Ok(())
+    }
+
+    async fn kill(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let _turn = self.turn(id).await;
+        self.blocking(move |inner| inner.kill(id)).await
+    }
+
+    async fn clean(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let _turn = self.turn(id).await;
+        self.clean_in_turn(id).await
+    }
+
+    async fn forget(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let turn = self.turn(id).await;
+        self.clean_in_turn(id).await?;
+        let removed = self.blocking(move |inner| {
+            let dir = inner.dir(id);
+            match fs::remove_dir_all(dir.path()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("cannot remove {}", dir.path().display()))
+                }
+                _ => Ok(()),
+            }
+        });
+        removed.await?;
+        drop(turn);
+        lock(&self.0.turns).remove(&id);
+        Ok(())
+    }
+
+    async fn memory(&self, id: ReplicaId) -> Option<u64> {
+        self.0.cgroup(id).ok()?.usage().memory_bytes
+    }
+
+    async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>> {
+        let pid = lock(&self.0.supervised).get(&id)?.pid();
+        let find = move || {
+            let pids: Vec<_> = sandbox::descendants(pid).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+            listeners::of_processes(&pids)
+        };
+        spawn_blocking(find).await.ok()
+    }
+
+    fn degraded(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.0.host.privilege == Privilege::User {
+            sentences.push("The platform does not run as root, so all apps run as the same user.".to_owned());
+        }
+        sentences.extend(self.0.host.cgroups.why_not.clone());
+        sentences.extend(self.0.slugs.degraded());
+        sentences
+    }
+}
+
+impl Inner {
+    fn dir(&self, id: ReplicaId) -> ReplicaDir {
+        ReplicaDir::of(&self.options.dir.join("replicas"), id)
+    }
+
+    fn cgroup(&self, id: ReplicaId) -> anyhow::Result<Cgroup> {
+        Ok(Cgroup::named(&self.host.cgroups, &cgroup_name(id))?)
+    }
+
+    /// Says whether the replica of a directory runs, and takes hold of its supervisor if so.
+    fn find(&self, id: ReplicaId) -> Instance {
+        let dir = self.dir(id);
+        if dir.is_held() {
+            match supervised::adopt(&dir) {
+                Some(supervised) => {
+                    lock(&self.supervised).insert(id, supervised);
+                }
+                None => tracing::warn!(replica = %id, "a supervisor does not say who it is"),
+            }
+            return Instance::Running;
+        }
+        let lost = || Exit { cause: ExitCause::Lost, at: jiff::Timestamp::now(), last_lines: Vec::new() };
+        Instance::Ended(dir.exit().unwrap_or_else(lost))
+    }
+
+    /// Kills what runs of a replica, whoever started it, and waits until its directory is free.
+    fn kill(&self, id: ReplicaId) -> anyhow::Result<()> {
+        let dir = self.dir(id);
+        if dir.is_held() {
+            let known = lock(&self.supervised).get(&id).and_then(|found| found.try_clone().ok());
+            if let Some(supervised) = known.or_else(|| supervised::adopt(&dir)) {
+                // The sandbox dies with its supervisor.
+                supervised.signal(sandbox::Signal::KILL);
+                supervised.reap();
+            }
+        }
+        self.cgroup(id)?.kill()?;
+        supervised::wait_until_unheld(&dir)
+    }
+}
+
+fn cgroup_name(id: ReplicaId) -> String {
+    format!("replica-{id}")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
