@@ -125,3 +125,52 @@ fn is_final(file: &File) -> io::Result<bool> {
 pub(crate) fn is_deleted(dir: &Path) -> bool {
     !dir.exists()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
+    use rustix::fs::{FlockOperation, flock};
+
+    use super::*;
+
+    fn texts(cursor: &mut Cursor) -> Vec<String> {
+        let mut texts = Vec::new();
+        while cursor.step(|record, _| texts.push(String::from_utf8_lossy(record.text).into_owned())).unwrap()
+            == Step::Read
+        {}
+        texts
+    }
+
+    #[test]
+    fn a_sealed_segment_is_left_only_after_the_write_that_had_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segments = [1, 2].map(|number| {
+            segment::create(dir.path(), number).unwrap();
+            OpenOptions::new().append(true).open(segment::path(dir.path(), number)).unwrap()
+        });
+        let mut cursor = Cursor::new(dir.path().to_owned(), Position::START);
+        flock(&segments[0], FlockOperation::LockShared).unwrap();
+        segment::seal(&segments[0]).unwrap();
+        segments[1].write_all(b"2026-01-02T03:04:06Z app[web.1]: second\n").unwrap();
+
+        assert_eq!(texts(&mut cursor), [""; 0]);
+        segments[0].write_all(b"2026-01-02T03:04:05Z app[web.1]: first\n").unwrap();
+        flock(&segments[0], FlockOperation::Unlock).unwrap();
+
+        assert_eq!(texts(&mut cursor), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_segment_whose_writer_died_before_sealing_it_does_not_hold_up_readers() {
+        let dir = tempfile::tempdir().unwrap();
+        for (number, text) in [(1, "first"), (2, "second")] {
+            segment::create(dir.path(), number).unwrap();
+            let line = format!("2026-01-02T03:04:05Z app[web.1]: {text}\n");
+            std::fs::write(segment::path(dir.path(), number), line).unwrap();
+        }
+        let mut cursor = Cursor::new(dir.path().to_owned(), Position::START);
+        assert_eq!(texts(&mut cursor), ["first", "second"]);
+    }
+}
