@@ -238,7 +238,43 @@ fn weight(shares: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, process::Command};
+
     use super::*;
+
+    /// A parent for groups of version 2, which hosts with version 1 mostly have too, without limits.
+    fn version_two() -> Option<CgroupSupport> {
+        let roots = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+        let root = roots.into_iter().find(|root| root.join("cgroup.controllers").exists())?;
+        let parent = root.join(format!("test-{}", std::process::id()));
+        fs::create_dir(&parent).ok()?;
+        let parents = BTreeMap::from([(Controller::CpuAccounting, parent)]);
+        Some(CgroupSupport { version: Some(CgroupVersion::V2), why_not: None, parents })
+    }
+
+    #[test]
+    fn a_group_of_version_two_is_joined_counted_killed_and_removed() {
+        let Some(support) = version_two() else { return };
+        let group = Cgroup::create(&support, "web.1", &Limits::default()).unwrap();
+        let file = support.member_files("web.1").remove(0);
+        let mut child = Command::new("sh")
+            .args(["-c", "echo 0 >\"$0\"; sleep 1000 & while :; do :; done"])
+            .arg(file)
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while group.pids().len() < 2 || group.usage().cpu.unwrap() < Duration::from_millis(20) {
+            assert!(Instant::now() < deadline, "{:?} {:?}", group.pids(), group.usage());
+        }
+        assert_eq!(Cgroup::all(&support), ["web.1"]);
+
+        group.kill().unwrap();
+        child.wait().unwrap();
+        group.remove().unwrap();
+        group.remove().unwrap();
+        assert!(Cgroup::all(&support).is_empty());
+        fs::remove_dir(&support.parents[&Controller::CpuAccounting]).unwrap();
+    }
 
     #[test]
     fn a_name_that_leads_elsewhere_is_refused() {

@@ -46,7 +46,8 @@ pub enum Mode {
 pub struct Bind {
     /// The absolute path on the host.
     pub source: PathBuf,
-    /// The absolute path inside.
+    /// The absolute path inside. Never below a bind that a program has written to: a link may stand in
+    /// the way by now, and root would follow it.
     pub target: PathBuf,
     /// What may be done with it.
     pub mode: Mode,
@@ -124,7 +125,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Returns a sandbox for `command` in `/app` with the network, the stack and nothing else.
+    /// Returns a sandbox for `command` in `/` with the network, the stack and nothing else.
     pub fn new(identity: Identity, command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             identity,

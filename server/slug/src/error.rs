@@ -47,8 +47,8 @@ pub enum SlugError {
     /// The image is not in the store.
     #[error("slug {} is not in the store", .0.short())]
     NotFound(Digest),
-    /// An image holds what no slug of ours does.
-    #[error("the image is refused because {0}")]
+    /// A tree or an image is or holds what no slug of ours does.
+    #[error("the slug is refused because {0}")]
     Refused(String),
     /// The blob store failed.
     #[error("the blob store cannot {verb} slug {}", digest.short())]

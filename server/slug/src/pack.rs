@@ -111,6 +111,10 @@ const FILE_TOO_LARGE: i32 = 128 + 25;
 /// Fails for a tree or an image over the limits, with the largest directories.
 pub fn pack(tree: &Path, out: &Path, workshop: &Workshop<'_>) -> Result<Packed, SlugError> {
     let limits = workshop.limits;
+    let kind = fs::symlink_metadata(tree).map_err(SlugError::file("read", tree))?;
+    if !kind.is_dir() {
+        return Err(SlugError::Refused(format!("{} is not a directory", tree.display())));
+    }
     let survey = Survey::of(tree, limits.entries)?;
     let too_large = |bytes, limit| SlugError::TooLarge { bytes, limit, largest: survey.largest() };
     if survey.bytes > limits.tree_bytes {
@@ -149,7 +153,7 @@ fn left_out(path: &Path) -> String {
 fn take_over(image: &Path, privilege: Privilege) -> Result<u64, SlugError> {
     let facts = fs::symlink_metadata(image).map_err(SlugError::file("read", image))?;
     if !facts.is_file() {
-        return Err(SlugError::Refused("it is not a file".into()));
+        return Err(SlugError::Refused("what was packed is not a file".into()));
     }
     if privilege == Privilege::Root {
         lchown(image, Some(0), Some(0)).map_err(SlugError::file("take over", image))?;

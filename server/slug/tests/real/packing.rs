@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
-use slug::{PackLimits, SlugError, digest_of};
+use slug::{PackLimits, SlugError, Workshop, digest_of, pack};
 
-use crate::world::World;
+use crate::world::{World, identity};
 
 fn set_mode(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -116,4 +116,15 @@ fn packing_that_takes_too_long_is_stopped() {
     let limits = PackLimits { within: Duration::from_millis(1), ..PackLimits::default() };
     let error = world.pack_within(&tree, limits).unwrap_err();
     assert!(matches!(error, SlugError::TooSlow { .. }), "{error}");
+}
+
+#[test]
+fn a_link_in_place_of_the_tree_is_refused() {
+    let world = World::new();
+    let tree = world.path("tree");
+    std::os::unix::fs::symlink("/etc/ssl", &tree).unwrap();
+    let workshop =
+        Workshop { host: &world.host, identity: identity(), cgroup: None, limits: PackLimits::default() };
+    let error = pack(&tree, &world.path("image"), &workshop).unwrap_err().to_string();
+    assert!(error.ends_with("is not a directory"), "{error}");
 }
