@@ -4,20 +4,18 @@ use anyhow::Context;
 use git2::{Delta, DiffDelta, DiffOptions, Patch};
 use serde::{Deserialize, Serialize};
 
+use crate::between::{Between, between};
 use crate::terminal::clean_line;
 use crate::{CommitFacts, ObjectId, Repository};
 
 /// Files whose lines are counted; larger differences only name them.
 const LARGEST_COUNTED: i64 = 1 << 20;
-/// Commits that are walked to count them.
-const MOST_WALKED: usize = 10_000;
-
 /// The way from one commit to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Commits that the newer has and the older has not, newest first.
     pub commits: Vec<CommitFacts>,
-    /// How many more of them there are, counted up to 10,000.
+    /// How many more of them there are, counted among at most 10,000.
     pub more_commits: usize,
     /// Commits that only the older has: the way leads back, or aside.
     pub dropped_commits: usize,
@@ -44,48 +42,21 @@ impl Repository {
     /// Compares two commits; lists at most `most` commits and as many files. Blocks.
     pub fn compare(&self, older: ObjectId, newer: ObjectId, most: usize) -> anyhow::Result<Comparison> {
         let repository = self.open()?;
+        for commit in [older, newer] {
+            let found = repository.find_commit(commit.to_git());
+            found.with_context(|| format!("the commit {} is not here", commit.short()))?;
+        }
         let mut comparison = Comparison::default();
-        let (commits, complete) = only_in(&repository, newer, older)?;
+        let Between { newer: commits, older: dropped, incomplete } = between(&repository, newer, older)?;
         for id in commits.iter().take(most) {
             comparison.commits.push(CommitFacts::of(&repository.find_commit(*id)?));
         }
         comparison.more_commits = commits.len() - comparison.commits.len();
-        let (dropped, also_complete) = only_in(&repository, older, newer)?;
         comparison.dropped_commits = dropped.len();
-        comparison.incomplete = !(complete && also_complete);
+        comparison.incomplete = incomplete;
         files(&repository, (older, newer), most, &mut comparison)?;
         Ok(comparison)
     }
-}
-
-/// Returns commits reachable from one commit and not from the other, and whether the histories are whole.
-fn only_in(
-    repository: &git2::Repository,
-    from: ObjectId,
-    without: ObjectId,
-) -> anyhow::Result<(Vec<git2::Oid>, bool)> {
-    let mut walk = repository.revwalk()?;
-    walk.set_sorting(git2::Sort::TIME)?;
-    for commit in [from, without] {
-        repository
-            .find_commit(commit.to_git())
-            .with_context(|| format!("the commit {} is not here", commit.short()))?;
-    }
-    // libgit2 notices a hole as soon as it prepares the walk.
-    if walk.push(from.to_git()).and_then(|()| walk.hide(without.to_git())).is_err() {
-        return Ok((Vec::new(), false));
-    }
-    let (mut commits, mut complete) = (Vec::new(), !repository.is_shallow());
-    for id in walk.take(MOST_WALKED) {
-        match id {
-            Ok(id) => commits.push(id),
-            Err(_) => {
-                complete = false;
-                break;
-            }
-        }
-    }
-    Ok((commits, complete))
 }
 
 fn files(

@@ -70,10 +70,10 @@ pub enum ExportError {
     #[error("the commit holds more than {0} files and directories, the limit here")]
     TooMany(u64),
     /// Over the bound.
-    #[error("the files of the commit have more than {} MB, the limit here", .0 / 1_000_000)]
+    #[error("the files of the commit hold more than {}, the limit here", amount(*.0))]
     TooLarge(u64),
     /// Over the bound.
-    #[error("`{path}` has {} MB, at most {} MB per file are allowed; keep it in a file store", .size / 1_000_000, .limit / 1_000_000)]
+    #[error("`{path}` has {}, at most {} per file are allowed; keep it in a file store", amount(*.size), amount(*.limit))]
     FileTooLarge {
         /// Where it is.
         path: String,
@@ -264,6 +264,10 @@ fn write_file(parent: BorrowedFd<'_>, name: &OsStr, content: &[u8], mode: u32) -
     let mut file = File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?);
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
     file.write_all(content)
+}
+
+fn amount(bytes: u64) -> String {
+    if bytes < 10_000_000 { format!("{bytes} bytes") } else { format!("{} MB", bytes / 1_000_000) }
 }
 
 fn shown(path: &[u8]) -> String {

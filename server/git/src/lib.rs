@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod adopt;
+mod between;
 mod body;
 mod branch;
 mod command;

@@ -16,11 +16,7 @@ pub(crate) fn record(repository: &git2::Repository, commits: &[ObjectId]) -> any
         return Ok(());
     }
     let path = repository.path().join("shallow");
-    let old = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        old => old?,
-    };
-    let mut lines: BTreeSet<String> = old.lines().map(str::to_owned).collect();
+    let mut lines: BTreeSet<String> = written(repository)?.iter().map(ObjectId::to_string).collect();
     lines.extend(ends.iter().map(ObjectId::to_string));
     let lock = repository.path().join("shallow.lock");
     let mut file = OpenOptions::new().write(true).create_new(true).open(&lock);
@@ -32,6 +28,14 @@ pub(crate) fn record(repository: &git2::Repository, commits: &[ObjectId]) -> any
     file.sync_all()?;
     fs::rename(&lock, &path)?;
     Ok(durable::sync(repository.path())?)
+}
+
+/// Returns the commits that are written down.
+pub(crate) fn written(repository: &git2::Repository) -> anyhow::Result<BTreeSet<ObjectId>> {
+    match fs::read_to_string(repository.path().join("shallow")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        lines => Ok(lines?.lines().filter_map(|line| line.parse().ok()).collect()),
+    }
 }
 
 /// Returns the commits whose parents are missing. What is written down already does not count: libgit2 shows such

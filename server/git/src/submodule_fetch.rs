@@ -137,9 +137,9 @@ async fn finish(
 
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let told =
+    let mut told =
         text.lines().filter_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
-    clean_line(told.last().unwrap_or("git gave no reason").as_bytes(), 500)
+    clean_line(told.next_back().unwrap_or("git gave no reason").as_bytes(), 500)
 }
 
 async fn outgrown(directory: &Path, limit: u64) {

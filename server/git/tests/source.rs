@@ -1,0 +1,155 @@
+//! Commits with submodules, fetched over HTTP from a server on this machine.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use git::{
+    ExportLimits, Exported, ObjectId, SourceError, SubmoduleError, SubmoduleFault, SubmoduleLimits,
+    fetch_source,
+};
+use support::{Platform, Work};
+
+/// An app with submodules and the server that has everything.
+struct Scene {
+    platform: Platform,
+    work: Work,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let platform = Platform::accepting();
+        let work = platform.work("work");
+        Self { platform, work }
+    }
+
+    /// Makes a repository on the server and pushes one commit.
+    fn library(&self, name: &str, prepare: impl Fn(&Work)) -> ObjectId {
+        self.platform.repositories().create(name, "main").unwrap();
+        let work = self.platform.work(name);
+        work.write("lib.py", name);
+        prepare(&work);
+        let commit = work.commit(name);
+        work.git(&["push", "-q", &self.url(name), "main"]);
+        commit
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("{}/{name}.git", self.platform.url)
+    }
+
+    fn source(&self, commit: ObjectId) -> (Result<Exported, SourceError>, Vec<String>) {
+        self.work.git(&["push", "-q", "-f", "paas", "main"]);
+        let lines = Mutex::new(Vec::new());
+        let say = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let into = self.platform.dir.path().join(commit.to_string());
+        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        let repository = self.platform.repository();
+        let fetching = fetch_source(&repository, commit, &into, limits, &say);
+        let result = self.platform.runtime.block_on(fetching);
+        (result, lines.into_inner().unwrap())
+    }
+
+    fn failing(&self, url: &str) -> SubmoduleError {
+        let commit = refer(&self.work, "vendor/lib", Some(url), "1".repeat(40).parse().unwrap());
+        match self.source(commit).0 {
+            Err(SourceError::Submodule(error)) => error,
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    fn read(&self, commit: ObjectId, path: &str) -> String {
+        std::fs::read_to_string(self.platform.dir.path().join(commit.to_string()).join(path)).unwrap()
+    }
+}
+
+/// Commits a reference to another repository.
+fn refer(work: &Work, path: &str, url: Option<&str>, commit: ObjectId) -> ObjectId {
+    if let Some(url) = url {
+        work.write(".gitmodules", format!("[submodule \"s\"]\n\tpath = {path}\n\turl = {url}\n"));
+    }
+    work.git(&["add", "-A"]);
+    std::fs::create_dir_all(work.path.join(path)).unwrap();
+    work.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},{path}")]);
+    work.git(&["commit", "-q", "--allow-empty", "-m", "refer"]);
+    work.git(&["rev-parse", "HEAD"]).parse().unwrap()
+}
+
+#[test]
+fn submodules_and_their_submodules_are_part_of_the_source() {
+    let scene = Scene::new();
+    let inner = scene.library("inner", |_| ());
+    let outer = scene.library("outer", |work| {
+        refer(work, "deep/inner", Some(&scene.url("inner")), inner);
+    });
+    let commit = refer(&scene.work, "vendor/lib", Some(&scene.url("outer")), outer);
+    let (source, lines) = scene.source(commit);
+    let source = source.unwrap();
+    let paths: Vec<_> = source.submodules.iter().map(|submodule| submodule.path.clone()).collect();
+    assert_eq!(paths, [PathBuf::from("vendor/lib"), PathBuf::from("vendor/lib/deep/inner")]);
+    assert_eq!(scene.read(commit, "vendor/lib/lib.py"), "outer");
+    assert_eq!(scene.read(commit, "vendor/lib/deep/inner/lib.py"), "inner");
+    assert!(lines[0].starts_with("Fetching the submodule vendor/lib at "), "{lines:?}");
+    let left = std::fs::read_dir(scene.platform.repository().path().parent().unwrap()).unwrap();
+    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with(".scratch")));
+}
+
+#[test]
+fn a_commit_that_no_branch_names_any_more_is_still_fetched() {
+    let scene = Scene::new();
+    let old = scene.library("lib", |_| ());
+    let work = Work { path: scene.platform.dir.path().join("lib") };
+    work.commit("newer");
+    work.git(&["push", "-q", &scene.url("lib"), "main"]);
+    let commit = refer(&scene.work, "lib", Some(&scene.url("lib")), old);
+    scene.source(commit).0.unwrap();
+    assert_eq!(scene.read(commit, "lib/lib.py"), "lib");
+}
+
+#[test]
+fn a_submodule_that_cannot_be_fetched_is_named_with_what_helps() {
+    let scene = Scene::new();
+    let authority = scene.platform.url.strip_prefix("http://").unwrap();
+    let error = scene.failing(&format!("http://me:s3cret@{authority}/absent.git"));
+    let words = format!("{error} {}", error.hint());
+    assert!(
+        words.contains("`vendor/lib`") && words.contains(&format!("http://***@{authority}/absent.git")),
+        "{words}"
+    );
+    assert!(
+        words.contains("there is no such app") && words.contains("git rm --cached vendor/lib"),
+        "{words}"
+    );
+    assert!(!words.contains("s3cret"), "{words}");
+
+    scene.library("empty", |_| ());
+    let error = scene.failing(&scene.url("empty"));
+    assert!(
+        matches!(error.fault(), SubmoduleFault::Fetch(words) if words.contains("not our ref")),
+        "{error}"
+    );
+}
+
+#[test]
+fn addresses_that_are_not_public_web_addresses_are_refused_unasked() {
+    let scene = Scene::new();
+    for (url, expected) in [
+        ("../other.git", "its address is relative"),
+        ("git@example.org:me/lib.git", "does not begin with https://"),
+        ("file:///etc", "does not begin with https://"),
+        ("ssh://example.org/lib", "does not begin with https://"),
+    ] {
+        let error = scene.failing(url);
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.hint().contains("git submodule set-url vendor/lib https://"), "{}", error.hint());
+    }
+    scene.work.git(&["rm", "-q", "-r", "--cached", "."]);
+    std::fs::remove_file(scene.work.path.join(".gitmodules")).unwrap();
+    let commit = refer(&scene.work, "vendor/lib", None, "1".repeat(40).parse().unwrap());
+    let (source, _) = scene.source(commit);
+    let error = source.unwrap_err().to_string();
+    assert!(error.contains(".gitmodules does not say where it is"), "{error}");
+}
