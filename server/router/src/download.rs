@@ -13,7 +13,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// The body of an answer.
-#[expect(clippy::large_enum_variant, reason = "a box would cost each request an allocation")]
 pub(crate) enum Reply {
     /// The router's own, or none.
     Own(Option<Bytes>),
@@ -66,12 +65,12 @@ pub(crate) struct Download {
     incoming: Incoming,
     pool: Rc<Pool>,
     /// Taken when the body ends.
-    running: Option<(Exchange, Link)>,
+    running: Option<(Box<Exchange>, Link)>,
 }
 
 impl Download {
     /// Passes `incoming` on; a body without bytes ends the exchange at once.
-    pub(crate) fn new(incoming: Incoming, exchange: Exchange, link: Link, pool: Rc<Pool>) -> Self {
+    pub(crate) fn new(incoming: Incoming, exchange: Box<Exchange>, link: Link, pool: Rc<Pool>) -> Self {
         let mut download = Self { incoming, pool, running: Some((exchange, link)) };
         if download.incoming.is_end_stream() {
             download.complete();

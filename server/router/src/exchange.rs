@@ -31,8 +31,9 @@ impl Exchange {
         line: RequestLine,
         started: Instant,
         probe: bool,
-    ) -> Self {
-        Self { app, watch, line: Some(line), lease: None, started, answered: false, probe }
+    ) -> Box<Self> {
+        // It moves with the answer through many hands; a box is cheaper than to copy it each time.
+        Box::new(Self { app, watch, line: Some(line), lease: None, started, answered: false, probe })
     }
 
     /// Returns the app the request is for.
@@ -90,7 +91,7 @@ impl Exchange {
     }
 
     /// Ends the request and writes its line; what follows for the visitor is the next request.
-    pub(crate) fn finish(mut self, code: Option<Code>) {
+    pub(crate) fn finish(mut self: Box<Self>, code: Option<Code>) {
         self.end(code);
         self.watch.enter(Phase::Idle);
     }

@@ -105,7 +105,7 @@ impl Admitted {
     }
 
     /// Makes the request fit for a replica and begins its exchange.
-    fn begin(&self, visitor: &Visitor, parts: &mut Parts, started: Instant, upgrade: bool) -> Exchange {
+    fn begin(&self, visitor: &Visitor, parts: &mut Parts, started: Instant, upgrade: bool) -> Box<Exchange> {
         let sane = parts.headers.get(X_REQUEST_ID).filter(|id| request_id::is_sane(id)).cloned();
         let id = sane.unwrap_or_else(|| visitor.worker.new_request_id());
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -163,7 +163,7 @@ fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming) -> Request<
 /// Passes a replica's answer on.
 fn relay(
     visitor: &Rc<Visitor>,
-    mut exchange: Exchange,
+    mut exchange: Box<Exchange>,
     mut response: Response<Incoming>,
     link: Link,
     near: Option<OnUpgrade>,
@@ -187,7 +187,7 @@ fn relay(
 }
 
 /// Tells the visitor that there is no answer, and the owner why.
-fn fail(exchange: Exchange, code: Code, html: bool) -> Response<Reply> {
+fn fail(exchange: Box<Exchange>, code: Code, html: bool) -> Response<Reply> {
     let notice = match code {
         Code::H80 => Notice::Maintenance,
         Code::H26 => Notice::BadRequest,

@@ -5,6 +5,7 @@
 use crate::backend::Backend;
 use crate::clock;
 use crate::options::Limits;
+use crate::routes::Routes;
 use crate::upload::Upload;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -83,12 +84,14 @@ impl Pool {
         }
     }
 
-    /// Drops connections that are closed or have not been used for `age`.
-    pub(crate) fn sweep(&self, age: Duration) {
+    /// Drops connections that are closed, have not been used for `age`, or lead to a backend that is not in `routes`.
+    ///
+    /// A replica that was told to stop often waits for its idle connections to end, so they must not wait for it.
+    pub(crate) fn sweep(&self, age: Duration, routes: &Routes) {
         let oldest = clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        self.idle.borrow_mut().retain(|_, links| {
+        self.idle.borrow_mut().retain(|serial, links| {
             links.retain(|(since, link)| *since >= oldest && !link.sender.is_closed());
-            !links.is_empty()
+            !links.is_empty() && routes.has(*serial)
         });
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::backend::Backend;
 use crate::line::RequestLog;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ const IN_FLIGHT_PER_REPLICA: usize = 2_000;
 pub struct Routes {
     exact: HashMap<Box<str>, Arc<AppRoute>>,
     wildcard: HashMap<Box<str>, Arc<AppRoute>>,
+    /// The backends that are in the table, in rotation or not.
+    serials: HashSet<u64>,
 }
 
 impl Routes {
@@ -24,12 +26,18 @@ impl Routes {
         let mut routes = Self::default();
         for (host, app) in hosts {
             let host = host.to_ascii_lowercase();
+            routes.serials.extend(app.replicas.iter().chain(&app.probed).map(|backend| backend.serial()));
             match host.strip_prefix("*.") {
                 Some(parent) => routes.wildcard.insert(parent.into(), app),
                 None => routes.exact.insert(host.into(), app),
             };
         }
         routes
+    }
+
+    /// Returns whether the backend with this serial is in the table.
+    pub(crate) fn has(&self, serial: u64) -> bool {
+        self.serials.contains(&serial)
     }
 
     /// Returns the app for a lower-case host: its own name first, then the nearest wildcard above it.

@@ -20,7 +20,7 @@ pub(crate) struct Tunnel {
 
 impl Tunnel {
     /// Copies both ways until both ends are closed, one breaks, or nothing moves for too long.
-    pub(crate) async fn carry(self, visitor: Rc<Visitor>, mut exchange: Exchange) {
+    pub(crate) async fn carry(self, visitor: Rc<Visitor>, mut exchange: Box<Exchange>) {
         let Ok((near, far)) = futures::try_join!(self.visitor, self.replica) else { return };
         visitor.watch.enter(Phase::Tunnel);
         let (mut near, mut far) = (TokioIo::new(near), TokioIo::new(far));

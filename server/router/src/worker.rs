@@ -20,7 +20,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 /// How often unused connections to replicas are looked through.
-const SWEEP: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long to wait when the system has no descriptor left for a new connection.
 const BREATH: Duration = Duration::from_millis(50);
@@ -213,6 +213,6 @@ async fn emptied(worker: &Worker, deadline: Instant) {
 async fn sweep(worker: Rc<Worker>) {
     loop {
         tokio::time::sleep(SWEEP.min(worker.timeouts.pooled)).await;
-        worker.pool.sweep(worker.timeouts.pooled);
+        worker.pool.sweep(worker.timeouts.pooled, &worker.routes.load());
     }
 }

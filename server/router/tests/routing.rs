@@ -254,3 +254,23 @@ async fn a_custom_reason_and_a_large_answer_arrive_whole() {
     client.0.read_to_end(&mut all).await.unwrap();
     assert!(all.len() > 3_000_000, "the connection ends after the answer");
 }
+
+#[tokio::test]
+async fn a_replica_that_leaves_the_table_loses_its_idle_connections() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&closed);
+    let replica = Replica::raw("web.1", move |mut client| {
+        let closed = Arc::clone(&seen);
+        async move {
+            client.head().await.unwrap();
+            client.send(ok("web.1")).await;
+            client.rest().await;
+            closed.store(true, SeqCst);
+        }
+    })
+    .await;
+    let stage = Stage::new(vec![Arc::clone(&replica.backend)]);
+    assert_eq!(stage.ask(GET).await.text(), "web.1");
+    stage.serve(vec![]);
+    until(|| closed.load(SeqCst)).await;
+}
