@@ -68,11 +68,12 @@ fn activity(row: &AnyRow) -> Result<Activity> {
     })
 }
 
-/// Notes a change.
+/// Notes a change, and returns the row's id, by which its detail can be completed.
 ///
 /// # Errors
 /// A database that fails.
-pub async fn create_activity(db: &mut Db, new: NewActivity) -> Result<()> {
+pub async fn create_activity(db: &mut Db, new: NewActivity) -> Result<ActivityId> {
+    let id = ActivityId::new();
     let (user_id, user_email) = new.user.unzip();
     let (token_id, token_name) = new.token.unzip();
     let (app_id, app_name) = new.app.unzip();
@@ -80,7 +81,7 @@ pub async fn create_activity(db: &mut Db, new: NewActivity) -> Result<()> {
         "insert into activities (id, at, user_id, user_email, token_id, token_name, action, app_id, app_name, \
          detail, remote) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
-    .bind(ActivityId::new().to_string())
+    .bind(id.to_string())
     .bind(now())
     .bind(user_id.map(|id| id.to_string()))
     .bind(user_email)
@@ -93,6 +94,40 @@ pub async fn create_activity(db: &mut Db, new: NewActivity) -> Result<()> {
     .bind(new.remote)
     .execute(db)
     .await?;
+    Ok(id)
+}
+
+/// Completes a row that was written before the change: what it was done to, as far as that was not known then, and
+/// more about it.
+///
+/// # Errors
+/// A database that fails.
+pub async fn complete_activity(
+    db: &mut Db,
+    id: ActivityId,
+    app: Option<(AppId, String)>,
+    detail: &serde_json::Map<String, serde_json::Value>,
+) -> Result<()> {
+    let (app_id, app_name) = app.unzip();
+    sqlx::query(
+        "update activities set detail = $2, app_id = coalesce(app_id, $3), app_name = coalesce(app_name, $4) \
+         where id = $1",
+    )
+    .bind(id.to_string())
+    .bind(json(detail)?)
+    .bind(app_id.map(|id| id.to_string()))
+    .bind(app_name)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Withdraws a row that was written before a change that was then refused.
+///
+/// # Errors
+/// A database that fails.
+pub async fn delete_activity(db: &mut Db, id: ActivityId) -> Result<()> {
+    sqlx::query("delete from activities where id = $1").bind(id.to_string()).execute(db).await?;
     Ok(())
 }
 

@@ -1,0 +1,101 @@
+//! Host names of an app: its own, which follows from its name, and those that were added.
+
+use model::name::Hostname;
+use serde_json::{Value, json};
+use store::Domain;
+
+use super::answer::{Answer, time};
+use super::apps::app_ref;
+use super::call::{Call, commit};
+use super::error::ApiError;
+
+pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let domains = store::list_domains(&mut *call.read().await?, call.app().id).await?;
+    let custom = domains.iter().map(|domain| shown(&call, domain));
+    Ok(Answer::list(std::iter::once(own(&call)).chain(custom).collect(), &["hostname", "id"]))
+}
+
+pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
+    let wanted = call.parameter("domain");
+    let own = own(&call);
+    if own["hostname"] == wanted || own["id"] == wanted {
+        return Ok(Answer::ok(own));
+    }
+    let domain = find(&call).await?;
+    Ok(Answer::ok(shown(&call, &domain)))
+}
+
+pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
+    let hostname: Hostname = call.fields.name("hostname")?.ok_or_else(|| ApiError::invalid("`hostname` is missing"))?;
+    check_foreign(&call, &hostname)?;
+    let mut tx = call.write().await?;
+    let domain = store::create_domain(&mut tx, call.app().id, &hostname).await?;
+    commit(tx).await?;
+    call.platform.wished();
+    Ok(Answer::created(shown(&call, &domain)).noting("hostname", hostname.as_str()))
+}
+
+/// Certificates are not kept per domain yet; the request is taken and changes nothing.
+pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let domain = find(&call).await?;
+    Ok(Answer::ok(shown(&call, &domain)).noting("hostname", domain.hostname.as_str()))
+}
+
+pub(super) async fn remove(call: Call) -> Result<Answer, ApiError> {
+    if own(&call)["hostname"] == call.parameter("domain") {
+        return Err(ApiError::invalid("the app's own host name follows from its name and cannot be removed"));
+    }
+    let domain = find(&call).await?;
+    let mut tx = call.write().await?;
+    store::delete_domain(&mut tx, domain.id).await?;
+    commit(tx).await?;
+    call.platform.wished();
+    Ok(Answer::ok(shown(&call, &domain)).noting("hostname", domain.hostname.as_str()))
+}
+
+async fn find(call: &Call) -> Result<Domain, ApiError> {
+    let wanted = call.parameter("domain").to_ascii_lowercase();
+    let found = store::find_domain(&mut *call.read().await?, call.app().id, &wanted).await?;
+    found.ok_or_else(|| ApiError::not_found("domain").hint("`paasctl domains` lists them"))
+}
+
+/// The names under the platform's own domain belong to the apps of these names, also to those to come.
+fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
+    let platform = call.platform.options.domain.as_str();
+    let name = hostname.as_str().trim_start_matches("*.");
+    if name == platform || name.strip_suffix(platform).is_some_and(|rest| rest.ends_with('.')) {
+        let message = format!("names under {platform} follow from the apps' names and cannot be added");
+        return Err(ApiError::invalid(message).hint("`paasctl apps:rename` gives an app another name"));
+    }
+    Ok(())
+}
+
+fn own_hostname(call: &Call) -> String {
+    format!("{}.{}", call.app().name, call.platform.options.domain)
+}
+
+fn own(call: &Call) -> Value {
+    let app = call.app();
+    // There is one per app and it has no row: the app's id is as good as one of its own.
+    domain_json(call, &app.id.to_string(), (&own_hostname(call), "heroku"), app.created_at)
+}
+
+fn shown(call: &Call, domain: &Domain) -> Value {
+    domain_json(call, &domain.id.to_string(), (domain.hostname.as_str(), "custom"), domain.created_at)
+}
+
+fn domain_json(call: &Call, id: &str, (hostname, kind): (&str, &str), at: jiff::Timestamp) -> Value {
+    json!({
+        "id": id,
+        "hostname": hostname,
+        "kind": kind,
+        "cname": (kind == "custom").then(|| own_hostname(call)),
+        "status": "succeeded",
+        "sni_endpoint": null,
+        "acm_status": null,
+        "acm_status_reason": null,
+        "app": app_ref(call.app()),
+        "created_at": time(at),
+        "updated_at": time(at),
+    })
+}

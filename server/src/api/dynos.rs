@@ -1,0 +1,146 @@
+//! Replicas as they are: what was wished, what was observed, and why one is not up.
+
+use std::collections::BTreeMap;
+
+use model::id::ReleaseId;
+use model::procfile::ProcessTable;
+use model::release::Version;
+use model::replica::{Phase, ReplicaStatus};
+use serde_json::{Value, json};
+use store::{Db, Replica, ReplicaWish};
+
+use super::answer::{Answer, time};
+use super::apps::app_ref;
+use super::call::Call;
+use super::error::ApiError;
+use super::reference::size_ref;
+
+/// What a replica runs, as far as its release says.
+struct Runs {
+    release: ReleaseId,
+    commands: ProcessTable,
+}
+
+pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
+    Ok(Answer::list(all(&call).await?, &["name", "id"]))
+}
+
+pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
+    let wanted = call.parameter("dyno");
+    let found = all(&call).await?.into_iter().find(|dyno| dyno["name"] == wanted || dyno["id"] == wanted);
+    found.map(Answer::ok).ok_or_else(|| ApiError::not_found("dyno").hint("`paasctl ps` lists them"))
+}
+
+async fn all(call: &Call) -> Result<Vec<Value>, ApiError> {
+    let mut db = call.read().await?;
+    let replicas = store::list_replicas(&mut db, call.app().id).await?;
+    let hosts = store::list_hosts(&mut db).await?;
+    let mut runs: BTreeMap<Version, Runs> = BTreeMap::new();
+    let mut shown = Vec::with_capacity(replicas.len());
+    for replica in &replicas {
+        if !runs.contains_key(&replica.version) {
+            runs.insert(replica.version, what_runs(call, &mut db, replica.version).await?);
+        }
+        let host = hosts.iter().find(|host| host.id == replica.host_id).map(|host| host.name.as_str());
+        let status = call.platform.facts.status(replica.id);
+        if status.as_ref().is_some_and(|status| status.phase == Phase::Ended) && replica.wish != ReplicaWish::Run {
+            continue;
+        }
+        shown.push(dyno_json(call, replica, &runs[&replica.version], (host, status)));
+    }
+    Ok(shown)
+}
+
+async fn what_runs(call: &Call, db: &mut Db, version: Version) -> Result<Runs, ApiError> {
+    let found = store::find_release(db, call.app().id, version).await?;
+    let release = found.ok_or_else(|| ApiError::not_found("release"))?;
+    let slug = match &release.slug {
+        Some(slug) => store::find_slug(db, slug.id).await?,
+        None => None,
+    };
+    let commands = slug.map(|slug| slug.manifest.processes).unwrap_or_default();
+    Ok(Runs { release: release.id, commands })
+}
+
+/// Returns a replica that was just wished for.
+pub(super) async fn wished(call: &Call, replica: &Replica) -> Result<Value, ApiError> {
+    let mut db = call.read().await?;
+    let runs = what_runs(call, &mut db, replica.version).await?;
+    Ok(dyno_json(call, replica, &runs, (None, None)))
+}
+
+fn dyno_json(
+    call: &Call,
+    replica: &Replica,
+    runs: &Runs,
+    (host, status): (Option<&str>, Option<ReplicaStatus>),
+) -> Value {
+    let phase = phase(replica, status.as_ref());
+    let command = replica.command.as_ref().or_else(|| runs.commands.get(&replica.process));
+    let since = status.as_ref().map_or(replica.created_at, |status| status.since);
+    json!({
+        "id": replica.id,
+        "name": format!("{}.{}", replica.process, replica.number),
+        "type": replica.process,
+        "number": replica.number,
+        "command": command.map_or("", String::as_str),
+        "size": replica.size,
+        "dyno_size": size_ref(replica.size),
+        "state": heroku_state(phase),
+        "phase": phase,
+        "reason": status.as_ref().and_then(reason),
+        "restarts": status.as_ref().map_or(0, |status| status.restarts),
+        "memory_bytes": status.as_ref().and_then(|status| status.memory_bytes),
+        "in_flight": call.platform.facts.in_flight(replica.id),
+        "host": host,
+        "attach_url": null,
+        "release": { "id": runs.release, "version": replica.version.0 },
+        "app": app_ref(call.app()),
+        "since": time(since),
+        "created_at": time(replica.created_at),
+        "updated_at": time(since),
+    })
+}
+
+/// Returns where a replica stands, in one word.
+fn phase(replica: &Replica, status: Option<&ReplicaStatus>) -> &'static str {
+    let observed = status.map_or(Phase::Starting, |status| status.phase);
+    match (replica.wish, observed) {
+        (_, Phase::Ended) => "ended",
+        (_, Phase::Impossible) => "impossible",
+        (ReplicaWish::Drain { .. }, _) => "draining",
+        (ReplicaWish::Stop, _) | (_, Phase::Stopping) => "stopping",
+        (_, Phase::Starting) => "starting",
+        (_, Phase::Healthy) => "healthy",
+        (_, Phase::Unhealthy) => "unhealthy",
+        (_, Phase::Backoff) => "backoff",
+    }
+}
+
+/// Returns the word of Heroku's that says most of it. Its `ps:wait` waits for `up`.
+fn heroku_state(phase: &str) -> &'static str {
+    match phase {
+        "healthy" | "draining" => "up",
+        "starting" => "starting",
+        "backoff" | "impossible" | "unhealthy" => "crashed",
+        _ => "down",
+    }
+}
+
+/// Returns why a replica is not up.
+fn reason(status: &ReplicaStatus) -> Option<String> {
+    if matches!(status.phase, Phase::Healthy | Phase::Stopping) {
+        return None;
+    }
+    let exit = || {
+        let exit = status.last_exit.as_ref()?;
+        Some(match exit.last_lines.last() {
+            Some(line) => format!("{}; its last line: {line}", exit.cause),
+            None => exit.cause.to_string(),
+        })
+    };
+    match status.phase {
+        Phase::Backoff | Phase::Ended | Phase::Impossible => exit(),
+        _ => status.probe.as_ref().map(ToString::to_string).or_else(exit),
+    }
+}

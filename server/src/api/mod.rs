@@ -1,0 +1,50 @@
+//! The HTTP API: the Heroku Platform API v3, and what Heroku lacks under names of our own. Handlers read the store, or
+//! record a wish and answer; they act on nothing themselves.
+
+mod account;
+mod activity;
+mod answer;
+mod apps;
+mod authorizations;
+mod builds;
+mod call;
+mod capability;
+mod collaborators;
+mod config_vars;
+mod dispatch;
+mod domains;
+mod dyno_commands;
+mod dynos;
+mod error;
+mod fields;
+mod formation;
+mod log_sessions;
+mod log_stream;
+mod operations;
+mod paging;
+mod pins;
+mod platform;
+mod reference;
+mod release_diff;
+mod releases;
+mod reply;
+mod route;
+mod routes;
+mod settings;
+mod slugs;
+mod sources;
+mod users;
+
+use std::sync::Arc;
+
+use crate::platform::Platform as State;
+
+pub use error::ApiError;
+pub use route::{Needs, Route};
+pub use routes::routes;
+
+/// Returns the API as a service; unknown paths and wrong methods are answered in JSON too.
+#[must_use]
+pub fn router(platform: Arc<State>) -> axum::Router {
+    dispatch::router(platform, routes())
+}

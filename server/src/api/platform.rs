@@ -1,0 +1,50 @@
+//! The installation itself: is it there, what can it do, how much room has it.
+
+use model::replica::Phase;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::ApiError;
+use super::reference::stack_name;
+use crate::disk::Room;
+
+/// Answers as soon as the server serves and its database answers.
+pub(super) async fn health(call: Call) -> Result<Answer, ApiError> {
+    store::find_fact(&mut *call.read().await?, "health").await?;
+    Ok(Answer::ok(json!({ "status": "ok" })))
+}
+
+/// What Heroku's CLI asks a status site.
+pub(super) async fn status(_: Call) -> Result<Answer, ApiError> {
+    let system = |name: &str| json!({ "system": name, "status": "green" });
+    let status: Vec<Value> = ["Apps", "Data", "Tools"].into_iter().map(system).collect();
+    Ok(Answer::ok(json!({ "status": status, "incidents": [], "scheduled": [] })))
+}
+
+pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
+    let options = &call.platform.options;
+    let report = call.platform.facts.report();
+    let apps = store::count_apps(&mut *call.read().await?).await?;
+    let room = Room::at(&options.data_dir).map_err(anyhow::Error::from)?;
+    let running = report.replicas.iter().filter(|replica| replica.phase != Phase::Ended).count();
+    let router = options.router_listen;
+    Ok(Answer::ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "stack": stack_name(),
+        "engine": "sandbox",
+        "mode": { "root": rustix::process::geteuid().is_root() },
+        "degraded": report.degraded,
+        "disk": {
+            "free_bytes": room.free_bytes,
+            "total_bytes": room.total_bytes,
+            "free_inodes": room.free_inodes,
+            "reserve_bytes": options.reserve_bytes,
+        },
+        "data_dir": options.data_dir,
+        "domain": options.domain,
+        "router_url": format!("http://{router}"),
+        "apps": apps,
+        "replicas": running,
+    })))
+}
