@@ -26,7 +26,7 @@ use sandbox::{HostFacts, Identity};
 use slug::{SlugStore, Workshop};
 use tempfile::TempDir;
 
-pub const UID: u32 = 234_567;
+pub(crate) const UID: u32 = 234_567;
 
 /// The longest a story waits for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,9 +44,9 @@ impl Seal for Inverted {
     }
 }
 
-pub struct Stage {
-    pub dir: TempDir,
-    pub app: AppId,
+pub(crate) struct Stage {
+    pub(crate) dir: TempDir,
+    pub(crate) app: AppId,
     agent: Option<Agent>,
     store: SlugStore,
     ports: RangeInclusive<u16>,
@@ -55,7 +55,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // Stories run side by side, each with ports of its own.
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let process = u16::try_from(std::process::id() % 90).unwrap() * 100;
@@ -63,7 +63,7 @@ impl Stage {
         Self::with_ports(first..=first + 9).await
     }
 
-    pub async fn with_ports(ports: RangeInclusive<u16>) -> Self {
+    pub(crate) async fn with_ports(ports: RangeInclusive<u16>) -> Self {
         let dir = TempDir::new().unwrap();
         let store = SlugStore::local(&dir.path().join("blobs")).unwrap();
         let (generation, numbers) = (0, BTreeMap::new());
@@ -72,7 +72,7 @@ impl Stage {
         stage
     }
 
-    pub async fn start_agent(&mut self) {
+    pub(crate) async fn start_agent(&mut self) {
         let options = SandboxOptions {
             dir: self.agent_dir(),
             logs_dir: self.dir.path().join("logs"),
@@ -91,24 +91,24 @@ impl Stage {
     }
 
     /// Ends the agent without ceremony.
-    pub fn drop_agent(&mut self) {
+    pub(crate) fn drop_agent(&mut self) {
         self.agent = None;
     }
 
-    pub fn agent(&self) -> &Agent {
+    pub(crate) fn agent(&self) -> &Agent {
         self.agent.as_ref().unwrap()
     }
 
-    pub fn agent_dir(&self) -> PathBuf {
+    pub(crate) fn agent_dir(&self) -> PathBuf {
         self.dir.path().join("agent")
     }
 
-    pub fn replica_dir(&self, id: ReplicaId) -> PathBuf {
+    pub(crate) fn replica_dir(&self, id: ReplicaId) -> PathBuf {
         self.agent_dir().join("replicas").join(id.to_string())
     }
 
     /// Packs these files; those that begin with `#!` are executable.
-    pub async fn slug(&self, files: &[(&str, &str)]) -> Digest {
+    pub(crate) async fn slug(&self, files: &[(&str, &str)]) -> Digest {
         let work = TempDir::new().unwrap();
         let tree = work.path().join("tree");
         fs::create_dir(&tree).unwrap();
@@ -129,7 +129,7 @@ impl Stage {
     }
 
     /// Returns a replica that runs a command on a slug.
-    pub fn spec(&mut self, slug: &Digest, process: &str, command: &str) -> ReplicaSpec {
+    pub(crate) fn spec(&mut self, slug: &Digest, process: &str, command: &str) -> ReplicaSpec {
         let number = self.numbers.entry(process.to_owned()).or_insert(0);
         *number += 1;
         ReplicaSpec {
@@ -151,14 +151,14 @@ impl Stage {
         }
     }
 
-    pub fn desire(&mut self, replicas: &[&ReplicaSpec]) {
+    pub(crate) fn desire(&mut self, replicas: &[&ReplicaSpec]) {
         self.generation += 1;
         let replicas = replicas.iter().map(|spec| (*spec).clone()).collect();
         self.agent().set_desired(HostDesired { generation: self.generation, replicas });
     }
 
     /// Waits for a report that fits, and returns it.
-    pub async fn report(&self, what: &str, fits: impl Fn(&HostReport) -> bool) -> Arc<HostReport> {
+    pub(crate) async fn report(&self, what: &str, fits: impl Fn(&HostReport) -> bool) -> Arc<HostReport> {
         let mut reports = self.agent().reports();
         let found = tokio::time::timeout(PATIENCE, reports.wait_for(|report| fits(report))).await;
         match found {
@@ -171,7 +171,7 @@ impl Stage {
     }
 
     /// Waits until a replica's status fits, and returns it.
-    pub async fn status(
+    pub(crate) async fn status(
         &self,
         spec: &ReplicaSpec,
         what: &str,
@@ -182,38 +182,38 @@ impl Stage {
         of(&report).unwrap()
     }
 
-    pub async fn phase(&self, spec: &ReplicaSpec, phase: Phase) -> ReplicaStatus {
+    pub(crate) async fn phase(&self, spec: &ReplicaSpec, phase: Phase) -> ReplicaStatus {
         self.status(spec, &format!("{} is {phase:?}", spec.name()), |status| status.phase == phase).await
     }
 
     /// Returns the app's log as `app[web.1]: text`.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         let log = LogDir::open(self.dir.path().join("logs").join(self.app.to_string()), Bounds::default()).unwrap();
         let line = |line: &logs::Line| format!("{}[{}]: {}", line.source, line.process, line.text);
         log.read(&Query::default()).unwrap().lines.iter().map(line).collect()
     }
 
     /// Waits until the log holds a line with this text.
-    pub async fn logged(&self, text: &str) -> String {
+    pub(crate) async fn logged(&self, text: &str) -> String {
         let found = || self.log().into_iter().find(|line| line.contains(text));
         wait(&format!("`{text}` in the log"), found).await
     }
 
     /// Returns the supervisor's process id.
-    pub fn supervisor_of(&self, spec: &ReplicaSpec) -> Pid {
+    pub(crate) fn supervisor_of(&self, spec: &ReplicaSpec) -> Pid {
         let run = fs::read_to_string(self.replica_dir(spec.id).join("run.json")).unwrap();
         let run: serde_json::Value = serde_json::from_str(&run).unwrap();
         Pid::from_raw(i32::try_from(run["pid"].as_i64().unwrap()).unwrap()).unwrap()
     }
 
     /// Returns all processes of a replica: its supervisor and everything in its sandbox.
-    pub fn processes_of(&self, spec: &ReplicaSpec) -> Vec<Pid> {
+    pub(crate) fn processes_of(&self, spec: &ReplicaSpec) -> Vec<Pid> {
         let supervisor = self.supervisor_of(spec);
         std::iter::once(supervisor).chain(sandbox::descendants(supervisor)).collect()
     }
 
     /// Asks for nothing and waits until nothing is left on the host.
-    pub async fn leave(&mut self, specs: &[&ReplicaSpec]) {
+    pub(crate) async fn leave(&mut self, specs: &[&ReplicaSpec]) {
         let processes: Vec<_> = specs
             .iter()
             .filter(|spec| self.replica_dir(spec.id).join("run.json").exists())
@@ -261,7 +261,7 @@ fn supervisor() -> PathBuf {
 }
 
 /// Waits until there is something, looking every few milliseconds.
-pub async fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) async fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
@@ -273,13 +273,13 @@ pub async fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 }
 
 /// Tells whether a process is there and not just waiting to be collected.
-pub fn is_alive(pid: Pid) -> bool {
+pub(crate) fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
 }
 
 /// Returns the cgroups of a replica, in all hierarchies.
-pub fn cgroups_of(id: ReplicaId) -> Vec<PathBuf> {
+pub(crate) fn cgroups_of(id: ReplicaId) -> Vec<PathBuf> {
     let name = format!("paas/replica-{id}");
     let roots = fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
     let roots = roots.chain([PathBuf::from("/sys/fs/cgroup")]);
@@ -287,7 +287,7 @@ pub fn cgroups_of(id: ReplicaId) -> Vec<PathBuf> {
 }
 
 /// A web server that answers `/` with `hello` and says when it is up; the environment steers it.
-pub const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import http.server, os, signal, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -307,7 +307,7 @@ server.serve_forever()
 "#;
 
 /// Returns config vars.
-pub fn config(vars: &[(&str, &str)]) -> ConfigVars {
+pub(crate) fn config(vars: &[(&str, &str)]) -> ConfigVars {
     let vars = vars.iter().map(|(key, value)| (key.parse().unwrap(), Some((*value).to_owned())));
     ConfigVars::default().changed(vars).unwrap()
 }
