@@ -22,23 +22,58 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Answers one request.
-pub(crate) async fn handle(visitor: Rc<Visitor>, request: Request<Incoming>) -> Response<Reply> {
+///
+/// What can be decided at once is decided before the future begins: the future of each request is moved, so it
+/// should be small.
+pub(crate) fn handle(
+    visitor: Rc<Visitor>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Reply>> {
     let started = Instant::now();
     let phase = if request.body().is_end_stream() { Phase::Wait } else { Phase::Upload };
     visitor.watch.enter_at(phase, clock::millis(started));
-    let mut response = match admit(&visitor, &request) {
-        Ok(admitted) => admitted.serve(&visitor, request, started).await,
-        Err(notice) => refuse(&visitor, &request, notice),
+    let step = match admit(&visitor, &request) {
+        Ok(admitted) => admitted.begin(&visitor, request, started),
+        Err(notice) => Step::Answer(refuse(&visitor, &request, notice)),
     };
-    if visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    async move {
+        let mut response = match step {
+            Step::Answer(response) => response,
+            Step::Forward(mut exchange, request, passage) => {
+                match forward(&visitor.worker, &mut exchange, request, passage.target).await {
+                    Ok((response, link)) => relay(&visitor, exchange, response, link, passage.near),
+                    Err(code) => fail(exchange, code, passage.html),
+                }
+            }
+        };
+        if visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
-    response
+}
+
+/// What is to be done with a request.
+enum Step {
+    /// It is answered by the router.
+    Answer(Response<Reply>),
+    /// It goes to a replica.
+    Forward(Box<Exchange>, Request<Upload>, Passage),
+}
+
+/// How a request goes to a replica and its answer comes back.
+struct Passage {
+    target: Target,
+    /// The visitor's end of the tunnel that is asked for, if one is.
+    near: Option<OnUpgrade>,
+    /// Whether the visitor reads pages.
+    html: bool,
 }
 
 /// A request that belongs to an app.
@@ -79,33 +114,30 @@ fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Res
 }
 
 impl Admitted {
-    /// Passes the request to a replica, or answers for an app that takes none.
-    async fn serve(
-        self,
-        visitor: &Rc<Visitor>,
-        request: Request<Incoming>,
-        started: Instant,
-    ) -> Response<Reply> {
+    /// Makes the request fit for a replica, unless its app takes none.
+    fn begin(self, visitor: &Visitor, request: Request<Incoming>, started: Instant) -> Step {
         let html = wants_html(request.headers());
         let (mut parts, incoming) = request.into_parts();
         let upgrade = headers::asks_upgrade(&parts.headers);
         let near = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
-        let mut exchange = self.begin(visitor, &mut parts, started, near.is_some());
-        let outcome = match closed(&self.app, &self.target) {
-            Some(code) => Err(code),
+        let exchange = self.exchange(visitor, &mut parts, started, near.is_some());
+        match closed(&self.app, &self.target) {
+            Some(code) => Step::Answer(fail(exchange, code, html)),
             None => {
                 let request = outgoing(visitor, parts, incoming);
-                forward(&visitor.worker, &mut exchange, request, self.target).await
+                Step::Forward(exchange, request, Passage { target: self.target, near, html })
             }
-        };
-        match outcome {
-            Ok((response, link)) => relay(visitor, exchange, response, link, near),
-            Err(code) => fail(exchange, code, html),
         }
     }
 
-    /// Makes the request fit for a replica and begins its exchange.
-    fn begin(&self, visitor: &Visitor, parts: &mut Parts, started: Instant, upgrade: bool) -> Box<Exchange> {
+    /// Prepares the head of the request and begins its exchange.
+    fn exchange(
+        &self,
+        visitor: &Visitor,
+        parts: &mut Parts,
+        started: Instant,
+        upgrade: bool,
+    ) -> Box<Exchange> {
         let sane = parts.headers.get(X_REQUEST_ID).filter(|id| request_id::is_sane(id)).cloned();
         let id = sane.unwrap_or_else(|| visitor.worker.new_request_id());
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

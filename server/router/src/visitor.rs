@@ -4,6 +4,7 @@ use crate::download::Reply;
 use crate::handle::handle;
 use crate::watch::{Alarm, Phase, Watch};
 use crate::worker::{Stage, Worker};
+use futures::FutureExt;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
@@ -50,8 +51,7 @@ impl Visitor {
         let (worker, watch) = (Rc::clone(&visitor.worker), Arc::clone(&visitor.watch));
         let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
         let service = service_fn(move |request: Request<Incoming>| {
-            let visitor = Rc::clone(&visitor);
-            async move { Ok::<Response<Reply>, Infallible>(handle(visitor, request).await) }
+            handle(Rc::clone(&visitor), request).map(Ok::<Response<Reply>, Infallible>)
         });
         let connection = http1::Builder::new()
             .max_header_size(worker.limits.header_bytes)
