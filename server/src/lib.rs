@@ -16,5 +16,6 @@ pub mod options;
 pub mod platform;
 pub mod push;
 pub mod reconcile;
+mod seal;
 pub mod serve;
 pub mod sweep;

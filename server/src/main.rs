@@ -1,3 +1,43 @@
-//! See Cargo.toml.
+//! `paasd`: the server, and the two small programs it starts itself.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use paasd::options::ServeArgs;
+
+/// A Heroku you run yourself: receives pushes, builds them, and runs what comes out
+#[derive(Parser)]
+#[command(name = "paasd", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the control plane, the router, and the agent of this machine
+    Serve(Box<ServeArgs>),
+    /// Stop the server of a data directory and everything it runs; the data stays
+    Stop(Box<ServeArgs>),
+    /// Hand a push to the server; git runs this as its hook
+    #[command(hide = true)]
+    Hook,
+    /// Look after one replica; the agent runs this
+    #[command(hide = true)]
+    Supervise,
+}
+
+fn main() -> ExitCode {
+    // These two are started often and must be small: no arguments to parse, no runtime.
+    match std::env::args_os().nth(1).as_deref().and_then(|name| name.to_str()) {
+        Some("hook") => return git::hook::run_client(),
+        Some("supervise") => return agent::supervise_main(),
+        _ => {}
+    }
+    match Arguments::parse().command {
+        Command::Serve(args) => paasd::serve::main(*args),
+        Command::Stop(args) => paasd::serve::stop(*args),
+        Command::Hook => git::hook::run_client(),
+        Command::Supervise => agent::supervise_main(),
+    }
+}

@@ -1,5 +1,6 @@
 //! What every handler and loop shares. It holds, it does not decide.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
@@ -22,7 +23,11 @@ pub struct Platform {
     /// Where pushes report to.
     pub hooks: git::hook::HookServer,
     /// The blobs of slugs.
-    pub slugs: Arc<slug::SlugStore>,
+    pub slugs: slug::SlugStore,
+    /// Makes slugs.
+    pub builder: build::Builder,
+    /// Variables of the server that builds need to reach package registries.
+    pub build_env: BTreeMap<String, String>,
     /// The apps' log streams.
     pub logs: AppLogs,
     /// What was observed of hosts and replicas.
@@ -49,7 +54,11 @@ pub struct Parts {
     /// See [`Platform`].
     pub hooks: git::hook::HookServer,
     /// See [`Platform`].
-    pub slugs: Arc<slug::SlugStore>,
+    pub slugs: slug::SlugStore,
+    /// See [`Platform`].
+    pub builder: build::Builder,
+    /// See [`Platform`].
+    pub build_env: BTreeMap<String, String>,
     /// See [`Platform`].
     pub logs: AppLogs,
     /// See [`Platform`].
@@ -60,7 +69,7 @@ impl Platform {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { options, store, vault, repositories, hooks, slugs, logs, facts } = parts;
+        let Parts { options, store, vault, repositories, hooks, slugs, builder, build_env, logs, facts } = parts;
         let builds = BuildRoom::new(options.builds);
         Self {
             options,
@@ -69,6 +78,8 @@ impl Platform {
             repositories,
             hooks,
             slugs,
+            builder,
+            build_env,
             logs,
             facts,
             builds,

@@ -1,4 +1,6 @@
-//! Ending an operation before its time.
+//! Waiting for an operation, and ending one before its time.
+
+use std::time::Duration;
 
 use model::id::OperationId;
 use model::release::ReleaseStatus;
@@ -7,6 +9,31 @@ use store::{App, Operation, OperationState};
 use super::change::ChangeError;
 use crate::actor::Actor;
 use crate::platform::Platform;
+
+/// How long a waiter waits at most before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Waits until an operation has ended; where a newer one took its place, until that has.
+///
+/// # Errors
+/// The operation is gone, or the database fails.
+pub async fn ended(platform: &Platform, id: OperationId) -> anyhow::Result<Operation> {
+    let mut changes = platform.changes();
+    let mut id = id;
+    loop {
+        changes.mark_unchanged();
+        let mut db = platform.store.read().await?;
+        let operation = store::find_operation(&mut db, id).await?.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
+        drop(db);
+        match (operation.state, operation.superseded_by) {
+            (OperationState::Active, _) => {
+                let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+            }
+            (OperationState::Superseded, Some(newer)) => id = newer,
+            _ => return Ok(operation),
+        }
+    }
+}
 
 /// Cancels an operation that is under way; what serves goes on serving.
 ///

@@ -1,0 +1,12 @@
+//! Builds: the queue, the builds that run, and their output. What a build does is the crate `build`'s.
+
+mod cancel;
+mod follow;
+mod queue;
+mod room;
+mod run;
+
+pub use cancel::cancel_build;
+pub use follow::{finished, follow, log_path};
+pub use queue::run as run_queue;
+pub use room::BuildRoom;

@@ -1,0 +1,110 @@
+//! The builds that this process runs: one per app, so many in all. An app's place is kept until its push is settled,
+//! so that two pushes are never interleaved.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use build::BuildLog;
+use model::id::{AppId, BuildId};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// The builds that run, and who waits for them.
+pub struct BuildRoom {
+    /// Wakes the queue.
+    pub wake: Notify,
+    places: Arc<Semaphore>,
+    running: Mutex<BTreeMap<AppId, Running>>,
+    pushers: Mutex<BTreeMap<BuildId, Vec<CancellationToken>>>,
+    logs: Mutex<BTreeMap<BuildId, BuildLog>>,
+}
+
+struct Running {
+    build: BuildId,
+    cancel: CancellationToken,
+}
+
+impl BuildRoom {
+    /// Makes room for so many builds at once.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self {
+            wake: Notify::new(),
+            places: Arc::new(Semaphore::new(places)),
+            running: Mutex::default(),
+            pushers: Mutex::default(),
+            logs: Mutex::default(),
+        }
+    }
+
+    /// Takes an app's place for a build; none while another build of the app has it.
+    pub(super) fn enter(&self, app: AppId, build: BuildId) -> Option<CancellationToken> {
+        let mut running = lock(&self.running);
+        if running.contains_key(&app) {
+            return None;
+        }
+        let cancel = CancellationToken::new();
+        running.insert(app, Running { build, cancel: cancel.clone() });
+        Some(cancel)
+    }
+
+    /// Gives an app's place back and lets the queue look.
+    pub(super) fn leave(&self, app: AppId, build: BuildId) {
+        lock(&self.running).remove(&app);
+        lock(&self.pushers).remove(&build);
+        lock(&self.logs).remove(&build);
+        self.wake.notify_one();
+    }
+
+    /// Notes the log that a build writes.
+    pub(super) fn writes(&self, build: BuildId, log: BuildLog) {
+        lock(&self.logs).insert(build, log);
+    }
+
+    /// Returns the log of a build that runs.
+    pub(super) fn log(&self, build: BuildId) -> Option<BuildLog> {
+        lock(&self.logs).get(&build).cloned()
+    }
+
+    /// Waits for a place among all builds.
+    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
+        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Returns the build that has the app's place.
+    #[must_use]
+    pub fn in_the_way(&self, app: AppId) -> Option<BuildId> {
+        lock(&self.running).get(&app).map(|running| running.build)
+    }
+
+    /// Ends a build if this process runs it.
+    pub fn cancel(&self, build: BuildId) {
+        for running in lock(&self.running).values().filter(|running| running.build == build) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Ends the app's build if there is one.
+    pub fn cancel_of(&self, app: AppId) {
+        if let Some(running) = lock(&self.running).get(&app) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Notes that git itself will move the branch for a build, until `ended` is cancelled.
+    pub fn expect_pusher(&self, build: BuildId, ended: &CancellationToken) {
+        lock(&self.pushers).entry(build).or_default().push(ended.clone());
+    }
+
+    /// Waits until no git process can move the build's branch any more.
+    pub(super) async fn pushers_gone(&self, build: BuildId) {
+        let pushers = lock(&self.pushers).remove(&build).unwrap_or_default();
+        for pusher in pushers {
+            pusher.cancelled().await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

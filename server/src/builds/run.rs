@@ -1,0 +1,297 @@
+//! One build from its commit to its release: source, slug, release, and the branch where the pusher has gone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, FailureKind};
+use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
+use model::build::BuildState;
+use model::config::ConfigVars;
+use model::wording;
+use sandbox::{Identity, Privilege};
+use store::{App, Build, BuildOutcome, OperationState};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::follow::log_path;
+use super::queue::ended;
+use crate::actor::Actor;
+use crate::deploy::{self, BuiltSlug, Made};
+use crate::disk::Room;
+use crate::platform::Platform;
+use crate::push::Ledger;
+
+/// What a build may write to the disk beside its slug, in bytes.
+const DISK_BYTES: u64 = 8_000_000_000;
+
+/// Processes of one build.
+const PIDS: u32 = 2_048;
+
+/// Runs a build and sees its push through to the end. `place` is given back as soon as the slug is made.
+pub(super) async fn run(
+    platform: &Arc<Platform>,
+    app: &App,
+    build: &Build,
+    cancel: CancellationToken,
+    place: OwnedSemaphorePermit,
+) {
+    let work = Work { platform, app, build, dir: platform.options.dir("builds").join(build.id.to_string()) };
+    let made = work.make(cancel).await;
+    drop(place);
+    work.tidy().await;
+    match made {
+        Ok(Some(made)) => {
+            if let Err(error) = work.settle(made).await {
+                warn!(app.name = %app.name, error = format!("{error:#}"), "a branch was left where it was");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => {
+            warn!(app.name = %app.name, error = format!("{error:#}"), "a build failed for a reason of ours");
+            let failure = ended(BuildState::Failed, "the server could not carry the build out; its log says why");
+            if let Err(error) = work.finish(failure).await {
+                warn!(error = format!("{error:#}"), "nor could its end be stored");
+            }
+        }
+    }
+}
+
+struct Work<'a> {
+    platform: &'a Arc<Platform>,
+    app: &'a App,
+    build: &'a Build,
+    dir: PathBuf,
+}
+
+impl Work<'_> {
+    /// Makes the slug and its release; none when the build failed, which is stored then.
+    async fn make(&self, cancel: CancellationToken) -> anyhow::Result<Option<Made>> {
+        tokio::fs::create_dir_all(&self.dir).await?;
+        let config = self.config().await?;
+        let log = BuildLog::open(&log_path(self.platform, self.build.id), &config)?;
+        self.platform.builds.writes(self.build.id, log.clone());
+        self.platform.changed();
+        let outcome = self.attempt(config, &log, cancel).await;
+        let made = match outcome {
+            Ok((output, started)) => self.release(output, started, &log).await.map(Some),
+            Err(failure) => self.fail(failure, &log).await.map(|()| None),
+        };
+        log.end();
+        self.platform.changed();
+        made
+    }
+
+    async fn attempt(
+        &self,
+        config: ConfigVars,
+        log: &BuildLog,
+        cancel: CancellationToken,
+    ) -> Result<(BuildOutput, Instant), BuildFailure> {
+        let started = Instant::now();
+        let room = Room::at(&self.dir).map_err(anyhow::Error::from)?;
+        if let Some(why) = room.refusal(self.platform.options.reserve_bytes) {
+            let hint = "free space on the server; `paasctl doctor` shows the disk";
+            return Err(failure(FailureKind::DiskFull, why, Some(hint.to_owned())));
+        }
+        let source = self.source(log).await?;
+        let request = self.request(source, config).await?;
+        let output = self.platform.builder.run(request, log, cancel).await?;
+        Ok((output, started))
+    }
+
+    async fn config(&self) -> anyhow::Result<ConfigVars> {
+        let mut db = self.platform.store.read().await?;
+        Ok(match store::newest_release_that_counts(&mut db, self.app.id).await? {
+            Some(release) => store::release_config(&mut db, &self.platform.vault, release.id).await?,
+            None => ConfigVars::default(),
+        })
+    }
+
+    /// Writes the commit out, after a look whether its push is still up to date.
+    async fn source(&self, log: &BuildLog) -> Result<PathBuf, BuildFailure> {
+        let into = self.dir.join("source");
+        remove(&into).await.map_err(anyhow::Error::from)?;
+        let (repository, commit) = self.commit()?;
+        self.check_branch(&repository, commit)?;
+        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        let say = |line: &str| log.detail(line);
+        let exported = git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
+        let branch = self.build.branch.as_deref().unwrap_or("the branch");
+        let files = usize::try_from(exported.files).unwrap_or(usize::MAX);
+        let (files, size) = (wording::count(files, "file"), wording::bytes(exported.bytes));
+        log.step(&format!("Source: commit {} ({files}, {size}) on {branch}", commit.short()));
+        Ok(into)
+    }
+
+    fn commit(&self) -> anyhow::Result<(Repository, ObjectId)> {
+        let repository = self.platform.repositories.repository(&self.app.id.to_string())?;
+        let commit = self.build.commit.as_ref().ok_or_else(|| anyhow::anyhow!("the build has no commit"))?;
+        Ok((repository, commit.id.parse()?))
+    }
+
+    fn ledger(&self) -> Ledger {
+        serde_json::from_value(self.build.options.clone()).unwrap_or_default()
+    }
+
+    /// A push that waited behind another may be about a branch that has moved since.
+    fn check_branch(&self, repository: &Repository, commit: ObjectId) -> Result<(), BuildFailure> {
+        let Some(branch) = &self.build.branch else { return Ok(()) };
+        let tip = repository.branch_tip(branch)?;
+        if tip == self.ledger().old() || tip == Some(commit) {
+            return Ok(());
+        }
+        let at = tip.map_or_else(|| "gone".to_owned(), |tip| format!("at {}", tip.short()));
+        let reason = format!("{branch} moved while this push waited; it is {at} now");
+        let hint = format!("fetch it, merge or rebase, and push again: git pull --rebase paas {branch}");
+        Err(failure(FailureKind::Source, reason, Some(hint)))
+    }
+
+    async fn request(&self, source: PathBuf, config: ConfigVars) -> anyhow::Result<BuildRequest> {
+        let mut db = self.platform.store.read().await?;
+        let pins = store::find_pins(&mut db, self.app.id).await?;
+        let options = &self.platform.options;
+        let seconds = self.app.settings.build_seconds.map_or(options.build_seconds, |s| s.min(options.build_seconds));
+        let root = Privilege::detect() == Privilege::Root;
+        Ok(BuildRequest {
+            build: self.build.id,
+            app: self.app.id,
+            app_name: self.app.name.clone(),
+            identity: if root { Identity::new(self.app.uid, self.app.uid) } else { None },
+            source,
+            commit: self.build.commit.as_ref().map(|commit| commit.id.clone()).unwrap_or_default(),
+            branch: self.build.branch.clone().unwrap_or_default(),
+            config,
+            pins,
+            buildpacks: self.app.settings.buildpacks.clone(),
+            cache_dir: options.dir("cache").join(self.app.id.to_string()),
+            work_dir: self.dir.clone(),
+            limits: BuildLimits {
+                seconds: u64::from(seconds),
+                memory_mb: options.build_mb,
+                pids: PIDS,
+                slug_bytes: options.slug_bytes,
+                disk_bytes: DISK_BYTES,
+            },
+            build_env: self.platform.build_env.clone(),
+            clear_cache: self.ledger().clear_cache,
+        })
+    }
+
+    /// Keeps the slug and makes its release.
+    async fn release(&self, output: BuildOutput, started: Instant, log: &BuildLog) -> anyhow::Result<Made> {
+        let BuildOutput { slug, manifest, trace, pins, steps } = output;
+        self.platform.slugs.put(&slug.digest, &slug.image).await?;
+        self.store_trace(&trace).await?;
+        let mut durations: BTreeMap<String, u64> = BTreeMap::new();
+        for step in steps {
+            *durations.entry(step.name).or_default() += milliseconds(step.took);
+        }
+        durations.insert("total".to_owned(), milliseconds(started.elapsed()));
+        let built = BuiltSlug {
+            build: self.build.id,
+            digest: slug.digest,
+            bytes: slug.bytes,
+            manifest,
+            pins,
+            commit: self.build.commit.clone(),
+            durations,
+        };
+        let made = deploy::release_slug(self.platform, &self.actor(), self.app, built).await?;
+        log.step(&format!("Released {}", made.release.version));
+        info!(app.name = %self.app.name, release.version = made.release.version.0, "built and released");
+        Ok(made)
+    }
+
+    fn actor(&self) -> Actor {
+        let Build { user_id, user_email, .. } = self.build;
+        Actor { user: *user_id, email: user_email.clone(), token: None, remote: None }
+    }
+
+    async fn fail(&self, failure: BuildFailure, log: &BuildLog) -> anyhow::Result<()> {
+        log.warn(&format!("{}.", failure.reason));
+        self.store_trace(&failure.trace).await?;
+        let cancelled = failure.kind == FailureKind::Cancelled;
+        let state = if cancelled { BuildState::Cancelled } else { BuildState::Failed };
+        let outcome =
+            BuildOutcome { state, reason: Some(failure.reason), hint: failure.hint, ..ended(state, "") };
+        self.finish(outcome).await
+    }
+
+    async fn store_trace(&self, trace: &model::detection::DetectionTrace) -> anyhow::Result<()> {
+        let mut tx = self.platform.store.write().await?;
+        store::set_build_trace(&mut tx, self.build.id, trace).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish(&self, outcome: BuildOutcome) -> anyhow::Result<()> {
+        let mut tx = self.platform.store.write().await?;
+        store::finish_build(&mut tx, self.build.id, outcome).await?;
+        tx.commit().await?;
+        self.platform.changed();
+        Ok(())
+    }
+
+    /// Waits for the rollout, and for git; then moves the branch if git did not, because the pusher had gone.
+    async fn settle(&self, made: Made) -> anyhow::Result<()> {
+        let Some(operation) = made.operation else { return Ok(()) };
+        let ended = deploy::ended(self.platform, operation.id).await?;
+        self.platform.builds.pushers_gone(self.build.id).await;
+        if ended.state != OperationState::Succeeded {
+            return Ok(());
+        }
+        let Some(branch) = self.build.branch.clone() else { return Ok(()) };
+        let (repository, commit) = self.commit()?;
+        let expected = self.ledger().old();
+        let moved = tokio::task::spawn_blocking(move || repository.set_branch(&branch, commit, expected)).await??;
+        if let Moved::Skipped(why) = moved {
+            info!(app.name = %self.app.name, "the branch stays where it is: {why}");
+        }
+        Ok(())
+    }
+
+    /// Removes what only the build needed; its log stays.
+    async fn tidy(&self) {
+        let mut entries = match tokio::fs::read_dir(&self.dir).await {
+            Ok(entries) => entries,
+            Err(_) => return,
+        };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            if entry.file_name() != "log"
+                && let Err(error) = remove(&entry.path()).await
+            {
+                warn!(path = %entry.path().display(), %error, "could not remove what a build left");
+            }
+        }
+    }
+}
+
+async fn remove(path: &Path) -> std::io::Result<()> {
+    let removed = match tokio::fs::symlink_metadata(path).await {
+        Ok(metadata) if metadata.is_dir() => tokio::fs::remove_dir_all(path).await,
+        Ok(_) => tokio::fs::remove_file(path).await,
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn source_failure(error: SourceError) -> BuildFailure {
+    match error {
+        SourceError::Internal(error) => BuildFailure::from(error),
+        SourceError::Submodule(error) => failure(FailureKind::Source, error.to_string(), Some(error.hint())),
+        SourceError::Export(error) => failure(FailureKind::Source, error.to_string(), None),
+    }
+}
+
+fn failure(kind: FailureKind, reason: String, hint: Option<String>) -> BuildFailure {
+    BuildFailure { reason, hint, trace: model::detection::DetectionTrace::default(), kind }
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}

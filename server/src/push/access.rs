@@ -1,0 +1,119 @@
+//! Who may do what with a repository, and how a refusal reads in git: it shows the plain text of an answer as
+//! `remote:` lines.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::access::Scope;
+use model::wording::{did_you_mean, plain};
+use store::App;
+use tracing::error;
+
+use crate::actor::Actor;
+use crate::auth::{self, Access, SignInError};
+use crate::platform::Platform;
+
+/// Why git is turned away.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// No token yet: git asks its user, or its credential helper.
+    NoToken,
+    /// The token does not work.
+    WrongToken,
+    /// No such app, or none that this user may know of; and the one that may have been meant.
+    NoApp(String, Option<String>),
+    /// The user may look but not push.
+    ReadOnly(String),
+    /// There is no room for a push.
+    NoRoom(String),
+    /// The dumb protocol, which nobody needs any more.
+    OldProtocol,
+    /// Something of ours failed.
+    Ours(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<store::Error> for Refused {
+    fn from(error: store::Error) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "Sign in with an API token as the password.".to_owned()),
+            Self::WrongToken => (
+                StatusCode::UNAUTHORIZED,
+                "The token is wrong, expired or revoked. `paasctl login` stores a new one.".to_owned(),
+            ),
+            Self::NoApp(name, None) => (
+                StatusCode::NOT_FOUND,
+                format!("There is no app `{name}`, or you have no access to it. `paasctl apps` lists yours; `paasctl apps:create {name}` makes it."),
+            ),
+            Self::NoApp(name, Some(meant)) => (
+                StatusCode::NOT_FOUND,
+                format!("There is no app `{name}`. Did you mean `{meant}`? Then: git remote set-url paas …/{meant}.git"),
+            ),
+            Self::ReadOnly(name) => (
+                StatusCode::FORBIDDEN,
+                format!("You may look at `{name}` but not push to it. Its owner can change that: paasctl access:add YOU -a {name}"),
+            ),
+            Self::NoRoom(why) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                format!("Nothing was received: {why}. `paasctl doctor` shows the disk."),
+            ),
+            Self::OldProtocol => (StatusCode::FORBIDDEN, "This server speaks git's smart HTTP protocol only.".to_owned()),
+            Self::Ours(cause) => {
+                error!(error = format!("{cause:#}"), "a git request failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, "The server failed; its log says why.".to_owned())
+            }
+        };
+        let mut response = Response::new(Body::from(format!("{text}\n")));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic realm=\"paas\""));
+        }
+        response
+    }
+}
+
+/// Returns the app of a repository's name, `APP.git`, and who asks.
+///
+/// # Errors
+/// Nobody is signed in, there is no such app, or it needs more than the token allows.
+pub(super) async fn admit(
+    platform: &Platform,
+    repository: &str,
+    needs: Scope,
+    headers: &HeaderMap,
+) -> Result<(App, Actor), Refused> {
+    let name = repository.strip_suffix(".git").unwrap_or(repository);
+    let session = auth::sign_in(&platform.store, headers, None).await.map_err(|error| match error {
+        SignInError::Missing => Refused::NoToken,
+        SignInError::Wrong => Refused::WrongToken,
+        SignInError::Store(error) => error.into(),
+    })?;
+    let mut db = platform.store.read().await?;
+    let app = store::find_app(&mut db, name).await?;
+    let access = match &app {
+        Some(app) => session.access(&mut db, app).await?,
+        None => None,
+    };
+    let (Some(app), Some(access)) = (app, access) else {
+        let apps = store::list_apps_of(&mut db, session.actor.user).await?;
+        let meant = did_you_mean(name, apps.iter().map(|app| app.name.as_str())).map(ToOwned::to_owned);
+        return Err(Refused::NoApp(plain(name, 60), meant));
+    };
+    if needs >= Scope::Write && access < Access::Write {
+        return Err(Refused::ReadOnly(app.name.to_string()));
+    }
+    Ok((app, session.actor))
+}

@@ -1,0 +1,158 @@
+//! Carries out what was planned. It has no choices: each action is a change of wishes in one transaction, or a
+//! question asked in the background.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use model::id::{AppId, OperationId, ReplicaId};
+use model::plan::{Action, NewReplica};
+use model::release::ReleaseStatus;
+use model::wording;
+use store::{Db, DesiredApp, Operation, OperationState, ReplicaWish, Serving};
+
+use super::entrance::{Entrance, Question};
+use crate::platform::Platform;
+
+/// Does it all. Returns whether wishes were changed.
+pub(super) async fn carry_out(
+    platform: &Arc<Platform>,
+    entrance: &Entrance,
+    apps: &[DesiredApp],
+    actions: Vec<Action>,
+) -> anyhow::Result<bool> {
+    let index = Index::of(apps);
+    let (questions, changes): (Vec<_>, Vec<_>) =
+        actions.into_iter().partition(|action| matches!(action, Action::Verify(_)));
+    for action in questions {
+        if let Action::Verify(id) = action
+            && let Some(desired) = index.app_of(id)
+        {
+            let host = format!("{}.{}", desired.app.name, platform.options.domain);
+            let path = desired.app.settings.health.path.clone();
+            entrance.ask(platform, Question { replica: id, host, path });
+        }
+    }
+    if changes.is_empty() {
+        return Ok(false);
+    }
+    let mut events = Vec::new();
+    let mut tx = platform.store.write().await?;
+    for action in changes {
+        change(&mut tx, &index, action, &mut events).await?;
+    }
+    tx.commit().await?;
+    for Event { app, release, text } in events {
+        platform.logs.event(app, "platform", release, text);
+    }
+    Ok(true)
+}
+
+/// A line for an app's log, written once the change is.
+struct Event {
+    app: AppId,
+    release: Option<model::release::Version>,
+    text: String,
+}
+
+/// Finds things by their ids.
+struct Index<'a> {
+    apps: BTreeMap<AppId, &'a DesiredApp>,
+    replicas: BTreeMap<ReplicaId, AppId>,
+    operations: BTreeMap<OperationId, (&'a DesiredApp, &'a Operation)>,
+}
+
+impl<'a> Index<'a> {
+    fn of(apps: &'a [DesiredApp]) -> Self {
+        let replicas = apps.iter().flat_map(|a| a.replicas.iter().map(|r| (r.id, a.app.id))).collect();
+        let operations = apps.iter().filter_map(|a| a.operation.as_ref().map(|o| (o.id, (a, o)))).collect();
+        Self { apps: apps.iter().map(|app| (app.app.id, app)).collect(), replicas, operations }
+    }
+
+    fn app_of(&self, replica: ReplicaId) -> Option<&'a DesiredApp> {
+        self.apps.get(self.replicas.get(&replica)?).copied()
+    }
+}
+
+async fn change(db: &mut Db, index: &Index<'_>, action: Action, events: &mut Vec<Event>) -> store::Result<()> {
+    match action {
+        Action::Create(new) => create(db, index, new).await,
+        Action::Drain(id) => {
+            let seconds = index.app_of(id).map_or(0, |desired| desired.app.settings.drain_seconds);
+            let deadline = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
+            store::set_wish(db, id, ReplicaWish::Drain { deadline }).await
+        }
+        Action::Stop(id) => store::set_wish(db, id, ReplicaWish::Stop).await,
+        Action::Forget(id) => store::delete_replica(db, id).await,
+        Action::Advance(id) => advance(db, index, id).await,
+        Action::Switch(id) => switch(db, index, id, events).await,
+        Action::Fail(id, reason) => fail(db, index, id, &reason, events).await,
+        Action::Verify(_) => Ok(()),
+    }
+}
+
+async fn create(db: &mut Db, index: &Index<'_>, new: NewReplica) -> store::Result<()> {
+    let Some(desired) = index.apps.get(&new.app) else { return Ok(()) };
+    let size = desired.formation.get(&new.process).map(|scale| scale.size).unwrap_or_default();
+    let seconds = desired.app.settings.release_command_seconds;
+    let wish = if new.once_for.is_some() { ReplicaWish::Once { seconds } } else { ReplicaWish::Run };
+    let replica = store::NewReplica {
+        app: new.app,
+        version: new.version,
+        generation: new.generation,
+        process: new.process,
+        number: new.number,
+        host: new.host,
+        wish,
+        command: None,
+        size,
+        operation: new.once_for,
+    };
+    store::create_replica(db, replica).await.map(drop)
+}
+
+async fn advance(db: &mut Db, index: &Index<'_>, id: OperationId) -> store::Result<()> {
+    let Some((desired, _)) = index.operations.get(&id) else { return Ok(()) };
+    let seconds = i64::from(desired.app.settings.rollout_seconds);
+    store::advance_operation(db, id, Timestamp::now() + SignedDuration::from_secs(seconds)).await?;
+    store::add_step(db, id, "release command succeeded").await
+}
+
+async fn switch(db: &mut Db, index: &Index<'_>, id: OperationId, events: &mut Vec<Event>) -> store::Result<()> {
+    let Some((desired, operation)) = index.operations.get(&id) else { return Ok(()) };
+    // A user may have cancelled it, or a newer one taken its place, since the plan was made.
+    if !store::finish_operation(db, id, OperationState::Succeeded, None).await? {
+        return Ok(());
+    }
+    let (app, version) = (desired.app.id, operation.version);
+    store::set_serving(db, app, Serving { version, generation: operation.generation }).await?;
+    store::set_release_status(db, app, version, ReleaseStatus::Succeeded, None).await?;
+    let took = wording::duration(Timestamp::now().duration_since(operation.created_at));
+    let text = format!("{version} serves; the rollout took {took}");
+    store::add_step(db, id, &text).await?;
+    events.push(Event { app, release: Some(version), text });
+    Ok(())
+}
+
+async fn fail(
+    db: &mut Db,
+    index: &Index<'_>,
+    id: OperationId,
+    reason: &str,
+    events: &mut Vec<Event>,
+) -> store::Result<()> {
+    let Some((desired, operation)) = index.operations.get(&id) else { return Ok(()) };
+    if !store::finish_operation(db, id, OperationState::Failed, Some(reason)).await? {
+        return Ok(());
+    }
+    let (app, version) = (desired.app.id, operation.version);
+    store::set_release_status(db, app, version, ReleaseStatus::Failed, Some(reason)).await?;
+    let serving = match &desired.app.serving {
+        Some(serving) => format!("{} goes on serving", serving.version),
+        None => "nothing serves yet".to_owned(),
+    };
+    let text = format!("{version} failed: {reason}; {serving}");
+    store::add_step(db, id, &text).await?;
+    events.push(Event { app, release: Some(version), text });
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The loop that makes wishes come true. It takes no input: each turn reads wishes and facts afresh, publishes what
+//! follows from them to the agent and the router, asks the plan what to do next, and does it.
+
+mod act;
+mod desired;
+mod entrance;
+mod progress;
+mod table;
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::Agent;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use model::plan::plan;
+use router::Routes;
+use store::{DesiredApp, Host, ReleaseCache};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::platform::Platform;
+use desired::Publisher;
+use entrance::Entrance;
+use progress::Progress;
+use table::Table;
+
+/// How long the loop rests when nothing wakes it: deadlines are kept to within this.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long it rests while replicas drain, since the router's counts wake nobody.
+const WHILE_DRAINING: Duration = Duration::from_millis(20);
+
+/// Turns without a rest after which something must be wrong with the plan.
+const TURNS_MAX: u32 = 1_000;
+
+/// What the loop needs beside the platform.
+pub struct Reconciler {
+    platform: Arc<Platform>,
+    host: Host,
+    cache: ReleaseCache,
+    publisher: Publisher,
+    table: Table,
+    entrance: Entrance,
+    progress: Progress,
+}
+
+/// What came of a turn.
+struct Turn {
+    /// Something was done; there may be more to do at once.
+    acted: bool,
+    /// Replicas are leaving.
+    draining: bool,
+}
+
+impl Reconciler {
+    /// Makes the loop for the replicas of one host, this machine.
+    #[must_use]
+    pub fn new(
+        platform: Arc<Platform>,
+        host: Host,
+        agent: Arc<Agent>,
+        routes: Arc<ArcSwap<Routes>>,
+        entrance: Entrance,
+    ) -> Self {
+        Self {
+            platform,
+            host,
+            cache: ReleaseCache::default(),
+            publisher: Publisher::new(agent),
+            table: Table::new(routes),
+            entrance,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Runs until it is told to stop. Cutting a turn short is safe: the next process plans again.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let platform = self.platform.clone();
+        let mut reports = platform.facts.reports();
+        let turns = async {
+            let mut in_a_row = 0;
+            loop {
+                let rest = match self.turn().await {
+                    Ok(turn) if turn.acted && in_a_row < TURNS_MAX => {
+                        in_a_row += 1;
+                        continue;
+                    }
+                    Ok(turn) if turn.draining => WHILE_DRAINING,
+                    Ok(turn) => {
+                        if turn.acted {
+                            error!("the plan does not come to rest");
+                        }
+                        PERIOD
+                    }
+                    Err(error) => {
+                        warn!(error = format!("{error:#}"), "reconcile will try again");
+                        PERIOD
+                    }
+                };
+                in_a_row = 0;
+                tokio::select! {
+                    () = platform.wake.notified() => {}
+                    _ = reports.changed() => {}
+                    () = tokio::time::sleep(rest) => {}
+                }
+            }
+        };
+        stop.run_until_cancelled(turns).await;
+    }
+
+    async fn turn(&mut self) -> anyhow::Result<Turn> {
+        let apps = self.read().await?;
+        let exists = |id| apps.iter().any(|app| app.replicas.iter().any(|replica| replica.id == id));
+        self.platform.facts.keep(exists);
+
+        self.publisher.publish(&self.platform, &apps);
+        let report = self.platform.facts.report();
+        let world = world::world(&self.platform.facts, &report, self.publisher.generation(), &self.host, &apps);
+        self.table.publish(&self.platform, &apps, &world);
+
+        let told = self.progress.tell(&self.platform, &apps, &world).await?;
+        let plan = plan(&world, Timestamp::now());
+        let acted = act::carry_out(&self.platform, &self.entrance, &apps, plan.actions).await?;
+        if acted || told {
+            self.platform.changed();
+        }
+        let draining = apps.iter().flat_map(|app| &app.replicas);
+        let draining = draining.into_iter().any(|r| matches!(r.wish, store::ReplicaWish::Drain { .. }));
+        Ok(Turn { acted, draining })
+    }
+
+    async fn read(&mut self) -> anyhow::Result<Vec<DesiredApp>> {
+        let mut db = self.platform.store.read().await?;
+        Ok(store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?)
+    }
+}
+
+pub use entrance::Entrance as RouterEntrance;

@@ -1,0 +1,92 @@
+//! Makes the routing table from what is wished and observed, and replaces the router's when it differs.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use model::id::ReplicaId;
+use model::name::ProcessType;
+use model::plan::{AppView, ReplicaView, World};
+use router::{AppRoute, AppState, Backend, Routes};
+use store::DesiredApp;
+
+use crate::platform::Platform;
+
+/// What decides the route of one app; equal keys mean an equal route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    hosts: Vec<String>,
+    state: AppState,
+    routed: Vec<(ReplicaId, std::net::SocketAddr)>,
+    probed: Vec<(ReplicaId, std::net::SocketAddr)>,
+}
+
+/// The table that was published last.
+pub(super) struct Table {
+    routes: Arc<ArcSwap<Routes>>,
+    last: Vec<Key>,
+}
+
+impl Table {
+    pub(super) fn new(routes: Arc<ArcSwap<Routes>>) -> Self {
+        Self { routes, last: Vec::new() }
+    }
+
+    /// Publishes the table, unless it is the same as before.
+    pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp], world: &World) {
+        let mut keys = Vec::new();
+        let mut routes = Vec::new();
+        for (desired, view) in apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none()) {
+            let routed = backends(platform, view.routed());
+            let probed = backends(platform, view.probed());
+            let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
+                backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
+            };
+            let hosts = hosts(&platform.options.domain, desired);
+            let state = state(desired, view);
+            keys.push(Key { hosts: hosts.clone(), state, routed: address(&routed), probed: address(&probed) });
+
+            let only = |backends: Vec<(ReplicaId, Arc<Backend>)>| backends.into_iter().map(|(_, b)| b).collect();
+            let log = platform.logs.requests(desired.app.id);
+            let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
+            route.state = state;
+            route.probed = only(probed);
+            let route = Arc::new(route);
+            routes.extend(hosts.into_iter().map(|host| (host, route.clone())));
+        }
+        if keys != self.last {
+            self.routes.store(Arc::new(Routes::new(routes)));
+            self.last = keys;
+        }
+    }
+}
+
+fn backends<'a>(
+    platform: &Platform,
+    replicas: impl Iterator<Item = &'a ReplicaView>,
+) -> Vec<(ReplicaId, Arc<Backend>)> {
+    let report = platform.facts.report();
+    let backend = |replica: &ReplicaView| {
+        let status = report.replicas.iter().find(|status| status.id == replica.id)?;
+        Some((replica.id, platform.facts.backend(status, &replica.name())?))
+    };
+    replicas.filter_map(backend).collect()
+}
+
+fn hosts(domain: &str, desired: &DesiredApp) -> Vec<String> {
+    let own = format!("{}.{domain}", desired.app.name);
+    std::iter::once(own).chain(desired.domains.iter().map(|domain| domain.as_str().to_owned())).collect()
+}
+
+fn state(desired: &DesiredApp, view: &AppView) -> AppState {
+    let wanted = desired.formation.get(&ProcessType::web()).map_or(0, |scale| scale.quantity);
+    let has_web = view.serving.as_ref().is_some_and(|serving| serving.types.contains(&ProcessType::web()));
+    if desired.app.settings.maintenance {
+        AppState::Maintenance
+    } else if !has_web || wanted == 0 {
+        AppState::NoWeb
+    } else if view.routed().next().is_none() {
+        AppState::Crashed
+    } else {
+        AppState::Serving
+    }
+}

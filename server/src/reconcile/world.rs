@@ -1,0 +1,111 @@
+//! Puts wishes and facts side by side, for the plan. No decision is made here.
+
+use std::collections::BTreeMap;
+
+use model::id::ReplicaId;
+use model::plan::{
+    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Target, World,
+};
+use model::release::Version;
+use model::replica::{HostReport, Phase, ReplicaStatus};
+use store::{DesiredApp, Host, HostState, Operation, OperationPhase, Replica};
+
+use crate::facts::Facts;
+
+/// Returns what the plan looks at; `published` is the generation of the wishes that the host was last given.
+pub(super) fn world(facts: &Facts, report: &HostReport, published: u64, host: &Host, apps: &[DesiredApp]) -> World {
+    let statuses: BTreeMap<ReplicaId, &ReplicaStatus> =
+        report.replicas.iter().map(|status| (status.id, status)).collect();
+    let informed = report.generation >= published;
+    let view = |replica: &Replica| {
+        let seen = observation(facts, replica, statuses.get(&replica.id).copied(), informed);
+        replica_view(replica, seen)
+    };
+    let apps = apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
+    let hosts = vec![HostView { id: host.id, ready: host.state == HostState::Ready }];
+    World { apps, hosts }
+}
+
+fn app_view(desired: &DesiredApp, mut replicas: Vec<ReplicaView>) -> AppView {
+    replicas.sort_by_key(|replica| replica.id);
+    let serving = desired.app.serving.as_ref();
+    AppView {
+        id: desired.app.id,
+        deleted: desired.app.deleted_at.is_some(),
+        serving: serving.map(|serving| target(desired, serving.version, serving.generation)),
+        rollout: desired.operation.as_ref().map(|operation| rollout(desired, operation)),
+        formation: desired.formation.clone(),
+        replicas,
+    }
+}
+
+fn target(desired: &DesiredApp, version: Version, generation: u64) -> Target {
+    let slug = desired.releases.get(&version).and_then(|release| release.slug.as_ref());
+    let types = slug.map(|(_, manifest)| manifest.processes.keys().cloned().collect()).unwrap_or_default();
+    Target { version, generation, types }
+}
+
+fn rollout(desired: &DesiredApp, operation: &Operation) -> Rollout {
+    Rollout {
+        operation: operation.id,
+        target: target(desired, operation.version, operation.generation),
+        phase: match operation.phase {
+            OperationPhase::ReleaseCommand => RolloutPhase::ReleaseCommand,
+            OperationPhase::Rolling => RolloutPhase::Rolling,
+        },
+        deadline: operation.deadline,
+        boot_seconds: desired.app.settings.health.boot_seconds,
+    }
+}
+
+fn replica_view(replica: &Replica, seen: Observation) -> ReplicaView {
+    ReplicaView {
+        id: replica.id,
+        process: replica.process.clone(),
+        number: replica.number,
+        version: replica.version,
+        generation: replica.generation,
+        host: replica.host_id,
+        wish: match replica.wish {
+            store::ReplicaWish::Run => ReplicaWish::Run,
+            store::ReplicaWish::Once { .. } => ReplicaWish::Once,
+            store::ReplicaWish::Drain { deadline } => ReplicaWish::Drain { until: deadline },
+            store::ReplicaWish::Stop => ReplicaWish::Stop,
+        },
+        replace: replica.replace,
+        created_at: replica.created_at,
+        seen,
+    }
+}
+
+/// A host that knows a wish and does not report the replica has none; one that does not know it yet says nothing.
+fn observation(facts: &Facts, replica: &Replica, status: Option<&ReplicaStatus>, informed: bool) -> Observation {
+    let stopping = replica.wish == store::ReplicaWish::Stop;
+    match status {
+        Some(status) if stopping && matches!(status.phase, Phase::Ended | Phase::Impossible) => Observation::Gone,
+        Some(status) => Observation::Seen(Observed {
+            phase: status.phase,
+            restarts: status.restarts,
+            entrance: facts.is_verified(replica.id),
+            in_flight: facts.in_flight(replica.id),
+            exit: status.last_exit.as_ref().map(|exit| exit.cause),
+            reason: reason(status),
+        }),
+        None if stopping && informed => Observation::Gone,
+        None => Observation::Pending,
+    }
+}
+
+/// Returns why a replica is not healthy, as the predicate of a sentence.
+pub(crate) fn reason(status: &ReplicaStatus) -> Option<String> {
+    if status.phase == Phase::Healthy {
+        return None;
+    }
+    let ended = matches!(status.phase, Phase::Backoff | Phase::Ended | Phase::Impossible);
+    let probe = status.probe.as_ref().filter(|_| !ended).map(ToString::to_string);
+    let exit = status.last_exit.as_ref().map(|exit| match exit.last_lines.last() {
+        Some(line) => format!("{}; its last line was: {line}", exit.cause),
+        None => format!("{} without a word", exit.cause),
+    });
+    probe.or(exit)
+}

@@ -1,0 +1,11 @@
+//! The API on a real socket over a real store, as its clients see it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod access;
+mod apps;
+mod changes;
+mod logs;
+mod people;
+mod protocol;
+mod server;

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use crate::platform::TestPlatform;
+use crate::wait;
+
+/// A Python app whose build takes as long as its hook says.
+fn slow_build(app: &crate::app::TestApp<'_>, seconds: u32) {
+    app.greets("slow").write("requirements.txt", "").write("bin/pre_compile", &format!("#!/bin/bash\necho begun\nsleep {seconds}\n"));
+    app.executable("bin/pre_compile").commit("Build slowly");
+}
+
+#[test]
+fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
+    let platform = TestPlatform::start();
+    let app = platform.app("leaver");
+    slow_build(&app, 5);
+    let mut pusher = app.push_in_background();
+    wait::until("the build to run", || {
+        let builds = app.json(&["builds"]);
+        (builds[0]["state"] == "running").then_some(())
+    });
+    pusher.kill().unwrap();
+    pusher.wait().unwrap();
+    let again = app.push();
+    assert!(again.ok, "{}", again.text);
+    assert!(again.text.contains("Attached to build"), "{}", again.text);
+    assert_eq!(app.json(&["builds"]).as_array().unwrap().len(), 1);
+    assert_eq!(app.get("/").body, "slow");
+}
+
+#[test]
+fn a_push_that_nobody_waits_for_moves_the_branch_all_the_same() {
+    let platform = TestPlatform::start();
+    let app = platform.app("alone");
+    slow_build(&app, 3);
+    let mut pusher = app.push_in_background();
+    wait::until("the build to run", || (app.json(&["builds"])[0]["state"] == "running").then_some(()));
+    pusher.kill().unwrap();
+    pusher.wait().unwrap();
+    let head = app.git(&["rev-parse", "HEAD"]);
+    wait::until("the branch to move", || app.git(&["ls-remote", "paas", "refs/heads/main"]).starts_with(&head).then_some(()));
+}
+
+#[test]
+fn a_cancelled_build_ends_at_once_and_says_who_ended_it() {
+    let platform = TestPlatform::start();
+    let app = platform.app("cancel");
+    slow_build(&app, 600);
+    let pusher = app.push_in_background();
+    wait::until("the hook to run", || app.paasctl(&["builds:output"]).contains("begun").then_some(()));
+    let begun = std::time::Instant::now();
+    app.paasctl(&["builds:cancel"]);
+    let output = pusher.wait_with_output().unwrap();
+    assert!(!output.status.success());
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cancelled"), "{output:?}");
+    assert_eq!(app.json(&["builds"])[0]["state"], "cancelled");
+}
+
+#[test]
+fn two_pushes_at_once_are_ordered_and_each_is_told() {
+    let platform = TestPlatform::start();
+    let app = platform.app("race");
+    slow_build(&app, 4);
+    let first = app.push_in_background();
+    wait::until("the first build", || (app.json(&["builds"])[0]["state"] == "running").then_some(()));
+    app.write("greeting", "second").commit("Second");
+    let second = app.push();
+    let first = first.wait_with_output().unwrap();
+    assert!(first.status.success(), "{first:?}");
+    assert!(second.text.contains("Waiting for"), "{}", second.text);
+    // The second push was made against a branch that has moved meanwhile; it learns that, or it serves.
+    if second.ok {
+        assert_eq!(app.get("/").body, "second");
+    } else {
+        assert!(second.text.contains("moved while this push waited"), "{}", second.text);
+        app.deploy();
+        assert_eq!(app.get("/").body, "second");
+    }
+}
+
+#[test]
+fn the_detection_is_data_too() {
+    let platform = TestPlatform::start();
+    let app = platform.app("traced");
+    app.greets("one").deploy();
+    let id = app.json(&["builds"])[0]["id"].as_str().unwrap().to_owned();
+    let build = app.json(&["builds:info", &id]);
+    let attempts = build["trace"]["attempts"].as_array().unwrap();
+    assert!(attempts.len() >= 3, "{build}");
+    assert_eq!(build["trace"]["chosen"], "procfile");
+    assert!(build["durations"]["total"].as_u64().is_some(), "{build}");
+}

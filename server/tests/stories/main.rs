@@ -1,0 +1,19 @@
+//! Stories through the real binaries: a server on a data directory of its own, `git push`, `paasctl`, and a visitor.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod app;
+mod platform;
+mod visitor;
+mod wait;
+
+mod builds;
+mod config;
+mod deploy;
+mod failures;
+mod git_shapes;
+mod logs;
+mod restart;
+mod rollback;
+mod scale;
+mod secrets;

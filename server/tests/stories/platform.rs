@@ -1,0 +1,163 @@
+//! A real server on a data directory of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::app::TestApp;
+use crate::wait;
+
+/// A running server. Dropped, it is stopped with everything it runs.
+pub struct TestPlatform {
+    pub data: PathBuf,
+    pub api: SocketAddr,
+    pub router: SocketAddr,
+    pub token: String,
+    dir: tempfile::TempDir,
+    server: Child,
+    options: Vec<String>,
+}
+
+impl TestPlatform {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
+        let data = dir.path().join("data");
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let server = spawn(&data, &options, ("127.0.0.1:0", "127.0.0.1:0"));
+        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut platform =
+            Self { data, api: unspecified, router: unspecified, token: String::new(), dir, server, options };
+        platform.wait_until_ready();
+        platform
+    }
+
+    fn wait_until_ready(&mut self) {
+        let file = self.data.join("run/addresses.json");
+        let pid = self.server.id();
+        let server = &mut self.server;
+        let log = self.data.with_extension("log");
+        let (api, router) = wait::until("the server", || {
+            if let Some(status) = server.try_wait().unwrap() {
+                panic!("the server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+            }
+            let text = std::fs::read_to_string(&file).ok()?;
+            let json: serde_json::Value = serde_json::from_str(&text).ok()?;
+            if json["pid"] != pid {
+                return None;
+            }
+            Some((json["listen"].as_str()?.parse().ok()?, json["router"].as_str()?.parse().ok()?))
+        });
+        (self.api, self.router) = (api, router);
+        self.token = std::fs::read_to_string(self.data.join("admin-token")).unwrap().trim().to_owned();
+    }
+
+    /// Ends the server as `kill -9` does, or in order, and starts it again at the same addresses.
+    pub fn restart(&mut self, orderly: bool) {
+        self.end_server(orderly);
+        let addresses = (self.api.to_string(), self.router.to_string());
+        self.server = spawn(&self.data, &self.options, (&addresses.0, &addresses.1));
+        self.wait_until_ready();
+    }
+
+    fn end_server(&mut self, orderly: bool) {
+        if orderly {
+            let pid = self.server.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        } else {
+            self.server.kill().unwrap();
+        }
+        self.server.wait().unwrap();
+    }
+
+    /// Makes an app with an empty repository of its own.
+    pub fn app(&self, name: &str) -> TestApp<'_> {
+        TestApp::create(self, name)
+    }
+
+    pub fn scratch(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// Runs paasctl in a directory and returns what came of it.
+    pub fn paasctl_in(&self, dir: &Path, arguments: &[&str]) -> Output {
+        self.command(&binary("paasctl"), dir).args(arguments).output().unwrap()
+    }
+
+    /// Returns a command with nothing of this machine's user in its environment.
+    pub fn command(&self, program: &Path, dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.scratch())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("PAASCTL_URL", self.url())
+            .env("PAASCTL_TOKEN", &self.token)
+            .env("COLUMNS", "100")
+            .current_dir(dir)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Asks the API; returns status and JSON.
+    pub fn api(&self, method: &str, path: &str, token: &str, body: Option<serde_json::Value>) -> (u16, serde_json::Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url()))
+            .header("Authorization", format!("Bearer {token}"))
+            .header("Accept", "application/vnd.heroku+json; version=3")
+            .header("Content-Type", "application/json")
+            .body(body.map(|body| body.to_string()).unwrap_or_default())
+            .unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+    }
+
+    pub fn server_log(&self) -> String {
+        std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for TestPlatform {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let stopped = Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output();
+        if std::thread::panicking() {
+            eprintln!("--- the server's log\n{}", self.server_log());
+            eprintln!("--- stop: {stopped:?}");
+        }
+    }
+}
+
+fn spawn(data: &Path, options: &[String], (listen, router): (&str, &str)) -> Child {
+    std::fs::create_dir_all(data).unwrap();
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
+    let mut command = Command::new(binary("paasd"));
+    command.args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"]).arg(data);
+    command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+/// The binaries are built before the tests run (`make test`).
+fn binaries() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_paasd")).parent().unwrap().to_owned()
+}
+
+pub fn binary(name: &str) -> PathBuf {
+    let path = binaries().join(name);
+    assert!(path.exists(), "{} is not built; run `cargo build --workspace --bins` or `make test`", path.display());
+    path
+}
