@@ -205,7 +205,7 @@ fn relay(
         let Some(near) = near else { return fail(exchange, Code::H17, false) };
         exchange.answered(response.status());
         headers::to_visitor(response.headers_mut(), true);
-        let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response) };
+        let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response), link };
         tokio::task::spawn_local(tunnel.carry(Rc::clone(visitor), exchange));
         return response.map(|_| Reply::Own(None));
     }

@@ -15,19 +15,31 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 
 /// For how long after its last use a connection may carry a request that cannot be repeated, in milliseconds.
 ///
 /// Servers close idle connections after two seconds or more, and such a request must not meet the closing.
 const FRESH: u64 = 1_000;
 
-/// A connection to a replica.
+/// How long a connection may take to be ready for the next request after an answer was complete.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// A connection to a replica; it is closed when this is dropped.
 pub(crate) struct Link {
     /// Sends requests over it.
     pub(crate) sender: SendRequest<Upload>,
     /// Whether it has carried a request before.
     pub(crate) reused: bool,
     serial: u64,
+    task: AbortHandle,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // It may be stuck in sending an upload nobody reads, and would stay so.
+        self.task.abort();
+    }
 }
 
 /// Unused connections by backend.
@@ -70,7 +82,7 @@ impl Pool {
         }
         let pool = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            if link.sender.ready().await.is_ok() {
+            if let Ok(Ok(())) = tokio::time::timeout(SETTLE, link.sender.ready()).await {
                 pool.put(link);
             }
         });
@@ -106,8 +118,8 @@ pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits)
         .await
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
-    tokio::task::spawn_local(async move {
+    let task = tokio::task::spawn_local(async move {
         let _ = connection.with_upgrades().await;
     });
-    Ok(Link { sender, reused: false, serial: backend.serial() })
+    Ok(Link { sender, reused: false, serial: backend.serial(), task: task.abort_handle() })
 }

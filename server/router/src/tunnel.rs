@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::exchange::Exchange;
+use crate::pool::Link;
 use crate::visitor::Visitor;
 use crate::watch::{Alarm, Phase};
 use hyper::upgrade::OnUpgrade;
@@ -16,12 +17,15 @@ pub(crate) struct Tunnel {
     pub(crate) visitor: OnUpgrade,
     /// The replica's end.
     pub(crate) replica: OnUpgrade,
+    /// What the replica's end comes from.
+    pub(crate) link: Link,
 }
 
 impl Tunnel {
     /// Copies both ways until both ends are closed, one breaks, or nothing moves for too long.
     pub(crate) async fn carry(self, visitor: Rc<Visitor>, mut exchange: Box<Exchange>) {
         let Ok((near, far)) = futures::try_join!(self.visitor, self.replica) else { return };
+        drop(self.link);
         visitor.watch.enter(Phase::Tunnel);
         let (mut near, mut far) = (TokioIo::new(near), TokioIo::new(far));
         let mut alarm = Alarm::new();

@@ -238,3 +238,33 @@ async fn trailers_pass_in_both_directions() {
     client.head().await.unwrap();
     client.expect("2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n").await;
 }
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_an_upload_reaches_the_visitor() {
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&closed);
+    let replica = Replica::raw("web.1", move |mut client| {
+        let count = Arc::clone(&count);
+        async move {
+            client.head().await.unwrap();
+            client.send("HTTP/1.1 413 Payload Too Large\r\ncontent-length: 3\r\n\r\nbig").await;
+            // It reads no more, until the router gives up sending.
+            until(|| client.send_failed()).await;
+            count.fetch_add(1, SeqCst);
+        }
+    })
+    .await;
+    let stage = Stage::new(vec![Arc::clone(&replica.backend)]);
+    let (mut read, mut write) = stage.client().await.0.into_inner().into_split();
+    let upload = tokio::spawn(async move {
+        write.write_all(b"POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 90000000\r\n\r\n").await?;
+        write.write_all(&vec![0; 90_000_000]).await
+    });
+    let mut answer = [0; 32];
+    tokio::io::AsyncReadExt::read_exact(&mut read, &mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413 Payload Too Large\r\n");
+    until(|| replica.backend.in_flight() == 0).await;
+    until(|| closed.load(SeqCst) == 1).await;
+    drop(read);
+    assert!(stage::bounded(upload).await.unwrap().is_err(), "the rest is not taken");
+}

@@ -202,6 +202,11 @@ impl Client {
         Ok(Some(chunk))
     }
 
+    /// Returns whether the other end has given up on this connection.
+    pub(crate) fn send_failed(&self) -> bool {
+        self.0.get_ref().try_write(b" ").is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
+    }
+
     /// Waits until the other end closes, and returns what came before that.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
