@@ -44,6 +44,9 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     };
     let shown = app_json(&call, &mut tx, &app).await?;
     commit(tx).await?;
+    // Events are written only to streams that are there, so that a destroyed app's does not come back.
+    call.platform.logs.open(app.id).map_err(anyhow::Error::from)?;
+    call.platform.logs.event(app.id, "api", None, format!("Created by {}", call.actor().email));
     call.platform.changed();
     Ok(Answer::created(shown).about(&app))
 }
@@ -93,7 +96,9 @@ pub(super) async fn destroy(call: Call) -> Result<Answer, ApiError> {
 
 fn check_free(name: &AppName) -> Result<(), ApiError> {
     if RESERVED.contains(&name.as_str()) {
-        return Err(ApiError::invalid(format!("an app cannot be called `{name}`: the platform keeps that name")));
+        return Err(ApiError::invalid(format!(
+            "an app cannot be called `{name}`: the platform keeps that name"
+        )));
     }
     Ok(())
 }

@@ -79,7 +79,9 @@ fn wanted_scope(call: &Call) -> Result<Scope, ApiError> {
     let words = match call.fields.get("scope") {
         None => return Ok(own),
         Some(Value::Array(words)) => words.first().and_then(Value::as_str).map(str::to_owned),
-        Some(word) => word.as_str().map(|words| words.split([' ', ',']).next().unwrap_or_default().to_owned()),
+        Some(word) => {
+            word.as_str().map(|words| words.split([' ', ',']).next().unwrap_or_default().to_owned())
+        }
     };
     match users::scope(words)? {
         Some(wanted) if own.allows(wanted) => Ok(wanted),

@@ -42,7 +42,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 }
 
 pub(super) async fn create(_: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::invalid("a build cannot begin from an uploaded source yet").hint("deploy with `git push paas main`"))
+    Err(ApiError::invalid("a build cannot begin from an uploaded source yet")
+        .hint("deploy with `git push paas main`"))
 }
 
 pub(super) async fn cancel(call: Call) -> Result<Answer, ApiError> {
@@ -83,7 +84,8 @@ fn text(platform: &Arc<Platform>, id: BuildId, follow: bool) -> Answer {
             // A reader that has gone takes this task with it.
             let _ = sender.send(Bytes::copy_from_slice(chunk));
         };
-        let read = if follow { builds::follow(&platform, id, out).await } else { present(&platform, id, out).await };
+        let read =
+            if follow { builds::follow(&platform, id, out).await } else { present(&platform, id, out).await };
         if let Err(error) = read {
             tracing::warn!(error = format!("{error:#}"), "the output of a build cannot be read");
         }

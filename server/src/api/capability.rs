@@ -63,7 +63,8 @@ pub(super) fn reopen<T: DeserializeOwned>(call: &Call, purpose: Purpose, url: &s
 }
 
 fn content<T: DeserializeOwned>(vault: &store::Vault, purpose: Purpose, sealed: &str) -> Result<T, ApiError> {
-    let gone = || ApiError::not_found("stream").hint("such an address is good for a short time; ask for a new one");
+    let gone =
+        || ApiError::not_found("stream").hint("such an address is good for a short time; ask for a new one");
     let plain = vault.open(purpose.name(), sealed).map_err(|_| gone())?;
     let sealed: Sealed<T> = serde_json::from_slice(&plain).map_err(|_| gone())?;
     if sealed.until < Timestamp::now().as_second() { Err(gone()) } else { Ok(sealed.content) }

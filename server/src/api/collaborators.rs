@@ -34,7 +34,8 @@ pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
     let mut tx = call.write().await?;
     let user = store::find_user(&mut tx, &wanted.trim().to_ascii_lowercase()).await?;
     let user = user.ok_or_else(|| {
-        ApiError::invalid("there is no user with that address").hint("an administrator adds one: `paasctl users:add`")
+        ApiError::invalid("there is no user with that address")
+            .hint("an administrator adds one: `paasctl users:add`")
     })?;
     if user.id == call.app().owner_id {
         return Err(ApiError::invalid(format!("{} owns the app already", user.email)));
@@ -55,7 +56,8 @@ pub(super) async fn remove(call: Call) -> Result<Answer, ApiError> {
 
 async fn find(call: &Call, email_or_id: &str) -> Result<Collaborator, ApiError> {
     let all = store::list_collaborators(&mut *call.read().await?, call.app().id).await?;
-    let is = |c: &Collaborator| c.email.eq_ignore_ascii_case(email_or_id) || c.user_id.to_string() == email_or_id;
+    let is =
+        |c: &Collaborator| c.email.eq_ignore_ascii_case(email_or_id) || c.user_id.to_string() == email_or_id;
     all.into_iter().find(is).ok_or_else(|| ApiError::not_found("collaborator"))
 }
 
@@ -69,18 +71,14 @@ fn shown(call: &Call, collaborator: &Collaborator) -> Value {
     row(call, who, ("collaborator", collaborator.scope), collaborator.created_at)
 }
 
-fn row(
-    call: &Call,
-    (id, email): (UserId, &str),
-    (role, scope): (&str, Scope),
-    at: jiff::Timestamp,
-) -> Value {
+fn row(call: &Call, (id, email): (UserId, &str), (role, scope): (&str, Scope), at: jiff::Timestamp) -> Value {
     let words: &[&str] = match scope {
         Scope::Read => &["view"],
         Scope::Write => &["deploy", "operate", "view"],
         Scope::Admin => &["deploy", "manage", "operate", "view"],
     };
-    let permissions: Vec<Value> = words.iter().map(|name| json!({ "name": name, "description": name })).collect();
+    let permissions: Vec<Value> =
+        words.iter().map(|name| json!({ "name": name, "description": name })).collect();
     json!({
         "id": id,
         "email": email,

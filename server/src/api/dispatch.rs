@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -21,9 +22,9 @@ use super::error::ApiError;
 use super::fields::Fields;
 use super::reply;
 use super::route::{Needs, Route};
+use crate::audit;
 use crate::auth::{Access, Session, SignInError, sign_in};
 use crate::platform::Platform;
-use crate::audit;
 
 /// Most bytes of a JSON body: all config vars of an app, written in the longest way that JSON has.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -36,10 +37,16 @@ pub(super) fn router(platform: Arc<Platform>, routes: Vec<Route>) -> Router {
         let filter = MethodFilter::try_from(route.method.clone()).expect("the table has ordinary methods");
         let path = route.path;
         let route = Arc::new(route);
-        let handler = move |parameters: RawPathParams, request: Request| {
+        let handler = move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let (platform, route) = (platform.clone(), route.clone());
-            let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            async move { serve(platform, route, parameters, request).await }
+            async move {
+                let Ok(parameters) = parameters else {
+                    let error = ApiError::bad_request("the address is not UTF-8");
+                    return reply::error(&error, request.headers());
+                };
+                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                serve(platform, route, parameters.iter().map(owned).collect(), request).await
+            }
         };
         router = router.route(path, on(filter, handler));
     }
@@ -95,8 +102,18 @@ async fn prepare(
     }
     let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri)
         .map_err(|_| ApiError::bad_request("the query of the address cannot be read"))?;
-    let (fields, body) = if route.streams { (Fields::default(), body) } else { (read(body).await?, Body::empty()) };
-    Ok(Call { platform, session, app, parameters, query: query.0, headers: parts.headers, fields, body: Mutex::new(body) })
+    let (fields, body) =
+        if route.streams { (Fields::default(), body) } else { (read(body).await?, Body::empty()) };
+    Ok(Call {
+        platform,
+        session,
+        app,
+        parameters,
+        query: query.0,
+        headers: parts.headers,
+        fields,
+        body: Mutex::new(body),
+    })
 }
 
 async fn session(platform: &Platform, parts: &Parts) -> Result<Session, ApiError> {
@@ -131,7 +148,8 @@ fn check_scope(session: &Session, needs: Needs) -> Result<(), ApiError> {
 
 fn too_little(session: &Session, needs: Needs) -> ApiError {
     if needs != Needs::Admin && !session.scope.allows(Scope::Write) {
-        let message = "this token has the scope read: it may look at everything but config values, and change nothing";
+        let message =
+            "this token has the scope read: it may look at everything but config values, and change nothing";
         return ApiError::forbidden(message).hint("use a token with the scope write");
     }
     match needs {

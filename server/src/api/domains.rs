@@ -26,7 +26,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 }
 
 pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
-    let hostname: Hostname = call.fields.name("hostname")?.ok_or_else(|| ApiError::invalid("`hostname` is missing"))?;
+    let hostname: Hostname =
+        call.fields.name("hostname")?.ok_or_else(|| ApiError::invalid("`hostname` is missing"))?;
     check_foreign(&call, &hostname)?;
     let mut tx = call.write().await?;
     let domain = store::create_domain(&mut tx, call.app().id, &hostname).await?;

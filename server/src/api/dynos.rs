@@ -1,6 +1,6 @@
 //! Replicas as they are: what was wished, what was observed, and why one is not up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::id::ReleaseId;
 use model::procfile::ProcessTable;
@@ -35,15 +35,18 @@ async fn all(call: &Call) -> Result<Vec<Value>, ApiError> {
     let mut db = call.read().await?;
     let replicas = store::list_replicas(&mut db, call.app().id).await?;
     let hosts = store::list_hosts(&mut db).await?;
+    let versions: BTreeSet<Version> = replicas.iter().map(|replica| replica.version).collect();
     let mut runs: BTreeMap<Version, Runs> = BTreeMap::new();
+    for version in versions {
+        runs.insert(version, what_runs(call, &mut db, version).await?);
+    }
     let mut shown = Vec::with_capacity(replicas.len());
     for replica in &replicas {
-        if !runs.contains_key(&replica.version) {
-            runs.insert(replica.version, what_runs(call, &mut db, replica.version).await?);
-        }
         let host = hosts.iter().find(|host| host.id == replica.host_id).map(|host| host.name.as_str());
         let status = call.platform.facts.status(replica.id);
-        if status.as_ref().is_some_and(|status| status.phase == Phase::Ended) && replica.wish != ReplicaWish::Run {
+        if status.as_ref().is_some_and(|status| status.phase == Phase::Ended)
+            && replica.wish != ReplicaWish::Run
+        {
             continue;
         }
         shown.push(dyno_json(call, replica, &runs[&replica.version], (host, status)));

@@ -43,8 +43,9 @@ impl ApiError {
 
     /// Nobody is signed in.
     pub(super) fn unauthorized(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-            .hint("sign in with `paasctl login`; the first token is in the file admin-token of the data directory")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message).hint(
+            "sign in with `paasctl login`; the first token is in the file admin-token of the data directory",
+        )
     }
 
     /// It cannot be done in the present state.
@@ -64,10 +65,8 @@ impl ApiError {
     }
 
     pub(super) fn body(&self) -> Value {
-        let mut body = Map::from_iter([
-            ("id".to_owned(), json!(self.id)),
-            ("message".to_owned(), json!(self.message)),
-        ]);
+        let mut body =
+            Map::from_iter([("id".to_owned(), json!(self.id)), ("message".to_owned(), json!(self.message))]);
         if let Some(hint) = &self.hint {
             body.insert("hint".to_owned(), json!(hint));
         }

@@ -56,7 +56,10 @@ impl Fields {
     }
 
     /// Returns a name of the model.
-    pub(super) fn name<T: std::str::FromStr<Err = NameError>>(&self, name: &str) -> Result<Option<T>, ApiError> {
+    pub(super) fn name<T: std::str::FromStr<Err = NameError>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, ApiError> {
         Ok(self.text(name)?.map(|text| text.parse()).transpose()?)
     }
 

@@ -30,7 +30,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn scale(call: Call) -> Result<Answer, ApiError> {
     let mut updates = Vec::new();
     for fields in call.fields.objects("updates")? {
-        let process = fields.name("type")?.ok_or_else(|| ApiError::invalid("`type` is missing in an update"))?;
+        let process =
+            fields.name("type")?.ok_or_else(|| ApiError::invalid("`type` is missing in an update"))?;
         updates.push(update(process, &fields)?);
     }
     deploy::scale(&call.platform, call.actor(), call.app(), &updates).await?;

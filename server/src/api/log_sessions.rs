@@ -62,8 +62,9 @@ fn source(text: Option<String>) -> Result<SourceFilter, ApiError> {
     match text.as_deref() {
         None | Some("") => Ok(SourceFilter::All),
         Some("heroku") => Ok(SourceFilter::NotApp),
-        Some(word) => word.parse().map(SourceFilter::Only).map_err(|error: logs::UnknownSource| {
-            ApiError::invalid(error.to_string())
-        }),
+        Some(word) => word
+            .parse()
+            .map(SourceFilter::Only)
+            .map_err(|error: logs::UnknownSource| ApiError::invalid(error.to_string())),
     }
 }

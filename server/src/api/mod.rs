@@ -44,7 +44,6 @@ pub use route::{Needs, Route};
 pub use routes::routes;
 
 /// Returns the API as a service; unknown paths and wrong methods are answered in JSON too.
-#[must_use]
 pub fn router(platform: Arc<State>) -> axum::Router {
     dispatch::router(platform, routes())
 }

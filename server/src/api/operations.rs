@@ -25,7 +25,9 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let mut shown = shown(&operation);
     shown["steps"] = steps
         .iter()
-        .map(|step| json!({ "at": step.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(), "text": step.text }))
+        .map(
+            |step| json!({ "at": step.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(), "text": step.text }),
+        )
         .collect();
     Ok(Answer::ok(shown))
 }

@@ -88,8 +88,10 @@ impl Range {
         let max = self.max.unwrap_or(PIECE).clamp(1, PIECE_MAX);
         let more = items.len() > max;
         items.truncate(max);
-        let (first, last) = (items.first().map(|i| shown(&i[attribute])), items.last().map(|i| shown(&i[attribute])));
-        let content_range = first.zip(last.clone()).map(|(first, last)| format!("{attribute} {first}..{last}"));
+        let (first, last) =
+            (items.first().map(|i| shown(&i[attribute])), items.last().map(|i| shown(&i[attribute])));
+        let content_range =
+            first.zip(last.clone()).map(|(first, last)| format!("{attribute} {first}..{last}"));
         let next_range = last.filter(|_| more).map(|last| self.after(attribute, &last, max));
         Piece { items, content_range, next_range }
     }

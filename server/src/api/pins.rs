@@ -17,7 +17,9 @@ pub(super) async fn upgrade(call: Call) -> Result<Answer, ApiError> {
     let pins = store::find_pins(&mut tx, call.app().id).await?;
     let names = match call.fields.get("names") {
         None => pins.keys().cloned().collect(),
-        Some(Value::Array(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        }
         Some(_) => return Err(ApiError::invalid("`names` must be a list of names")),
     };
     let names: Vec<String> = names;

@@ -51,7 +51,8 @@ pub(super) async fn size(call: Call) -> Result<Answer, ApiError> {
 }
 
 fn one(all: &[Value], wanted: &str, resource: &'static str) -> Result<Answer, ApiError> {
-    let is = |value: &Value, key: &str| value[key].as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted));
+    let is =
+        |value: &Value, key: &str| value[key].as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted));
     let found = all.iter().find(|value| is(value, "id") || is(value, "name"));
     found.cloned().map(Answer::ok).ok_or_else(|| ApiError::not_found(resource))
 }
@@ -69,7 +70,9 @@ pub(super) fn stack_ref() -> Value {
 /// Returns the base system that builds and runs share.
 pub(super) fn stack_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| std::fs::read_to_string("/etc/os-release").map_or_else(|_| named(""), |text| named(&text)))
+    NAME.get_or_init(|| {
+        std::fs::read_to_string("/etc/os-release").map_or_else(|_| named(""), |text| named(&text))
+    })
 }
 
 /// Returns `ID-VERSION_ID` of an os-release file, as in os-release(5).
@@ -94,7 +97,10 @@ fn full_region() -> Value {
 
 fn full_stack() -> Value {
     let mut stack = stack_ref();
-    merge(&mut stack, json!({ "state": "public", "default": true, "created_at": EPOCH, "updated_at": EPOCH }));
+    merge(
+        &mut stack,
+        json!({ "state": "public", "default": true, "created_at": EPOCH, "updated_at": EPOCH }),
+    );
     stack
 }
 

@@ -28,7 +28,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let source = comparison(&call, &from, &to).await?;
     let versions = |manifest: &SlugManifest| -> BTreeMap<String, String> {
         let tools = manifest.versions.iter().map(|choice| (choice.name.clone(), choice.version.clone()));
-        let packs = manifest.buildpacks.iter().map(|(name, version)| (format!("buildpack/{name}"), version.clone()));
+        let packs =
+            manifest.buildpacks.iter().map(|(name, version)| (format!("buildpack/{name}"), version.clone()));
         tools.chain(packs).collect()
     };
     let processes = |manifest: &SlugManifest| -> BTreeMap<String, String> {
@@ -74,9 +75,7 @@ async fn comparison(call: &Call, from: &Release, to: &Release) -> Result<Option<
 }
 
 fn commits(source: &Comparison) -> Vec<Value> {
-    let shown = |commit: &git::CommitFacts| {
-        json!({ "id": commit.commit.to_string(), "subject": commit.subject, "author": commit.author_name })
-    };
+    let shown = |commit: &git::CommitFacts| json!({ "id": commit.commit.to_string(), "subject": commit.subject, "author": commit.author_name });
     source.commits.iter().map(shown).collect()
 }
 

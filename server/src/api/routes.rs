@@ -4,9 +4,9 @@
 use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
-    account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands, dynos,
-    formation, log_sessions, log_stream, operations, pins, platform, reference, release_diff, releases, settings,
-    slugs, sources, users,
+    account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands,
+    dynos, formation, log_sessions, log_stream, operations, pins, platform, reference, release_diff,
+    releases, settings, slugs, sources, users,
 };
 
 /// Returns all routes.
@@ -105,7 +105,12 @@ fn releases_and_builds() -> Vec<Route> {
         post("/apps/{app}/builds/{build}/actions/cancel", Write, "build.cancel", builds::cancel),
         get("/apps/{app}/operations", Read, operations::list),
         get("/apps/{app}/operations/{operation}", Read, operations::show),
-        post("/apps/{app}/operations/{operation}/actions/cancel", Write, "operation.cancel", operations::cancel),
+        post(
+            "/apps/{app}/operations/{operation}/actions/cancel",
+            Write,
+            "operation.cancel",
+            operations::cancel,
+        ),
     ]
 }
 

@@ -17,7 +17,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 /// Changes what is named and leaves the rest; null brings the default back.
 pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
     let mut tx = call.write().await?;
-    let app = store::find_app_by_id(&mut tx, call.app().id).await?.ok_or_else(|| ApiError::not_found("app"))?;
+    let app =
+        store::find_app_by_id(&mut tx, call.app().id).await?.ok_or_else(|| ApiError::not_found("app"))?;
     let settings = patched(&app.settings, &call.fields.0)?;
     store::set_settings(&mut tx, app.id, &settings).await?;
     commit(tx).await?;
@@ -28,16 +29,22 @@ pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
 fn patched(present: &AppSettings, changes: &Map<String, Value>) -> Result<AppSettings, ApiError> {
     let (mut wanted, default) = (value(present)?, value(&AppSettings::default())?);
     patch(&mut wanted, &default, changes, "")?;
-    let settings: AppSettings =
-        serde_json::from_value(wanted).map_err(|error| ApiError::invalid(format!("a setting is wrong: {error}")))?;
+    let settings: AppSettings = serde_json::from_value(wanted)
+        .map_err(|error| ApiError::invalid(format!("a setting is wrong: {error}")))?;
     check(&settings)?;
     Ok(settings)
 }
 
-fn patch(wanted: &mut Value, default: &Value, changes: &Map<String, Value>, path: &str) -> Result<(), ApiError> {
+fn patch(
+    wanted: &mut Value,
+    default: &Value,
+    changes: &Map<String, Value>,
+    path: &str,
+) -> Result<(), ApiError> {
     for (name, change) in changes {
         let Some(usual) = default.get(name) else {
-            let known: Vec<&str> = default.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+            let known: Vec<&str> =
+                default.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
             let error = ApiError::invalid(format!("there is no setting `{path}{}`", name.escape_debug()));
             return Err(match model::wording::did_you_mean(name, known.iter().copied()) {
                 Some(meant) => error.hint(format!("did you mean `{path}{meant}`?")),
@@ -56,8 +63,13 @@ fn patch(wanted: &mut Value, default: &Value, changes: &Map<String, Value>, path
 fn check(settings: &AppSettings) -> Result<(), ApiError> {
     let health = &settings.health;
     let path = &health.path;
-    if !path.starts_with('/') || path.len() > 1000 || path.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(ApiError::invalid("`health.path` starts with a slash and has no spaces, such as /health"));
+    if !path.starts_with('/')
+        || path.len() > 1000
+        || path.chars().any(|c| c.is_control() || c.is_whitespace())
+    {
+        return Err(ApiError::invalid(
+            "`health.path` starts with a slash and has no spaces, such as /health",
+        ));
     }
     let times = [
         ("rollout_seconds", settings.rollout_seconds),
@@ -71,7 +83,9 @@ fn check(settings: &AppSettings) -> Result<(), ApiError> {
             return Err(ApiError::invalid(format!("`{name}` is between 1 and {SECONDS_MAX} seconds")));
         }
     }
-    for (name, seconds) in [("drain_seconds", settings.drain_seconds), ("stop_seconds", settings.stop_seconds)] {
+    for (name, seconds) in
+        [("drain_seconds", settings.drain_seconds), ("stop_seconds", settings.stop_seconds)]
+    {
         if seconds > SECONDS_MAX {
             return Err(ApiError::invalid(format!("`{name}` is at most {SECONDS_MAX} seconds")));
         }
@@ -104,7 +118,11 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_refused_in_words() {
-        assert!(changed(json!({ "health": { "paht": "/" } })).unwrap_err().contains("did you mean `health.path`?"));
+        assert!(
+            changed(json!({ "health": { "paht": "/" } }))
+                .unwrap_err()
+                .contains("did you mean `health.path`?")
+        );
         for wrong in [
             json!({ "rollout_seconds": 0 }),
             json!({ "rollout_seconds": "soon" }),

@@ -53,7 +53,11 @@ fn email(text: &str) -> Result<String, ApiError> {
     let email = text.trim().to_ascii_lowercase();
     let plain = !email.chars().any(|c| c.is_control() || c.is_whitespace()) && email.len() <= EMAIL_MAX;
     let parts = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if plain && parts { Ok(email) } else { Err(ApiError::invalid("an email address looks like ann@example.org")) }
+    if plain && parts {
+        Ok(email)
+    } else {
+        Err(ApiError::invalid("an email address looks like ann@example.org"))
+    }
 }
 
 /// Reads a scope by its word.

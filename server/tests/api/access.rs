@@ -33,9 +33,19 @@ fn every_route_that_changes_something_has_a_name_in_the_audit_trail() {
         let reads = route.method == Method::GET;
         assert_eq!(route.action.is_none(), reads || exempt, "{} {}", route.method, route.path);
         if route.action.is_some() {
-            assert!(route.needs != Needs::Nobody, "{} {}: nobody would have done it", route.method, route.path);
+            assert!(
+                route.needs != Needs::Nobody,
+                "{} {}: nobody would have done it",
+                route.method,
+                route.path
+            );
             let account = ["/oauth/", "/users"].iter().any(|start| route.path.starts_with(start));
-            assert!(route.needs >= Needs::Write || account, "{} {}: reading is not enough", route.method, route.path);
+            assert!(
+                route.needs >= Needs::Write || account,
+                "{} {}: reading is not enough",
+                route.method,
+                route.path
+            );
         }
     }
 }
@@ -74,12 +84,20 @@ fn every_route_turns_away_who_may_not_use_it() {
         let names_app = route.path.contains("{app}");
         if names_app {
             let reply = server.bare(method, &path).token(&stranger).send();
-            assert_eq!((reply.status, reply.json()["resource"].as_str()), (404, Some("app")), "stranger: {what}");
+            assert_eq!(
+                (reply.status, reply.json()["resource"].as_str()),
+                (404, Some("app")),
+                "stranger: {what}"
+            );
         } else if route.needs == Needs::Admin {
             assert_eq!(server.bare(method, &path).token(&stranger).send().status, 403, "no admin: {what}");
         }
         if names_app && route.needs > Needs::Read {
-            assert_eq!(server.bare(method, &path).token(&reading).send().status, 403, "invited to read: {what}");
+            assert_eq!(
+                server.bare(method, &path).token(&reading).send().status,
+                403,
+                "invited to read: {what}"
+            );
         }
     }
     assert!(server.get("/activity").as_array().unwrap().len() == 1, "only the app was made");

@@ -25,8 +25,12 @@ fn an_app_is_made_found_renamed_and_destroyed() {
     assert!(taken["message"].as_str().unwrap().contains("Name is already taken"), "{taken}");
     let odd = server.ask("POST", "/apps").body(json!({ "name": "Shop!" })).expect(422);
     assert_eq!(odd["id"], "invalid_params");
-    let renamed = server.ask("PATCH", "/apps/shop").body(json!({ "name": "store", "maintenance": 0 })).expect(200);
-    assert_eq!((&renamed["web_url"], &renamed["maintenance"]), (&json!("http://store.localhost:8080/"), &json!(false)));
+    let renamed =
+        server.ask("PATCH", "/apps/shop").body(json!({ "name": "store", "maintenance": 0 })).expect(200);
+    assert_eq!(
+        (&renamed["web_url"], &renamed["maintenance"]),
+        (&json!("http://store.localhost:8080/"), &json!(false))
+    );
     server.ask("GET", "/apps/shop").expect(404);
     assert_eq!(server.ask("DELETE", "/apps/store").expect(200)["name"], "store");
     server.ask("GET", "/apps/store").expect(404);
@@ -74,7 +78,10 @@ fn domains_are_added_found_by_name_and_never_another_apps() {
     }
     let body = json!({ "hostname": "Shop.Example.org", "sni_endpoint": null });
     let domain = server.ask("POST", "/apps/shop/domains").body(&body).expect(201);
-    assert_eq!((&domain["hostname"], &domain["cname"]), (&json!("shop.example.org"), &json!("shop.localhost")));
+    assert_eq!(
+        (&domain["hostname"], &domain["cname"]),
+        (&json!("shop.example.org"), &json!("shop.localhost"))
+    );
     let list = server.get("/apps/shop/domains");
     let kinds: Vec<_> = list.as_array().unwrap().iter().map(|d| d["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["custom", "heroku"]);
@@ -96,7 +103,10 @@ fn settings_are_patched_in_part() {
     assert_eq!(server.get("/apps/shop/settings")["rollout_seconds"], 300);
     let patch = json!({ "health": { "path": "/up" }, "deploy_branch": "live" });
     let settings = server.ask("PATCH", "/apps/shop/settings").body(patch).expect(200);
-    assert_eq!((&settings["health"]["path"], &settings["health"]["boot_seconds"]), (&json!("/up"), &json!(60)));
+    assert_eq!(
+        (&settings["health"]["path"], &settings["health"]["boot_seconds"]),
+        (&json!("/up"), &json!(60))
+    );
     assert_eq!(server.get("/apps/shop/settings"), settings);
     let wrong = server.ask("PATCH", "/apps/shop/settings").body(json!({ "rolout_seconds": 1 })).expect(422);
     assert_eq!(wrong["hint"], "did you mean `rollout_seconds`?");
@@ -111,7 +121,9 @@ fn what_apps_info_asks_for_is_there() {
     }
     let coupling = server.ask("GET", "/apps/shop/pipeline-couplings").expect(404);
     assert_eq!(coupling["id"], "not_found");
-    assert!(server.get("/regions/us")["name"] == "us" && server.get("/dyno-sizes/standard-2x")["memory"] == 1.0);
+    assert!(
+        server.get("/regions/us")["name"] == "us" && server.get("/dyno-sizes/standard-2x")["memory"] == 1.0
+    );
     let platform = server.get("/platform");
     assert_eq!((&platform["apps"], &platform["domain"]), (&json!(1), &json!("localhost")));
 }

@@ -23,7 +23,8 @@ fn each_change_of_config_is_one_release_and_no_change_is_none() {
     let vars = server.ask("PATCH", "/apps/shop/config-vars").body(&set).expect(200);
     assert_eq!(vars, json!({ "A": "1", "B": "two\nlines ü", "C": "3" }));
     server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": "1" })).expect(200);
-    let vars = server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": null, "X": null })).expect(200);
+    let vars =
+        server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": null, "X": null })).expect(200);
     assert_eq!(vars, json!({ "B": "two\nlines ü", "C": "3" }));
     assert_eq!(server.get("/apps/shop/config-vars"), vars);
     let releases = server.get("/apps/shop/releases");
@@ -32,7 +33,8 @@ fn each_change_of_config_is_one_release_and_no_change_is_none() {
     let current: Vec<_> = releases.as_array().unwrap().iter().filter(|r| r["current"] == true).collect();
     assert_eq!((current.len(), &current[0]["version"]), (1, &json!(2)));
     assert_eq!(server.get("/apps/shop/releases/v1/config-vars")["A"], "1");
-    for bad in [json!({ "a-b": "1" }), json!({ "PORT": "1" }), json!({ "A": {} }), json!({ "A": "x\u{0}y" })] {
+    for bad in [json!({ "a-b": "1" }), json!({ "PORT": "1" }), json!({ "A": {} }), json!({ "A": "x\u{0}y" })]
+    {
         server.ask("PATCH", "/apps/shop/config-vars").body(bad).expect(422);
     }
     assert_eq!(versions(&server.get("/apps/shop/releases")), [1, 2]);
@@ -57,11 +59,17 @@ fn a_rollback_is_a_new_release_with_the_old_slug_and_config() {
         let version = release["version"].as_u64().unwrap();
         assert_eq!(server.get(&format!("/apps/shop/releases/{version}/config-vars")), json!({}));
         let followed = server.get(&format!("/apps/shop/operations/{operation}"));
-        assert_eq!((&followed["state"], &followed["release"]["version"]), (&json!("active"), &json!(version)));
+        assert_eq!(
+            (&followed["state"], &followed["release"]["version"]),
+            (&json!("active"), &json!(version))
+        );
     }
     assert_eq!(server.get("/apps/shop/operations?state=active").as_array().unwrap().len(), 1);
     let superseded = server.get("/apps/shop/releases/4");
-    assert_eq!((&superseded["status"], &superseded["reason"]), (&json!("expired"), &json!("superseded by v5")));
+    assert_eq!(
+        (&superseded["status"], &superseded["reason"]),
+        (&json!("expired"), &json!("superseded by v5"))
+    );
     server.ask("POST", "/apps/shop/releases").body(json!({ "release": "v99" })).expect(404);
     let diff = server.get("/apps/shop/releases/v1/diff/v3");
     assert_eq!((&diff["config"]["added"], &diff["slug"]["from"]), (&json!(["A"]), &json!("a".repeat(64))));
@@ -73,7 +81,8 @@ fn releases_come_in_pieces_newest_first_when_asked() {
     for n in 1..=5 {
         server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": n })).expect(200);
     }
-    let reply = server.ask("GET", "/apps/shop/releases").header("range", "version ..; max=2, order=desc").send();
+    let reply =
+        server.ask("GET", "/apps/shop/releases").header("range", "version ..; max=2, order=desc").send();
     assert_eq!(reply.status, 206);
     let next = reply.header("next-range").unwrap().to_owned();
     assert_eq!(reply.header("content-range"), Some("version 5..4"));
@@ -105,7 +114,10 @@ fn scaling_takes_what_herokus_tools_send() {
     assert_eq!(quantity(&list, "worker"), (4, "Standard-2X".to_owned()));
     let terraform = json!({ "dyno_size": { "name": "performance-m" }, "quantity": 1 });
     let one = server.ask("PATCH", "/apps/shop/formation/worker").body(terraform).expect(200);
-    assert_eq!((&one["quantity"], &one["size"], &one["command"]), (&json!(1), &json!("Performance-M"), &json!("work")));
+    assert_eq!(
+        (&one["quantity"], &one["size"], &one["command"]),
+        (&json!(1), &json!("Performance-M"), &json!("work"))
+    );
     let id = one["id"].as_str().unwrap();
     assert_eq!(server.get(&format!("/apps/shop/formation/{id}")), one);
     let typo = json!({ "updates": [{ "type": "wokrer", "quantity": 1 }, { "type": "web", "quantity": 9 }] });
@@ -122,7 +134,8 @@ fn a_restart_answers_with_its_operation_and_can_be_cancelled() {
     let server = shop();
     server.ask("DELETE", "/apps/shop/dynos").expect(422);
     server.deploy(&server.app("shop"), "a");
-    let answer = server.ask("DELETE", "/apps/shop/dynos").header("content-type", "application/json").expect(202);
+    let answer =
+        server.ask("DELETE", "/apps/shop/dynos").header("content-type", "application/json").expect(202);
     let id = answer["operation"].as_str().unwrap();
     assert_eq!(server.get(&format!("/apps/shop/operations/{id}"))["kind"], "restart");
     let path = format!("/apps/shop/operations/{id}/actions/cancel");
@@ -143,17 +156,27 @@ fn every_change_leaves_one_row_and_no_value_leaks() {
     // What is refused changes nothing and leaves no row.
     let refused = json!({ "API_KEY": format!("{SENTINEL}\u{0}") });
     let refused = server.ask("PATCH", "/apps/shop/config-vars").body(&refused).send();
-    let garbled = server.ask("PATCH", "/apps/shop/config-vars").body(format!("{{\"A\":\"{SENTINEL}\" ")).send();
+    let garbled =
+        server.ask("PATCH", "/apps/shop/config-vars").body(format!("{{\"A\":\"{SENTINEL}\" ")).send();
     assert_eq!((refused.status, garbled.status), (422, 400));
     let rows = server.ask("GET", "/apps/shop/activity").send();
-    let actions: Vec<String> =
-        rows.json().as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap().to_owned()).collect();
+    let actions: Vec<String> = rows
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["action"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(actions, ["domain.add", "formation.scale", "app.update", "config.change", "app.create"]);
     let change = &rows.json()[3];
     assert_eq!((&change["detail"]["set"], &change["detail"]["release"]), (&json!(["API_KEY"]), &json!(2)));
-    assert_eq!((&change["actor"]["email"], &change["token"]["name"]), (&json!("admin@localhost"), &json!("admin-token")));
+    assert_eq!(
+        (&change["actor"]["email"], &change["token"]["name"]),
+        (&json!("admin@localhost"), &json!("admin-token"))
+    );
     assert_eq!((&change["remote"], &change["app"]["name"]), (&json!("127.0.0.1"), &json!("shop")));
-    let surfaces = ["/apps/shop/releases", "/apps/shop/formation", "/apps/shop", "/activity", "/apps/shop/operations"];
+    let surfaces =
+        ["/apps/shop/releases", "/apps/shop/formation", "/apps/shop", "/activity", "/apps/shop/operations"];
     for path in surfaces {
         assert!(!server.ask("GET", path).send().text.contains("s3ntinel"), "{path}");
     }
@@ -176,7 +199,10 @@ fn pins_are_shown_and_let_go() {
     assert_eq!(server.get("/apps/shop/pins")["python"]["version"], "3.11.2");
     let path = "/apps/shop/pins/actions/upgrade";
     server.ask("POST", path).body(json!({ "names": ["uv", "ruby"] })).expect(422);
-    assert_eq!(server.ask("POST", path).body(json!({ "names": ["uv"] })).expect(200), json!({ "released": ["uv"] }));
+    assert_eq!(
+        server.ask("POST", path).body(json!({ "names": ["uv"] })).expect(200),
+        json!({ "released": ["uv"] })
+    );
     assert_eq!(server.ask("POST", path).expect(200), json!({ "released": ["python"] }));
     assert_eq!(server.get("/apps/shop/pins"), json!({}));
 }

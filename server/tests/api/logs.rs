@@ -41,7 +41,11 @@ fn the_backlog_comes_as_events_that_end_cleanly_or_as_plain_lines() {
     let ids = events.text.lines().filter(|line| line.starts_with("id: ")).count();
     assert_eq!(ids, 3);
     let ours = server.bare("GET", &url).header("accept", "text/plain").send();
-    assert!(ours.text.lines().count() == 3 && ours.text.contains("platform[web.1]: line 5\n"), "{}", ours.text);
+    assert!(
+        ours.text.lines().count() == 3 && ours.text.contains("platform[web.1]: line 5\n"),
+        "{}",
+        ours.text
+    );
     let theirs = server.bare("GET", &url).header("accept", "*/*").send();
     assert!(theirs.text.contains("heroku[web.1]: line 5\n"), "{}", theirs.text);
 }
@@ -67,8 +71,12 @@ fn tail(server: &Server, url: &str, last: Option<&str>) -> BufReader<TcpStream> 
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let path = url.split_once(&server.address.to_string()).unwrap().1;
     let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n{last}\r\n", server.address)
-        .unwrap();
+    write!(
+        socket,
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n{last}\r\n",
+        server.address
+    )
+    .unwrap();
     BufReader::new(socket)
 }
 

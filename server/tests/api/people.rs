@@ -12,7 +12,8 @@ fn bearer_and_basic_both_sign_in_and_every_field_is_there() {
     let server = Server::start();
     for user in ["", "heroku", "x"] {
         let basic = STANDARD.encode(format!("{user}:{}", server.admin));
-        let account = server.bare("GET", "/account").header("authorization", &format!("Basic {basic}")).expect(200);
+        let account =
+            server.bare("GET", "/account").header("authorization", &format!("Basic {basic}")).expect(200);
         assert_eq!(account["email"], "admin@localhost");
         for flag in ["allow_tracking", "beta", "federated", "verified", "two_factor_authentication"] {
             assert!(account[flag].is_boolean(), "{flag}");

@@ -15,7 +15,11 @@ fn unknown_addresses_and_methods_are_answered_in_json() {
         ("GET", "/apps/%FF", 400, "bad_request"),
     ] {
         let reply = server.ask(method, path).send();
-        assert_eq!((reply.status, reply.header("content-type")), (status, Some("application/json")), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (status, Some("application/json")),
+            "{path}"
+        );
         assert_eq!(reply.json()["id"], id, "{path}");
         assert!(reply.header("request-id").is_some() && reply.header("ratelimit-remaining").is_some());
     }

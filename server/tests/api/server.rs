@@ -106,7 +106,8 @@ async fn parts(dir: &std::path::Path, listen: SocketAddr) -> Parts {
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),
         vault: Arc::new(store::Vault::open_file(&dir.join("secret-key")).unwrap()),
         repositories: git::Repositories::open(&dir.join("repos")).unwrap(),
-        hooks: git::hook::HookServer::start(&dir.join("hook.sock"), std::path::Path::new("/bin/false")).unwrap(),
+        hooks: git::hook::HookServer::start(&dir.join("hook.sock"), std::path::Path::new("/bin/false"))
+            .unwrap(),
         slugs: slug::SlugStore::local(&dir.join("blobs")).unwrap(),
         builder: build::Builder::new(Arc::new(host), build::Tools::find(dir)),
         build_env: std::collections::BTreeMap::new(),
@@ -131,7 +132,8 @@ impl Server {
             (platform, address)
         });
         let admin = std::fs::read_to_string(dir.path().join("admin-token")).unwrap().trim().to_owned();
-        let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true);
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true);
         let agent = ureq::Agent::new_with_config(config.build());
         Self { platform, address, admin, runtime, agent, _dir: dir }
     }
@@ -142,8 +144,13 @@ impl Server {
 
     /// A request without a token.
     pub(crate) fn bare(&self, method: &str, path: &str) -> Ask<'_> {
-        let uri = if path.starts_with("http") { path.to_owned() } else { format!("http://{}{path}", self.address) };
-        Ask { server: self, request: ureq::http::Request::builder().method(method).uri(uri), body: String::new() }
+        let uri =
+            if path.starts_with("http") { path.to_owned() } else { format!("http://{}{path}", self.address) };
+        Ask {
+            server: self,
+            request: ureq::http::Request::builder().method(method).uri(uri),
+            body: String::new(),
+        }
     }
 
     /// A request of the administrator.
