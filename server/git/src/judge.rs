@@ -68,7 +68,7 @@ pub fn judge(updates: &[RefUpdate], deploys: &DeployBranch) -> Verdict {
     match chosen[..] {
         [] => Verdict::Store(notes),
         [RefUpdate { old, new: Some(commit), name }] => {
-            let branch = name.trim_start_matches("refs/heads/").to_owned();
+            let branch = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
             Verdict::Deploy(Deployment { branch, commit: *commit, old: *old }, notes)
         }
         _ => Verdict::Refuse(vec![

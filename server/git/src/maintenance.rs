@@ -60,7 +60,7 @@ impl Repository {
     pub fn recover(&self) -> io::Result<()> {
         let at = |part: &str| self.path().join(part);
         remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
-        remove_below(&at("refs"), &|name| name.ends_with(".lock"))?;
+        remove_unfinished_references(&at("refs"))?;
         remove(&at("objects"), &is_quarantine)?;
         remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))
     }
@@ -77,12 +77,16 @@ fn remove(directory: &Path, is_left_over: &dyn Fn(&str) -> bool) -> io::Result<(
     Ok(())
 }
 
-fn remove_below(directory: &Path, is_left_over: &dyn Fn(&str) -> bool) -> io::Result<()> {
-    remove(directory, is_left_over)?;
+/// Below `refs` an empty file is a reference that was never finished, and git stumbles over it.
+fn remove_unfinished_references(directory: &Path) -> io::Result<()> {
+    remove(directory, &|name| name.ends_with(".lock"))?;
     for entry in entries(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_below(&entry.path(), is_left_over)?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            remove_unfinished_references(&entry.path())?;
+        } else if kind.is_file() && entry.metadata()?.len() == 0 {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())

@@ -182,7 +182,7 @@ fn a_hostile_tree_does_not_even_get_in() {
 
 /// Pushes and exports a commit of so many files; returns how long each took.
 fn push_and_export(files: usize, bytes_each: usize) -> (Duration, Duration, Duration) {
-    let platform = Platform::start(|push| async move {
+    let platform = Platform::start_with(1 << 30, |push| async move {
         let commit = push.request.updates.as_ref().unwrap()[0].new.unwrap();
         let started = Instant::now();
         let kept = push.repository.adopt(&push.request, commit, "b1");

@@ -150,6 +150,35 @@ fn a_shallow_clone_can_push_and_the_result_can_be_cloned_and_maintained() {
 }
 
 #[test]
+fn a_shallow_push_whose_client_left_is_finished_by_the_server() {
+    let (sender, events) = mpsc::channel();
+    let platform = Platform::start(move |push| {
+        let sender = sender.clone();
+        async move {
+            let commit = pushed(&push);
+            push.repository.adopt(&push.request, commit, "b1").unwrap();
+            // As git sees it, the same as being killed: it moves nothing and forgets what it was told.
+            push.reply.finish(1).await;
+            push.ended.cancelled().await;
+            push.repository.maintain(std::time::Duration::from_secs(60)).await.unwrap();
+            sender.send(push.repository.set_branch("main", commit, None).unwrap()).unwrap();
+        }
+    });
+    let full = platform.work("full");
+    full.commit("one");
+    full.commit("two");
+    let from = format!("file://{}", full.path.display());
+    full.git(&["clone", "-q", "--depth", "1", &from, "../shallow"]);
+    let shallow = support::Work { path: platform.dir.path().join("shallow") };
+    shallow.commit("three");
+    assert!(!shallow.try_git(&["push", &platform.app_url(), "HEAD:main"]).status.success());
+    assert_eq!(events.recv_timeout(std::time::Duration::from_secs(20)).unwrap(), Moved::Moved);
+    full.git(&["clone", "-q", &platform.app_url(), "../again"]);
+    let again = support::Work { path: platform.dir.path().join("again") };
+    assert_eq!(again.git(&["log", "--format=%s"]), "three\ntwo");
+}
+
+#[test]
 fn a_push_that_is_too_large_is_told_so_and_leaves_nothing_behind() {
     let platform = Platform::accepting();
     let work = platform.work("work");

@@ -38,6 +38,7 @@ struct Shared {
     hooks: HookServer,
     answer: Box<dyn Fn(Push) -> Answer + Send + Sync>,
     gzipped: AtomicUsize,
+    limit: u64,
 }
 
 pub struct Platform {
@@ -52,6 +53,14 @@ impl Platform {
     pub fn start<F: Future<Output = ()> + Send + 'static>(
         answer: impl Fn(Push) -> F + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(LIMIT, answer)
+    }
+
+    /// The same with another limit on the size of a push.
+    pub fn start_with<F: Future<Output = ()> + Send + 'static>(
+        limit: u64,
+        answer: impl Fn(Push) -> F + Send + Sync + 'static,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -60,7 +69,7 @@ impl Platform {
         repositories.create("app", "main").unwrap();
         let hooks = HookServer::start(&dir.path().join("hook.sock"), &hook_program()).unwrap();
         let answer = Box::new(move |push| -> Answer { Box::pin(answer(push)) });
-        let shared = Arc::new(Shared { repositories, hooks, answer, gzipped: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared { repositories, hooks, answer, gzipped: AtomicUsize::new(0), limit });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new()
@@ -150,7 +159,7 @@ async fn call(
     shared.gzipped.fetch_add(usize::from(gzip), Ordering::Relaxed);
     let request =
         Request { git_protocol: protocol(&headers).map(str::to_owned), gzip, body: body.into_data_stream() };
-    let limits = ServeLimits { body_bytes: LIMIT, ..ServeLimits::default() };
+    let limits = ServeLimits { body_bytes: shared.limit, ..ServeLimits::default() };
     let mut session = shared.hooks.open().unwrap();
     let hook = headers.get("x-no-hook").is_none().then(|| session.env().clone());
     let answer = git::serve(&repository, service, request, limits, hook.as_ref()).unwrap();

@@ -1,0 +1,137 @@
+//! Pushes that break off anywhere, clients that fall silent, servers that died: nothing is half done, and the next push
+//! works.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use git::{Request, ServeLimits, Service};
+use support::{Platform, eventually, git_command, words};
+
+/// Stands between a client and the server, and hangs up on both after so many bytes from the client. Returns its URL.
+fn cutter(platform: &Platform, after: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/app.git", listener.local_addr().unwrap());
+    let server = platform.url.strip_prefix("http://").unwrap().to_owned();
+    std::thread::spawn(move || {
+        let mut left = after;
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
+            let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
+            left -= forward(&client, &server, left);
+            if left == 0 {
+                let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
+                return;
+            }
+        }
+    });
+    url
+}
+
+fn forward(mut from: &TcpStream, mut to: &TcpStream, most: usize) -> usize {
+    let (mut buffer, mut passed) = ([0; 4096], 0);
+    while passed < most {
+        let room = buffer.len().min(most - passed);
+        let Ok(count @ 1..) = from.read(&mut buffer[..room]) else { break };
+        passed += count;
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    passed
+}
+
+fn quarantines(platform: &Platform) -> usize {
+    let objects = fs::read_dir(platform.repository().path().join("objects")).unwrap();
+    objects.flatten().filter(|entry| entry.file_name().to_string_lossy().contains("incoming")).count()
+}
+
+#[test]
+fn a_push_that_breaks_off_at_any_byte_changes_nothing_and_the_next_one_works() {
+    let platform = Platform::accepting();
+    let work = platform.work("work");
+    let mut noise = vec![0; 60_000];
+    getrandom::fill(&mut noise).unwrap();
+    work.write("noise", &noise);
+    let commit = work.commit("one");
+    let mut broken = 0;
+    for after in (100..60_000).step_by(5_500).chain([400, 700, 1000, 60_500]) {
+        let output = work.try_git(&["push", &cutter(&platform, after), "main"]);
+        broken += usize::from(!output.status.success());
+        eventually("the quarantine's end", || quarantines(&platform) == 0);
+        assert_eq!(platform.repository().branch_tip("main").unwrap(), None, "cut after {after}");
+    }
+    assert_eq!(broken, 15);
+    let output = work.try_git(&["push", "paas", "main"]);
+    assert!(output.status.success(), "{}", words(&output));
+    assert_eq!(platform.repository().branch_tip("main").unwrap(), Some(commit));
+    let fsck =
+        git_command(platform.repository().path()).args(["fsck", "--full", "--strict"]).output().unwrap();
+    assert!(fsck.status.success(), "{}", words(&fsck));
+}
+
+/// Sends the beginning of a push and then nothing; returns what comes back.
+fn stalled(platform: &Platform, limits: ServeLimits) -> String {
+    let command =
+        format!("{} {} refs/heads/main\0 report-status side-band-64k", "0".repeat(40), "1".repeat(40));
+    let head = Bytes::from(format!("{:04x}{command}0000PACK", command.len() + 4));
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(head)]).chain(futures::stream::pending());
+    let request = Request { git_protocol: None, gzip: false, body: Box::pin(body) };
+    platform.runtime.block_on(async {
+        let mut answer =
+            git::serve(&platform.repository(), Service::ReceivePack, request, limits, None).unwrap();
+        let ended = answer.ended();
+        let first = answer.next().await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), ended.cancelled()).await.unwrap();
+        String::from_utf8_lossy(&first).into_owned()
+    })
+}
+
+#[test]
+fn a_client_that_stalls_is_told_and_let_go() {
+    let platform = Platform::accepting();
+    let silent = ServeLimits { idle: Duration::from_millis(200), ..ServeLimits::default() };
+    let told = stalled(&platform, silent);
+    assert!(
+        told.contains("The push was given up") && told.contains("ng refs/heads/main the push broke off"),
+        "{told}"
+    );
+    let slow = ServeLimits { total: Duration::from_millis(200), ..ServeLimits::default() };
+    let told = stalled(&platform, slow);
+    assert!(told.contains("ng refs/heads/main the push took too long"), "{told}");
+    assert_eq!(quarantines(&platform), 0);
+}
+
+#[test]
+fn what_a_killed_server_left_is_removed_at_the_next_start() {
+    let platform = Platform::accepting();
+    let work = platform.work("work");
+    let commit = work.commit("one");
+    work.git(&["push", "-q", "paas", "main"]);
+    let path = platform.repository().path().to_owned();
+    fs::create_dir(path.join("objects/tmp_objdir-incoming-x")).unwrap();
+    for left in [
+        "refs/heads/main.lock",
+        "shallow.lock",
+        "refs/heads/unfinished",
+        "objects/pack/tmp_pack_x",
+        "config.lock",
+    ] {
+        fs::write(path.join(left), "").unwrap();
+    }
+    work.commit("two");
+    assert!(!work.try_git(&["push", "paas", "main"]).status.success(), "the lock is in the way");
+    platform.repository().recover().unwrap();
+    assert_eq!(platform.repository().branch_tip("main").unwrap(), Some(commit));
+    work.git(&["push", "-q", "paas", "main"]);
+    assert_eq!(quarantines(&platform), 0);
+    assert!(!path.join("objects/pack/tmp_pack_x").exists());
+}
