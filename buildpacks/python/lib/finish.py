@@ -6,7 +6,6 @@ Runs under the app's own Python, with -S -s and PYTHONHASHSEED=0.
 
 import glob
 import os
-import py_compile
 import sys
 
 import web
@@ -43,16 +42,18 @@ def compile_all(root):
         files += [(-os.path.getsize(path), path) for path in paths if os.path.isfile(path)]
     files.sort()
     children = []
+    import py_compile  # Slow to load, and not needed for a kept environment.
+
     for shard in range(SHARDS):
         child = os.fork()
         if child == 0:
-            compile_some(path for _, path in files[shard::SHARDS])
+            compile_some(py_compile, [path for _, path in files[shard::SHARDS]])
         children.append(child)
     for child in children:
         os.waitpid(child, 0)
 
 
-def compile_some(paths):
+def compile_some(py_compile, paths):
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for path in paths:
         try:

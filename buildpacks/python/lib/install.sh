@@ -7,8 +7,11 @@ choose_uv() {
 	local own pinned_version directory
 	command -v uv >/dev/null || fail "uv, which installs packages, is not on this platform" \
 		"the platform's operator installs it: \`python3 -m pip install uv\`, or sets PAASD_UV"
-	own=$(uv --version)
-	own=${own#uv } own=${own%% *}
+	own=${PAAS_UV_VERSION:-}
+	if [[ -z $own ]]; then
+		own=$(uv --version)
+		own=${own#uv } own=${own%% *}
+	fi
 	pinned_version=$(pinned uv version)
 	uv_version=${pinned_version:-$own}
 	if [[ $uv_version != "$own" ]]; then
@@ -29,7 +32,7 @@ choose_uv() {
 
 read_plan() {
 	local key value told
-	told=$(python "$home/lib/plan.py" "$build" "${PINS:-/nowhere}" "$work" "$BUILDPACK_VERSION uv $uv_version") ||
+	told=$(python "$home/lib/plan.py" "$build" "${PINS:-/nowhere}" "$work" "$BUILDPACK_VERSION uv $uv_version" "$cache/python") ||
 		fail "the Python files of the source cannot be read" "the lines above say which one and why"
 	while IFS=$'\t' read -r key value; do
 		case $key in
@@ -84,11 +87,11 @@ find_python() {
 # Copies the environment of the last build, if it was made from the same.
 restore_environment() {
 	local kept=$cache/python
-	[[ ${plan[local]} == no ]] || return 1
-	[[ -f $kept/fingerprint && $(<"$kept/fingerprint") == "${plan[fingerprint]}" && ${plan[resolution]:-pinned} == pinned ]] || return 1
+	[[ ${plan[kept]:-no} == yes ]] || return 1
 	mkdir -p "$build/.paas"
-	cp -a --reflink=auto "$kept/environment" "$environment" || return 1
-	cp "$kept/resolution" "$work/resolution" 2>/dev/null || true
+	cp -dR --preserve=mode --reflink=auto "$kept/environment" "$environment" || return 1
+	cp "$kept/packages" "$work/packages"
+	report_packages
 	detail "Nothing about the packages has changed: taken from the last build"
 }
 
@@ -102,8 +105,8 @@ keep_environment() {
 	fi
 	rm -rf "$kept.new"
 	mkdir -p "$kept.new"
-	cp -a --reflink=auto "$environment" "$kept.new/environment"
-	cp "$work/resolution" "$kept.new/resolution" 2>/dev/null || true
+	cp -dR --preserve=mode --reflink=auto "$environment" "$kept.new/environment"
+	cp "$work/packages" "$kept.new/packages"
 	printf '%s' "$fingerprint" >"$kept.new/fingerprint"
 	rm -rf "$kept"
 	mv "$kept.new" "$kept"
@@ -121,6 +124,11 @@ finish_environment() {
 	local told key value
 	told=$("$interpreter" -S -s "$home/lib/finish.py" "$1" "$environment" "$build" "$work" "${plan[django]}" "${plan[kind]}")
 	while IFS=$'\t' read -r key value; do [[ -z $key ]] || plan[$key]=$value; done <<<"$told"
+	report_packages
+}
+
+# Tells the platform the packages, and bin/release the web process.
+report_packages() {
 	[[ -z ${BUILD_REPORT:-} ]] || cp "$work/packages" "$BUILD_REPORT/packages"
 	printf '%s\t%s\n' "${plan[web]:-}" "${plan[why]:-}" >"$home/web"
 	[[ -z ${plan[none]:-} ]] || printf '%s' "${plan[none]}" >"$home/none"

@@ -1,16 +1,16 @@
 """Decides what to install with which Python, and why. Installs nothing.
 
-Arguments: BUILD_DIR, PINS, a directory for results, and a text that stands for the tools. Prints lines
-`key TAB value` for bin/compile.
+Arguments: BUILD_DIR, PINS, a directory for results, a text that stands for the tools, and the kept environment.
+Prints lines `key TAB value` for bin/compile.
 """
 
 import glob
 import json
 import os
 import re
-import subprocess
 import sys
 
+import web
 from digest import digest
 from requirements import Requirements, read
 from versions import meets
@@ -43,8 +43,8 @@ def stop(reason, hint):
 
 
 class Plan:
-    def __init__(self, build, pins, results, tools):
-        self.build, self.pins, self.results, self.tools = build, pins, results, tools
+    def __init__(self, build, pins, results, tools, kept):
+        self.build, self.pins, self.results, self.tools, self.kept = build, pins, results, tools, kept
         self.pyproject = self.toml("pyproject.toml")
         self.project = self.pyproject.get("project", {})
 
@@ -85,6 +85,15 @@ class Plan:
             say("warn", f"{' and '.join(others)} {verb} not read, since {chosen} comes first; remove what is not meant")
         return chosen
 
+    def of_kept(self, name):
+        return read(self.kept, name) or ""
+
+    def web(self, django, kind):
+        """Finds the web process among the packages of the kept environment."""
+        packages = dict(line.split("\t") for line in self.of_kept("packages").splitlines())
+        for key, value in web.choose(self.build, django, packages, kind).items():
+            say(key, value)
+
     # Which Python.
 
     def request(self, kind):
@@ -123,6 +132,8 @@ class Plan:
         yield "%d.%d.%d" % sys.version_info[:3], "/usr/bin/python3"
         for path in sorted(glob.glob("/usr/bin/python3.[0-9]*"), reverse=True):
             if re.fullmatch(r".*/python3\.\d+", path) and os.path.realpath(path) != os.path.realpath("/usr/bin/python3"):
+                import subprocess  # Slow to load and seldom needed.
+
                 told = subprocess.run([path, "-V"], capture_output=True, text=True, check=False).stdout
                 yield told.replace("Python", "").strip(), path
 
@@ -164,16 +175,21 @@ class Plan:
         inputs, local, locked = self.inputs(kind)
         requested = digest(kind, *inputs)
         held = self.pin("python-packages", "version")
+        fits = True
+        if not locked and kind != "none":
+            fits = bool(held) and self.pin("python-packages", "requested") == requested
         if not locked and kind != "none" and held:
             with open(os.path.join(self.results, "resolution"), "w", encoding="utf-8") as file:
                 file.write(held.rstrip("\n") + "\n")
-            say("resolution", "pinned" if self.pin("python-packages", "requested") == requested else "outdated")
+            say("resolution", "pinned" if fits else "outdated")
         if "file:///" in held:
             local = True
         say("requested", requested)
         say("locked", "yes" if locked else "no")
         say("local", "yes" if local else "no")
-        say("fingerprint", digest(self.tools, python, kind, requested if locked else held.rstrip("\n")))
+        fingerprint = digest(self.tools, python, kind, requested if locked else held.rstrip("\n"))
+        say("fingerprint", fingerprint)
+        return fits and not local and fingerprint == self.of_kept("fingerprint")
 
     def inputs(self, kind):
         if kind == "none":
@@ -221,12 +237,16 @@ class Plan:
 
 
 def main():
-    plan = Plan(*sys.argv[1:5])
+    plan = Plan(*sys.argv[1:6])
     kind = plan.source()
     python = plan.python(kind)
-    plan.packages(kind, python)
+    kept = plan.packages(kind, python)
+    django = plan.django()
     say("project", "yes" if plan.is_package(kind) else "no")
-    say("django", plan.django())
+    say("django", django)
+    if kept:
+        say("kept", "yes")
+        plan.web(django, kind)
 
 
 main()

@@ -108,6 +108,9 @@ impl<'a> Material<'a> {
                 .map(|(name, path)| Bind::read_only(path, Path::new("/opt/paas/bin").join(name))),
         );
         sandbox.binds.extend(certificates::binds(&request.build_env));
+        if let Some(version) = self.tools.uv_version() {
+            sandbox.environment.set("PAAS_UV_VERSION", version)?;
+        }
         for (name, value) in &request.build_env {
             sandbox.environment.set(name.clone(), value)?;
         }

@@ -1,5 +1,10 @@
 //! Builds real sources in real sandboxes, with packages from the package index.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod detection;
+mod limits;
 mod python;
+mod python_pins;
+mod secrets;
+mod sources;
 mod world;

@@ -56,7 +56,7 @@ impl App {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let host = Arc::new(HostFacts::detect(&dir.path().join("etc")).unwrap());
-        let tools = Tools { uv: Some(uv()), static_server: Some("/bin/true".into()) };
+        let tools = Tools::new(Some(uv()), Some("/bin/true".into()));
         Self {
             builder: Builder::new(host, tools),
             dir,
@@ -93,6 +93,13 @@ impl App {
             std::io::Write::write_all(&mut std::io::stderr(), log.as_bytes()).unwrap();
         }
         Ended { result, log, build }
+    }
+
+    /// Writes the source's uv.lock, as its developer would.
+    pub(crate) fn lock(&self, source: &Path) {
+        let mut command = Command::new(uv());
+        command.args(["lock", "--quiet", "--python", "/usr/bin/python3"]).current_dir(source);
+        assert!(command.env("UV_CACHE_DIR", self.dir.path().join("uv")).status().unwrap().success());
     }
 
     pub(crate) fn request(&mut self, files: &[(&str, &str)]) -> BuildRequest {
@@ -134,8 +141,8 @@ fn write(root: &Path, name: &str, content: &str) {
 /// Returns uv: the one of this machine, or one fetched from the package index into the target directory, once.
 fn uv() -> PathBuf {
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    if let Some(uv) = Tools::find(tools).uv {
-        return uv;
+    if let Some(uv) = Tools::find(tools).uv() {
+        return uv.to_owned();
     }
     fs::create_dir_all(tools).unwrap();
     let lock = fs::File::create(tools.join("uv.lock")).unwrap();

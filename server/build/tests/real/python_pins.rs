@@ -1,0 +1,89 @@
+//! What is pinned stays until it is asked for otherwise.
+
+use model::pins::Pin;
+
+use crate::world::{App, FLASK};
+
+#[tokio::test]
+async fn an_unpinned_list_is_built_the_same_with_a_warm_and_a_cold_cache() {
+    let mut app = App::new();
+    let files = [("requirements.txt", "flask\ngunicorn\n"), ("app.py", FLASK)];
+    let first = app.push(&files).await;
+    assert_eq!(first.web(), "gunicorn --bind 0.0.0.0:$PORT app:app");
+    assert!(first.output().manifest.packages.contains_key("werkzeug"), "{:?}", first.output().manifest);
+    let warm = app.push(&files).await;
+    assert!(warm.log.contains("taken from the last build"), "{}", warm.log);
+    std::fs::remove_dir_all(app.dir.path().join("cache")).unwrap();
+    let cold = app.push(&files).await;
+    assert!(!cold.log.contains("taken from the last build"), "{}", cold.log);
+    assert_eq!(first.output().slug.digest, warm.output().slug.digest);
+    assert_eq!(first.output().slug.digest, cold.output().slug.digest);
+    assert_eq!(warm.output().manifest.packages, cold.output().manifest.packages);
+}
+
+#[tokio::test]
+async fn a_changed_list_moves_only_what_changed_and_an_upgrade_moves_all() {
+    let mut app = App::new();
+    let old = Pin {
+        version: "itsdangerous==2.1.2".into(),
+        requested: Some("another list".into()),
+        origin: "requirements.txt".into(),
+    };
+    app.pins.insert("python-packages".into(), old);
+    let files = [("requirements.txt", "itsdangerous\niniconfig\n")];
+    let ended = app.push(&files).await;
+    assert!(ended.log.contains("versions that still fit stay as they were pinned"), "{}", ended.log);
+    assert_eq!(ended.output().manifest.packages["itsdangerous"], "2.1.2");
+    assert!(ended.output().manifest.packages.contains_key("iniconfig"));
+
+    app.pins.remove("python-packages");
+    let upgraded = app.push(&files).await;
+    assert_ne!(upgraded.output().manifest.packages["itsdangerous"], "2.1.2");
+}
+
+#[tokio::test]
+async fn the_stack_has_one_python_and_another_is_refused_with_what_to_write() {
+    let mut app = App::new();
+    let ended = app.push(&[(".python-version", "3.9.1\n"), ("requirements.txt", "")]).await;
+    let failure = ended.failure();
+    assert!(failure.reason.starts_with("Python 3.9.1 is not on this stack, which has 3."), "{failure:?}");
+    assert!(failure.hint.as_ref().unwrap().contains(".python-version"), "{failure:?}");
+    let nonsense = app.push(&[(".python-version", "latest\n"), ("requirements.txt", "")]).await;
+    assert!(nonsense.failure().reason.contains("asks for `latest`"), "{:?}", nonsense.failure());
+}
+
+#[tokio::test]
+async fn the_file_that_asks_for_a_python_is_named_and_a_lost_patch_version_is_told() {
+    let mut app = App::new();
+    let first = app.push(&[("runtime.txt", "python-3.11\n"), ("requirements.txt", "")]).await;
+    let python =
+        first.output().trace.versions.iter().find(|version| version.name == "python").unwrap().clone();
+    assert_eq!(
+        (python.requested.as_deref(), python.origin.as_str(), python.pinned),
+        (Some("3.11"), "runtime.txt", false)
+    );
+    assert!(first.log.contains("move `3.11` to a file .python-version"), "{}", first.log);
+
+    app.pins.get_mut("python").unwrap().version = "3.11.1".into();
+    let moved = app.push(&[("runtime.txt", "python-3.11\n"), ("requirements.txt", "")]).await;
+    assert!(
+        moved.log.contains("Python 3.11.1 was pinned and is not on this stack any more"),
+        "{}",
+        moved.log
+    );
+    assert_eq!(app.pins["python"].version, python.version);
+}
+
+#[tokio::test]
+async fn another_uv_than_the_platforms_is_fetched_while_it_is_pinned() {
+    let mut app = App::new();
+    app.pins.insert(
+        "uv".into(),
+        Pin { version: "0.9.5".into(), requested: None, origin: "an earlier build".into() },
+    );
+    let ended = app.push(&[("requirements.txt", "itsdangerous\n")]).await;
+    assert!(ended.log.contains("Fetching uv 0.9.5, which is pinned"), "{}", ended.log);
+    assert_eq!(app.pins["uv"].version, "0.9.5");
+    let uv = ended.output().trace.versions.iter().find(|version| version.name == "uv").unwrap();
+    assert!(uv.pinned && uv.newer.is_some(), "{uv:?}");
+}
