@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::api::{Api, read};
 use crate::credentials::Credentials;
 use crate::environment;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::git;
 use crate::screen::Screen;
 
@@ -94,9 +94,7 @@ impl Context {
 
     /// Returns the error with the app that was probably meant, if it says that there is no such app.
     pub(crate) fn explained(&self, error: Error) -> Error {
-        let about_app =
-            matches!(&error.kind, Kind::Refused { status: 404, resource, .. } if resource == "app");
-        if !about_app || error.hint.is_some() {
+        if error.not_found() != Some("app") || error.hint.is_some() {
             return error;
         }
         let names = self.api().and_then(|api| api.all("/apps")).map(|apps| names(&apps)).unwrap_or_default();

@@ -16,8 +16,6 @@ pub(crate) enum Kind {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The stable id of the error, such as `not_found`.
-        id: String,
         /// What was not found, such as `app`.
         resource: String,
     },
@@ -57,9 +55,12 @@ impl Error {
         self
     }
 
-    /// Tells whether the server does not know what was asked for.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self.kind, Kind::Refused { status: 404, .. })
+    /// Returns what the server does not know, such as `app`, if that is the error.
+    pub(crate) fn not_found(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Refused { status: 404, resource, .. } => Some(resource),
+            _ => None,
+        }
     }
 
     /// Tells whether it is worth to ask again: nobody answered, or a proxy in between answered for the server.

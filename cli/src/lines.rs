@@ -29,15 +29,21 @@ pub(crate) fn each(mut stream: impl BufRead, mut take: impl FnMut(&str) -> Resul
     }
 }
 
-/// Prints each line, or `{"text": …}` for each.
+/// Prints each line, or `{"text": …}` for each, and returns how many there were.
 ///
 /// # Errors
 /// As [`each`].
-pub(crate) fn copy(screen: &Screen, stream: impl BufRead, as_json: bool) -> Result<()> {
-    each(stream, |line| match as_json {
-        true => screen.print(&json!({ "text": line }).to_string()),
-        false => screen.print(&shown(screen, line)),
-    })
+pub(crate) fn copy(screen: &Screen, stream: impl BufRead, as_json: bool) -> Result<u64> {
+    let mut count = 0;
+    each(stream, |line| {
+        count += 1;
+        if as_json {
+            screen.print(&json!({ "text": line }).to_string())
+        } else {
+            screen.print(&shown(screen, line))
+        }
+    })?;
+    Ok(count)
 }
 
 /// Returns the line as it may be shown on this screen.

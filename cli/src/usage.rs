@@ -51,19 +51,23 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
         let _ = description.print_help();
         return Err(Stop::Shown);
     }
+    let mut named = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    let command = named.find(|name| description.find_subcommand(name).is_some());
+    let command = command.map_or_else(|| "paasctl".to_owned(), |name| format!("paasctl {name}"));
     let matches = description.try_get_matches_from_mut(arguments);
-    matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| stop(&error))
+    let matches = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    matches.map_err(|error| stop(&error, &command))
 }
 
-fn stop(error: &clap::Error) -> Stop {
+fn stop(error: &clap::Error, command: &str) -> Stop {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
         return Stop::Shown;
     }
-    Stop::Wrong(wrong(error))
+    Stop::Wrong(wrong(error, command))
 }
 
-fn wrong(error: &clap::Error) -> Error {
+fn wrong(error: &clap::Error, command: &str) -> Error {
     if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) {
         return unknown_command(given);
     }
@@ -71,9 +75,6 @@ fn wrong(error: &clap::Error) -> Error {
     let paragraphs: Vec<_> = text.split("\n\n").map(str::trim).collect();
     let message = paragraphs.first().map(|first| first.trim_start_matches("error: ")).unwrap_or_default();
     let tip = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("tip: "));
-    let usage = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: "));
-    let command = usage.map(|usage| usage.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
-    let command = command.filter(|command| !command.ends_with(']')).unwrap_or_else(|| "paasctl".to_owned());
     let tip = tip.map(|tip| format!("{}. ", capitalised(tip))).unwrap_or_default();
     Error::usage(message).hint(format!("{tip}`{command} --help` shows an example."))
 }
@@ -113,10 +114,10 @@ fn overview(command: &clap::Command) -> String {
 
 const AFTER_COMMANDS: &str = "
 Options:
-  -a, --app APP       the app; otherwise PAASCTL_APP, or the one of the git remote `paas`
+  -a, --app APP       the app; otherwise PAASCTL_APP, or the remote `paas`
       --json          print JSON and nothing else on stdout
-      --url URL       the server's address; otherwise PAASCTL_URL, or the one of `login`
-      --token TOKEN   the token; otherwise PAASCTL_TOKEN, or the one of `login`
+      --url URL       the server's address; otherwise PAASCTL_URL, or `login`
+      --token TOKEN   the token; otherwise PAASCTL_TOKEN, or `login`
   -h, --help          show help; `paasctl COMMAND --help` has an example
   -V, --version       show the version
 
@@ -147,8 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn each_topic_lists_commands_that_exist() {
+    fn the_overview_lists_commands_that_exist_and_fits_80_columns() {
         let description = description();
+        let overview = overview(&description);
+        let long: Vec<_> = overview.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{long:#?}");
         for name in TOPICS.iter().flat_map(|(_, names)| names.iter()) {
             assert!(description.find_subcommand(name).is_some(), "{name}");
         }

@@ -13,6 +13,8 @@ pub(crate) struct User {
     pub(crate) email: String,
     /// What the user may do at most.
     pub(crate) scope: Option<String>,
+    /// Whether the user may do nothing any more.
+    pub(crate) disabled: bool,
     /// When the user was made.
     pub(crate) created_at: Option<Timestamp>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Collaborator {
     pub(crate) user: Person,
     /// `owner` or `collaborator`.
     pub(crate) role: Option<String>,
+    /// How far they may go.
+    pub(crate) scope: Option<String>,
     /// Since when.
     pub(crate) created_at: Option<Timestamp>,
 }

@@ -140,7 +140,7 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn lines(&self, path: &str) -> Result<impl BufRead + use<>> {
-        self.open(&format!("{}{path}", self.url), true)
+        self.open(&format!("{}{path}", self.url), path)
     }
 
     /// Opens a stream whose address is its own key: the token is not sent there.
@@ -148,12 +148,13 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn lines_of(&self, url: &str) -> Result<impl BufRead + use<>> {
-        self.open(url, false)
+        self.open(url, "")
     }
 
-    fn open(&self, url: &str, with_token: bool) -> Result<BufReader<ureq::BodyReader<'static>>> {
+    /// `path` is empty for an address that is its own key.
+    fn open(&self, url: &str, path: &str) -> Result<BufReader<ureq::BodyReader<'static>>> {
         let mut request = Request::get(url).header("Accept", "text/plain");
-        if let Some(token) = self.token.as_ref().filter(|_| with_token) {
+        if let Some(token) = self.token.as_ref().filter(|_| !path.is_empty()) {
             request = request.header("Authorization", bearer(token));
         }
         let request =
@@ -162,7 +163,7 @@ impl Api {
             self.agent.run(request).map_err(|error| refusal::unreachable(&self.url, &error))?;
         if !response.status().is_success() {
             let text = response.body_mut().read_to_string().unwrap_or_default();
-            return Err(refusal::of(response.status().as_u16(), &text));
+            return Err(refusal::of(response.status().as_u16(), &text, path));
         }
         Ok(BufReader::new(response.into_body().into_reader()))
     }
@@ -184,10 +185,10 @@ impl Api {
             }
             None => self.agent.run(request.body(()).map_err(unusable)?),
         };
-        self.answer(sent.map_err(|error| refusal::unreachable(&self.url, &error))?)
+        self.answer(sent.map_err(|error| refusal::unreachable(&self.url, &error))?, path)
     }
 
-    fn answer(&self, mut response: Response<ureq::Body>) -> Result<Answer> {
+    fn answer(&self, mut response: Response<ureq::Body>, path: &str) -> Result<Answer> {
         let header =
             |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (operation, next_range) = (header("Paas-Operation"), header("Next-Range"));
@@ -195,7 +196,7 @@ impl Api {
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|error| refusal::unreachable(&self.url, &error))?;
         if !status.is_success() {
-            return Err(refusal::of(status.as_u16(), &text));
+            return Err(refusal::of(status.as_u16(), &text, path));
         }
         let body = serde_json::from_str(&text).map_err(|_| {
             Error::failed(format!("{} answered something else than JSON", self.url))

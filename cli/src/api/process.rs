@@ -24,6 +24,9 @@ pub(crate) struct FormationEntry {
 /// A replica.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dyno {
+    /// Its identity; its name may go to its successor.
+    #[serde(default)]
+    pub(crate) id: String,
     /// Its name, `web.1`.
     pub(crate) name: String,
     /// Its process type.
@@ -55,10 +58,5 @@ impl Dyno {
     /// Returns where it stands, in our word if the server knows it.
     pub(crate) fn phase(&self) -> &str {
         self.phase.as_deref().unwrap_or(&self.state)
-    }
-
-    /// Tells whether it is on its way out or gone.
-    pub(crate) fn is_leaving(&self) -> bool {
-        matches!(self.phase(), "draining" | "stopping" | "ended" | "down")
     }
 }

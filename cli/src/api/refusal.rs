@@ -8,21 +8,21 @@ use crate::error::{Error, Kind};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    id: String,
     message: String,
     hint: Option<String>,
     resource: Option<String>,
 }
 
-/// Returns the error that an answer with this status and body means.
-pub(super) fn of(status: u16, text: &str) -> Error {
+/// Returns the error that an answer with this status and body to a request of this path means.
+pub(super) fn of(status: u16, text: &str, path: &str) -> Error {
     let body: Body = serde_json::from_str(text).unwrap_or_default();
+    let resource = body.resource.unwrap_or_default();
     let message = match body.message.as_str() {
+        _ if resource == "app" => format!("no app `{}`", path.split('/').nth(2).unwrap_or_default()),
         "" => format!("the server answered with status {status}"),
         message => message.trim_end_matches('.').to_owned(),
     };
-    let resource = body.resource.unwrap_or_default();
-    let error = Error { kind: Kind::Refused { status, id: body.id, resource }, message, hint: body.hint };
+    let error = Error { kind: Kind::Refused { status, resource }, message, hint: body.hint };
     match status {
         401 => {
             error.hint("`paasctl login` stores another token; `paasctl doctor` shows which server is used.")
@@ -59,9 +59,16 @@ mod tests {
 
     #[test]
     fn the_servers_own_hint_is_kept_and_a_bare_401_gets_one() {
-        let told = of(422, r#"{"id":"invalid_params","message":"no slug.","hint":"Push first."}"#);
+        let told =
+            of(422, r#"{"id":"invalid_params","message":"no slug.","hint":"Push first."}"#, "/apps/shop");
         assert_eq!((told.message.as_str(), told.hint.as_deref()), ("no slug", Some("Push first.")));
-        assert!(of(401, "<html>").hint.unwrap().contains("paasctl login"));
-        assert_eq!(of(500, "").message, "the server answered with status 500");
+        assert!(of(401, "<html>", "/account").hint.unwrap().contains("paasctl login"));
+        let unknown = of(
+            404,
+            r#"{"id":"not_found","message":"Couldn't find that app.","resource":"app"}"#,
+            "/apps/shpo/dynos",
+        );
+        assert_eq!(unknown.message, "no app `shpo`");
+        assert_eq!(of(500, "", "/apps").message, "the server answered with status 500");
     }
 }

@@ -9,8 +9,6 @@ use crate::api::app::Person;
 /// A release.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Release {
-    /// Its id.
-    pub(crate) id: String,
     /// Its number.
     pub(crate) version: Version,
     /// What it changed.
@@ -22,9 +20,8 @@ pub(crate) struct Release {
     /// Whether it is the one that serves.
     #[serde(default)]
     pub(crate) current: bool,
-    /// Whether it can be rolled back to.
-    #[serde(default)]
-    pub(crate) eligible_for_rollback: bool,
+    /// The release that a rollback goes back to.
+    pub(crate) rollback_of: Option<Version>,
     /// When it was made.
     pub(crate) created_at: Option<Timestamp>,
     /// When its rollout ended.
@@ -69,6 +66,12 @@ pub(crate) struct Difference {
     pub(crate) config: ConfigChange,
     /// Commands of process types.
     pub(crate) processes: Vec<ProcessChange>,
+    /// How many more commits there are.
+    pub(crate) more_commits: u64,
+    /// How many more files differ.
+    pub(crate) more_files: u64,
+    /// How many commits of the older one are not in the newer.
+    pub(crate) dropped_commits: u64,
 }
 
 /// A file that differs.

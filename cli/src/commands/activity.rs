@@ -12,7 +12,7 @@ use crate::when;
 
 /// List who changed what, newest first
 ///
-/// With -a it is about one app, otherwise about the whole platform.
+/// It is about one app if one is named (-a, `PAASCTL_APP`, git remote), otherwise about the whole platform.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -25,6 +25,10 @@ pub(crate) struct Activity {
     #[arg(short = 'n', long = "num", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
     most: u16,
 
+    /// Of the whole platform, whatever app is named
+    #[arg(long, conflicts_with = "app")]
+    all: bool,
+
     #[command(flatten)]
     app: AppOption,
 
@@ -36,7 +40,8 @@ impl Activity {
     /// Prints the rows.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let most = self.most;
-        let path = match &self.app.app {
+        let app = if self.all { None } else { context.app(&self.app).ok() };
+        let path = match app {
             Some(app) => format!("/apps/{app}/activity?max={most}"),
             None => format!("/activity?max={most}"),
         };

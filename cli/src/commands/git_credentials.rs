@@ -11,7 +11,9 @@ use crate::error::Result;
 
 const QUESTION_MAX: u64 = 64 * 1024;
 
-/// Answer git's question for credentials; git calls it, set up by `apps:create`
+/// Answer git's question for a password
+///
+/// Git calls it; `apps:create` sets that up for the server's address only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -18,7 +18,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:5000";
 /// Longer than any token.
 const TOKEN_MAX: u64 = 4_096;
 
-/// Keep a server's address and a token for later commands
+/// Keep a server's address and a token
 ///
 /// The token is asked for without showing it, or read from stdin when that is no terminal. It is kept in
 /// ~/.config/paasctl/config.toml (under `XDG_CONFIG_HOME` if set), readable by you only.

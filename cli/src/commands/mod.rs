@@ -6,6 +6,7 @@ mod apps;
 mod builds;
 mod completions;
 mod config;
+mod detect;
 mod doctor;
 mod domains;
 mod git_credentials;
@@ -110,10 +111,12 @@ commands! {
         "tokens:create" => TokensCreate(tokens::create::Create);
         "tokens:revoke" => TokensRevoke(tokens::revoke::Revoke);
         "users" => Users(users::list::List);
-        "users:create" => UsersCreate(users::create::Create);
+        "users:create" ["users:add"] => UsersCreate(users::create::Create);
+        "users:disable" => UsersDisable(users::disable::Disable);
         "activity" => Activity(activity::Activity);
     }
     "This tool" {
+        "detect" => Detect(detect::Detect);
         "doctor" => Doctor(doctor::Doctor);
         "git:credentials" => GitCredentials(git_credentials::GitCredentials);
         "completions" => Completions(completions::Completions);

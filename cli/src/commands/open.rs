@@ -7,7 +7,7 @@ use crate::api::read;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
-/// Open the app in a browser, and print its address
+/// Open the app in a browser and print its address
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

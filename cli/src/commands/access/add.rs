@@ -1,5 +1,6 @@
 //! `access:add`: lets a user work with an app.
 
+use model::access::Scope;
 use serde_json::json;
 
 use crate::context::{AppOption, Context};
@@ -15,6 +16,10 @@ pub(crate) struct Add {
     /// The user's email
     email: String,
 
+    /// read: look at it; write: change it too
+    #[arg(long, value_name = "SCOPE", default_value = "write")]
+    scope: Scope,
+
     #[command(flatten)]
     app: AppOption,
 }
@@ -23,8 +28,10 @@ impl Add {
     /// Adds the user.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        api.post(&format!("/apps/{app}/collaborators"), &json!({ "user": self.email, "silent": true }))?;
-        context.screen.say(&format!("{} may work with {app} now.", self.email));
+        let body = json!({ "user": self.email, "scope": self.scope, "silent": true });
+        api.post(&format!("/apps/{app}/collaborators"), &body)?;
+        let may = if self.scope == Scope::Read { "look at" } else { "work with" };
+        context.screen.say(&format!("{} may {may} {app} now.", self.email));
         Ok(())
     }
 }

@@ -13,9 +13,9 @@ use crate::when;
 #[command(after_help = "\
 Example:
   $ paasctl access -a shop
-  USER             ROLE          SINCE
-  ada@example.com  owner         3 days ago
-  bob@example.com  collaborator  2 h ago")]
+  USER             ROLE          SCOPE  SINCE
+  ada@example.com  owner         admin  3 days ago
+  bob@example.com  collaborator  write  2 h ago")]
 pub(crate) struct List {
     #[command(flatten)]
     app: AppOption,
@@ -39,11 +39,11 @@ impl List {
                 .say(&format!("Only its owner works with {app}. `paasctl access:add EMAIL` adds somebody."));
             return Ok(());
         }
-        let mut table = Table::new(["USER", "ROLE", "SINCE"]);
+        let mut table = Table::new(["USER", "ROLE", "SCOPE", "SINCE"]);
         for person in people {
             let since = when::ago(&context.screen, person.created_at);
-            let role = person.role.unwrap_or_default();
-            table.row([Cell::toned(Tone::Name, person.user.email), role.into(), since.into()]);
+            let (role, scope) = (person.role.unwrap_or_default(), person.scope.unwrap_or_default());
+            table.row([Cell::toned(Tone::Name, person.user.email), role.into(), scope.into(), since.into()]);
         }
         context.screen.print(&table.render(&context.screen))
     }

@@ -8,7 +8,7 @@ use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
 use crate::git;
 
-/// Destroy an app with its releases, config vars and logs
+/// Destroy an app with all that belongs to it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

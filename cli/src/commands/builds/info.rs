@@ -24,10 +24,10 @@ Example:
   Release  v42
   Took     9.8 s (detect 0.1 s, compile 8.2 s, pack 1.5 s)
 
-  python: matched, Python app with pip requirements
-    found    requirements.txt
-    missing  pyproject.toml
-  Chosen: python, because requirements.txt is there")]
+  python    found      requirements.txt (12 packages)
+            not found  uv.lock, poetry.lock, Pipfile.lock, pyproject.toml
+            therefore  a Python app
+  => python: requirements.txt was found")]
 pub(crate) struct Info {
     /// The beginning of its id; without one, the newest
     build: Option<String>,

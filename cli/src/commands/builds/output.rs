@@ -36,6 +36,6 @@ impl Output {
             &context.screen,
             format!("The build goes on; `paasctl builds:cancel -a {app}` stops it."),
         );
-        lines::copy(&context.screen, stream, self.json.json)
+        lines::copy(&context.screen, stream, self.json.json).map(drop)
     }
 }

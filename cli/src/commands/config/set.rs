@@ -8,7 +8,9 @@ use super::{assignment, change};
 use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
 
-/// Set config vars, all in one release, and wait until it serves
+/// Set config vars, all in one release
+///
+/// It waits until the release serves; if it does not become healthy, nothing changes.
 ///
 /// A value may hold anything but NUL, also line ends. KEY=@FILE takes the content of a file and KEY=- that of stdin,
 /// byte for byte; KEY=@@text is a value that begins with @.

@@ -7,7 +7,9 @@ use super::change;
 use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
 
-/// Remove config vars, all in one release, and wait until it serves
+/// Remove config vars, all in one release
+///
+/// It waits until the release serves; if it does not become healthy, nothing changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::context::{Context, JsonOption};
 use crate::error::{Error, Result};
 
-/// Check server, token, engine, disk and git, and say what to do
+/// Check server, token, disk and git, and say what to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

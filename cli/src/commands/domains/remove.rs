@@ -25,9 +25,10 @@ impl Remove {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let removed = api.delete(&format!("/apps/{app}/domains/{}", segment(self.hostname.as_str())));
-        removed.map_err(|error: Error| match error.is_not_found() {
-            true => error.hint(format!("`paasctl domains -a {app}` lists its host names.")),
-            false => error,
+        removed.map_err(|error| match error.not_found() {
+            Some("domain") => Error::failed(format!("{app} has no host name {}", self.hostname))
+                .hint(format!("`paasctl domains -a {app}` lists its host names.")),
+            _ => error,
         })?;
         context.screen.say(&format!("Removed {} from {app}.", self.hostname));
         Ok(())

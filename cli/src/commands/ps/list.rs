@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use model::wording;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::process::{Dyno, FormationEntry};
 use crate::api::read;
@@ -37,11 +37,11 @@ impl List {
     /// Prints the formation, then the replicas.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        let formation = api.all(&format!("/apps/{app}/formation"))?;
         let dynos = api.all(&format!("/apps/{app}/dynos"))?;
         if self.json.json {
-            return context.screen.json(&json!({ "formation": formation, "dynos": dynos }));
+            return context.screen.json(&dynos);
         }
+        let formation = api.all(&format!("/apps/{app}/formation"))?;
         let text = described(&context.screen, &formation, &dynos)?;
         if text.is_empty() {
             context.screen.say(&format!("{app} has no release yet. `git push paas main` deploys one."));

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::watch;
+use super::watch::{self, Goal};
 use crate::api::process::FormationEntry;
 use crate::api::read;
 use crate::arguments::ScaleWish;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
-/// Change how many replicas run, and wait until they do
+/// Change how many replicas run
 ///
-/// Without a wish it shows the present scale.
+/// It waits until what was asked is what is observed. Without a wish it shows the present scale.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -61,7 +61,7 @@ impl Scale {
             context.screen.say(&format!("`paasctl ps -a {app}` shows how far it is."));
         } else {
             let wanted = entries.iter().map(|entry| (entry.r#type.clone(), entry.quantity)).collect();
-            watch::until_observed(&context.screen, &api, &app, &wanted)?;
+            watch::until_observed(&context.screen, &api, &app, &Goal { wanted, leaving: Vec::new() })?;
         }
         if self.json.json { context.screen.json(&api.all(&path)?) } else { Ok(()) }
     }

@@ -6,7 +6,9 @@ use super::target::Target;
 use crate::context::{AppOption, Context};
 use crate::error::Result;
 
-/// Stop a replica or all of a type; `ps:scale` decides whether others take their place
+/// Stop a replica or all of a type
+///
+/// Others take the place of those that the formation wants; `ps:scale web=0` ends a type for good.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::api::process::Dyno;
 use model::name::{AppName, NameError, ProcessType};
 
 /// Some replicas of an app.
@@ -41,6 +42,14 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// Tells whether the replica is one of them.
+    pub(crate) fn holds(&self, dyno: &Dyno) -> bool {
+        match self {
+            Self::Type(process) => process.as_str() == dyno.r#type,
+            Self::Replica(name) => *name == dyno.name,
+        }
+    }
+
     /// Returns where the API keeps it.
     pub(crate) fn path(&self, app: &AppName) -> String {
         match self {

@@ -17,52 +17,66 @@ use crate::wait;
 /// As long as a rollout may take by default.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The wanted quantity of each process type that is watched.
-pub(super) type Wanted = BTreeMap<String, u64>;
+/// What is waited for.
+#[derive(Debug, Default)]
+pub(super) struct Goal {
+    /// The wanted quantity of each process type that is watched.
+    pub(super) wanted: BTreeMap<String, u64>,
+    /// The ids of replicas that must be gone.
+    pub(super) leaving: Vec<String>,
+}
+
+/// What was last told of each replica, by id.
+type Told = BTreeMap<String, (String, String, String)>;
 
 /// Waits until each type has as many healthy replicas as wanted and no others, and says how long it took.
 ///
 /// # Errors
-/// The time is up, or the server cannot be asked any more.
-pub(super) fn until_observed(screen: &Screen, api: &Api, app: &AppName, wanted: &Wanted) -> Result<()> {
+/// The time is up, a replica cannot be started at all, or the server cannot be asked any more.
+pub(super) fn until_observed(screen: &Screen, api: &Api, app: &AppName, goal: &Goal) -> Result<()> {
     let start = screen.now();
     interrupt::leave_with(screen, format!("Still going on; `paasctl ps -a {app}` shows how far it is."));
-    let mut told = BTreeMap::new();
+    let mut told = Told::new();
     let mut last = Vec::new();
     let done = wait::until(screen, LIMIT, || {
         let entries: Vec<FormationEntry> = read(&api.all(&format!("/apps/{app}/formation"))?)?;
         let mut dynos: Vec<Dyno> = read(&api.all(&format!("/apps/{app}/dynos"))?)?;
-        dynos.retain(|dyno| wanted.contains_key(&dyno.r#type));
+        dynos.retain(|dyno| goal.wanted.contains_key(&dyno.r#type));
         for line in news(screen, &mut told, &dynos) {
             screen.say(&line);
         }
-        let done = is_observed(wanted, &entries, &dynos);
+        if let Some(dyno) = dynos.iter().find(|dyno| dyno.phase() == "impossible") {
+            return Err(impossible(app, dyno));
+        }
+        let done = is_observed(goal, &entries, &dynos);
         last = dynos;
         Ok(done.then_some(()))
     })?;
     if done.is_none() {
-        return Err(not_reached(app, wanted, &last));
+        return Err(not_reached(app, &goal.wanted, &last));
     }
     screen.say(&format!("Done in {}.", wording::duration(screen.now().duration_since(start))));
     Ok(())
 }
 
-fn is_observed(wanted: &Wanted, entries: &[FormationEntry], dynos: &[Dyno]) -> bool {
-    wanted.iter().all(|(process, quantity)| {
+fn is_observed(goal: &Goal, entries: &[FormationEntry], dynos: &[Dyno]) -> bool {
+    let gone = !dynos.iter().any(|dyno| goal.leaving.contains(&dyno.id));
+    gone && goal.wanted.iter().all(|(process, quantity)| {
         let entry = entries.iter().find(|entry| entry.r#type == *process);
-        let staying = dynos.iter().filter(|dyno| dyno.r#type == *process && !dyno.is_leaving());
+        let there =
+            dynos.iter().filter(|dyno| dyno.r#type == *process && dyno.phase() != "ended").count() as u64;
         // Somebody may have changed the wish since; then theirs is what is waited for.
         let quantity = entry.map_or(*quantity, |entry| entry.quantity);
-        entry.and_then(|entry| entry.observed).unwrap_or(0) == quantity && staying.count() as u64 <= quantity
+        entry.and_then(|entry| entry.observed).unwrap_or(0) == quantity && there == quantity
     })
 }
 
 /// Returns a line for each replica that is elsewhere than when it was last told.
-fn news(screen: &Screen, told: &mut BTreeMap<String, (String, String)>, dynos: &[Dyno]) -> Vec<String> {
+fn news(screen: &Screen, told: &mut Told, dynos: &[Dyno]) -> Vec<String> {
     let mut lines = Vec::new();
     let first = told.is_empty();
-    told.retain(|name, _| {
-        let stays = dynos.iter().any(|dyno| dyno.name == *name);
+    told.retain(|id, (name, _, _)| {
+        let stays = dynos.iter().any(|dyno| dyno.id == *id);
         if !stays {
             lines.push(format!("  {name}  gone"));
         }
@@ -70,23 +84,31 @@ fn news(screen: &Screen, told: &mut BTreeMap<String, (String, String)>, dynos: &
     });
     for dyno in dynos {
         let reason = dyno.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
-        let now = (dyno.phase().to_owned(), reason.to_owned());
-        let changed = told.get(&dyno.name) != Some(&now);
+        let now = (dyno.name.clone(), dyno.phase().to_owned(), reason.to_owned());
         // Those that were healthy before we came are no news.
-        if changed && !(first && dyno.phase() == "healthy") {
-            let phase = screen.paint_status(tone(dyno.phase()), dyno.phase());
-            let host = dyno.host.as_deref().filter(|_| dyno.phase() == "starting");
-            let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
-            let why =
-                if reason.is_empty() { String::new() } else { format!(": {}", wording::plain(reason, 300)) };
-            lines.push(format!("  {}  {phase}{place}{why}", dyno.name));
+        if told.get(&dyno.id) != Some(&now) && !(first && dyno.phase() == "healthy") {
+            lines.push(told_line(screen, dyno, reason));
         }
-        told.insert(dyno.name.clone(), now);
+        told.insert(dyno.id.clone(), now);
     }
     lines
 }
 
-fn not_reached(app: &AppName, wanted: &Wanted, dynos: &[Dyno]) -> Error {
+fn told_line(screen: &Screen, dyno: &Dyno, reason: &str) -> String {
+    let phase = screen.paint_status(tone(dyno.phase()), dyno.phase());
+    let host = dyno.host.as_deref().filter(|_| dyno.phase() == "starting");
+    let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
+    let why = if reason.is_empty() { String::new() } else { format!(": {}", wording::plain(reason, 300)) };
+    format!("  {}  {phase}{place}{why}", dyno.name)
+}
+
+fn impossible(app: &AppName, dyno: &Dyno) -> Error {
+    let reason = dyno.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Error::failed(format!("{} cannot be started{reason}", dyno.name))
+        .hint(format!("`paasctl logs -a {app} --source platform` shows more."))
+}
+
+fn not_reached(app: &AppName, wanted: &BTreeMap<String, u64>, dynos: &[Dyno]) -> Error {
     let of = |(process, quantity): (&String, &u64)| {
         let healthy = dynos.iter().filter(|d| d.r#type == *process && d.phase() == "healthy").count();
         format!("{process} has {healthy} of {quantity} healthy")
@@ -104,8 +126,7 @@ mod tests {
     use super::*;
 
     fn dynos(list: &[(&str, &str)]) -> Vec<Dyno> {
-        let dyno =
-            |(name, phase): &(&str, &str)| json!({"name": name, "type": "web", "phase": phase, "host": "a"});
+        let dyno = |(name, phase): &(&str, &str)| json!({"id": format!("id of {name}"), "name": name, "type": "web", "phase": phase, "host": "a"});
         read(&list.iter().map(dyno).collect()).unwrap()
     }
 
@@ -114,17 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn it_is_done_when_the_healthy_ones_are_as_many_as_wanted_and_the_others_leave() {
-        let wanted = Wanted::from([("web".to_owned(), 1)]);
-        assert!(!is_observed(&wanted, &entries(1, 0), &dynos(&[("web.1", "starting")])));
-        assert!(!is_observed(&wanted, &entries(1, 1), &dynos(&[("web.1", "healthy"), ("web.2", "healthy")])));
-        assert!(is_observed(&wanted, &entries(1, 1), &dynos(&[("web.1", "healthy"), ("web.2", "stopping")])));
+    fn it_is_done_when_there_are_as_many_as_wanted_all_healthy_and_no_others() {
+        let goal = Goal { wanted: [("web".to_owned(), 1)].into(), leaving: Vec::new() };
+        assert!(!is_observed(&goal, &entries(1, 0), &dynos(&[("web.1", "starting")])));
+        assert!(!is_observed(&goal, &entries(1, 1), &dynos(&[("web.1", "healthy"), ("web.2", "stopping")])));
+        assert!(is_observed(&goal, &entries(1, 1), &dynos(&[("web.1", "healthy")])));
+        let replaced = Goal { leaving: vec!["id of web.1".to_owned()], ..goal };
+        assert!(!is_observed(&replaced, &entries(1, 1), &dynos(&[("web.1", "healthy")])));
     }
 
     #[test]
     fn each_change_is_told_once() {
         let screen = Screen::plain(80);
-        let mut told = BTreeMap::new();
+        let mut told = Told::new();
         assert!(news(&screen, &mut told, &dynos(&[("web.1", "healthy")])).is_empty());
         let second = dynos(&[("web.1", "healthy"), ("web.2", "starting")]);
         assert_eq!(news(&screen, &mut told, &second), ["  web.2  starting on a"]);

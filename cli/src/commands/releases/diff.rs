@@ -6,7 +6,7 @@ use model::release::Version;
 use model::wording;
 
 use crate::api::read;
-use crate::api::release::{Change, Difference, FileChange};
+use crate::api::release::{Change, Difference};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::screen::{Screen, Tone};
@@ -61,9 +61,18 @@ impl Diff {
 
 fn described(screen: &Screen, difference: &Difference) -> String {
     let mut commits = Table::bare();
+    let more = |n: u64| Cell::toned(Tone::Faint, format!("and {n} more"));
     for commit in &difference.commits {
         let subject = format!("{} ({})", commit.subject, commit.author);
         commits.row([Cell::toned(Tone::Name, commit.short()), subject.into()]);
+    }
+    if difference.more_commits > 0 {
+        commits.row(["".into(), more(difference.more_commits)]);
+    }
+    if difference.dropped_commits > 0 {
+        let dropped =
+            wording::count(usize::try_from(difference.dropped_commits).unwrap_or(usize::MAX), "commit");
+        commits.row(["".into(), Cell::toned(Tone::Care, format!("without {dropped} of the older release"))]);
     }
     let mut config = Table::bare();
     let kinds = &difference.config;
@@ -75,8 +84,8 @@ fn described(screen: &Screen, difference: &Difference) -> String {
         processes.row([change.r#type.as_str().into(), arrow(&change.from, &change.to).into()]);
     }
     let sections = [
-        ("Commits", commits, difference.commits.len()),
-        ("Files", files(&difference.files), difference.files.len()),
+        ("Commits", commits, difference.commits.len() + usize::from(difference.dropped_commits > 0)),
+        ("Files", files(difference), difference.files.len()),
         ("Packages", changes(&difference.packages), difference.packages.len()),
         ("Versions", changes(&difference.versions), difference.versions.len()),
         ("Config vars", config, kinds.added.len() + kinds.changed.len() + kinds.removed.len()),
@@ -93,12 +102,15 @@ fn described(screen: &Screen, difference: &Difference) -> String {
     text
 }
 
-fn files(files: &[FileChange]) -> Table {
+fn files(difference: &Difference) -> Table {
     let mut table = Table::bare();
-    for file in files {
+    for file in &difference.files {
         let count = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
         let lines = format!("+{} -{}", count(file.added), count(file.removed));
         table.row([file.status.as_str().into(), wording::plain(&file.path, 300).into(), lines.into()]);
+    }
+    if difference.more_files > 0 {
+        table.row(["".into(), Cell::toned(Tone::Faint, format!("and {} more", difference.more_files))]);
     }
     table
 }

@@ -18,11 +18,9 @@ pub(super) fn find(api: &Api, app: &AppName, version: Option<Version>) -> Result
             || Error::failed(format!("{app} has no release yet")).hint("`git push paas main` makes one.");
         return newest.get(0).cloned().ok_or_else(none);
     };
-    api.get(&format!("/apps/{app}/releases/{}", version.0)).map_err(|error| {
-        if error.is_not_found() {
-            error.hint(format!("`paasctl releases -a {app}` lists its releases."))
-        } else {
-            error
-        }
+    api.get(&format!("/apps/{app}/releases/{}", version.0)).map_err(|error| match error.not_found() {
+        Some("release") => Error::failed(format!("{app} has no release {version}"))
+            .hint(format!("`paasctl releases -a {app}` lists its releases.")),
+        _ => error,
     })
 }

@@ -32,10 +32,14 @@ impl Output {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let release: Release = read(&find(&api, &app, self.version)?)?;
-        let Some(url) = &release.output_stream_url else {
-            context.screen.say(&format!("{} ran no release command.", release.version));
-            return Ok(());
+        let count = match &release.output_stream_url {
+            Some(url) => lines::copy(&context.screen, api.lines_of(url)?, self.json.json)?,
+            None => 0,
         };
-        lines::copy(&context.screen, api.lines_of(url)?, self.json.json)
+        if count == 0 {
+            let version = release.version;
+            context.screen.say(&format!("{version} ran no release command, or it wrote nothing."));
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
 
-/// Run a command of the app in this terminal (not available yet)
+/// Run a command in this terminal (not available yet)
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -8,7 +8,7 @@ use crate::commands::logs;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
-/// Run a command of the app once; its output goes to the log
+/// Run a command once; its output goes to the log
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -34,9 +34,9 @@ const fn setting(name: &'static str, pointer: &'static str, shape: Shape, meanin
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("deploy-branch", "/deploy_branch", Shape::Text, "the branch whose push deploys"),
     setting("health-path", "/health/path", Shape::Text, "the path that health checks ask for"),
-    setting("health-boot-seconds", "/health/boot_seconds", Shape::Number, "time until first healthy"),
+    setting("boot-seconds", "/health/boot_seconds", Shape::Number, "time until first healthy"),
     setting("health-timeout-seconds", "/health/timeout_seconds", Shape::Number, "time for one answer"),
-    setting("health-settle-ms", "/health/settle_ms", Shape::Number, "uptime that counts without a port"),
+    setting("settle-ms", "/health/settle_ms", Shape::Number, "uptime that counts without a port"),
     setting("rollout-seconds", "/rollout_seconds", Shape::Number, "time for a whole rollout"),
     setting("release-command-seconds", "/release_command_seconds", Shape::Number, "time for `release:`"),
     setting("drain-seconds", "/drain_seconds", Shape::Number, "time for last requests"),

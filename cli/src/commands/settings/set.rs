@@ -7,7 +7,9 @@ use super::names::{SETTINGS, Setting};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
-/// Change settings of an app; an empty value brings the default back
+/// Change settings of an app
+///
+/// An empty value brings the default back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -31,8 +33,7 @@ impl Set {
         let wishes: Vec<_> = self.settings.iter().map(|text| wish(text)).collect::<Result<_>>()?;
         let (api, app) = context.api_and_app(&self.app)?;
         let path = format!("/apps/{app}/settings");
-        let patch = patch(&api.get(&path)?, &wishes);
-        let body = api.patch(&path, &patch)?.body;
+        let body = api.patch(&path, &patch(&wishes))?.body;
         let shown = wishes.iter().map(|(setting, _)| format!("{} is {}", setting.name, setting.shown(&body)));
         context.screen.say(&format!("{app}: {}.", shown.collect::<Vec<_>>().join(", ")));
         if self.json.json { context.screen.json(&body) } else { Ok(()) }
@@ -55,23 +56,15 @@ fn wish(text: &str) -> Result<(&'static Setting, Value)> {
     Ok((setting, setting.parse(value).map_err(Error::usage)?))
 }
 
-/// Returns what to send: nested groups go whole, so that a server that replaces them loses nothing.
-fn patch(present: &Value, wishes: &[(&Setting, Value)]) -> Value {
+/// Returns what to send: only what was named, nested as the API has it.
+fn patch(wishes: &[(&Setting, Value)]) -> Value {
     let mut patch = Map::new();
     for (setting, value) in wishes {
-        let mut path = setting.pointer.trim_start_matches('/').splitn(2, '/');
-        let (Some(first), second) = (path.next(), path.next()) else { continue };
-        let Some(second) = second else {
-            patch.insert(first.to_owned(), value.clone());
-            continue;
-        };
-        let group = patch.entry(first).or_insert_with(|| present[first].clone());
-        if let Some(group) = group.as_object_mut() {
-            // An absent member has its default.
-            if value.is_null() {
-                drop(group.remove(second))
-            } else {
-                drop(group.insert(second.into(), value.clone()))
+        match setting.pointer.trim_start_matches('/').split_once('/') {
+            None => drop(patch.insert(setting.pointer.trim_start_matches('/').to_owned(), value.clone())),
+            Some((group, member)) => {
+                let group = patch.entry(group).or_insert_with(|| Value::Object(Map::new()));
+                group[member] = value.clone();
             }
         }
     }
@@ -85,11 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_sent_whole_with_only_the_wished_member_changed() {
-        let present = json!({"health": {"path": "/", "boot_seconds": 60}, "drain_seconds": 30});
-        let wishes = [wish("health-path=/up").unwrap(), wish("deploy-branch=").unwrap()];
-        let expected = json!({"health": {"path": "/up", "boot_seconds": 60}, "deploy_branch": null});
-        assert_eq!(patch(&present, &wishes), expected);
+    fn only_what_was_named_is_sent_and_null_asks_for_the_default() {
+        let wishes = [
+            wish("health-path=/up").unwrap(),
+            wish("boot-seconds=").unwrap(),
+            wish("deploy-branch=").unwrap(),
+        ];
+        let expected = json!({"health": {"path": "/up", "boot_seconds": null}, "deploy_branch": null});
+        assert_eq!(patch(&wishes), expected);
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(crate) struct Create {
     #[arg(short, long, value_name = "TEXT")]
     description: Option<String>,
 
+    /// For another user (administrators only)
+    #[arg(long, value_name = "EMAIL")]
+    user: Option<String>,
+
     #[command(flatten)]
     json: JsonOption,
 }
@@ -44,6 +48,9 @@ impl Create {
         }
         if let Some(expires) = self.expires {
             body["expires_in"] = json!(expires.as_secs());
+        }
+        if let Some(user) = &self.user {
+            body["user"] = json!(user);
         }
         if let Some(description) = &self.description {
             body["description"] = json!(description);

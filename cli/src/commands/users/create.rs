@@ -13,8 +13,8 @@ use crate::error::Result;
 #[command(after_help = "\
 Example:
   $ paasctl users:create bob@example.com --scope write
-  Created bob@example.com. The first token is shown only now.
-  …")]
+  Created bob@example.com
+  Next: `paasctl tokens:create --user bob@example.com` makes the first token.")]
 pub(crate) struct Create {
     /// The user's email
     email: String,
@@ -28,7 +28,7 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    /// Makes the user; a first token, if the server makes one, goes alone to stdout.
+    /// Makes the user; a token is another step.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let mut body = json!({ "email": self.email });
         if let Some(scope) = self.scope {
@@ -36,13 +36,9 @@ impl Create {
         }
         let body = context.api()?.post("/users", &body)?.body;
         let user: User = read(&body)?;
-        let token = body["access_token"]["token"].as_str().or_else(|| body["token"].as_str());
-        let about_token = if token.is_some() { " The first token is shown only now." } else { "" };
-        context.screen.say(&format!("Created {}.{about_token}", user.email));
-        match token {
-            _ if self.json.json => context.screen.json(&body),
-            Some(token) => context.screen.print(token),
-            None => Ok(()),
-        }
+        let email = user.email;
+        context.screen.say(&format!("Created {email}"));
+        context.screen.say(&format!("Next: `paasctl tokens:create --user {email}` makes the first token."));
+        if self.json.json { context.screen.json(&body) } else { Ok(()) }
     }
 }

@@ -31,11 +31,8 @@ impl List {
         let mut table = Table::new(["USER", "SCOPE", "SINCE"]);
         for user in read::<Vec<User>>(&body)? {
             let since = when::ago(&context.screen, user.created_at);
-            table.row([
-                Cell::toned(Tone::Name, user.email),
-                user.scope.unwrap_or_default().into(),
-                since.into(),
-            ]);
+            let scope = if user.disabled { "(disabled)".to_owned() } else { user.scope.unwrap_or_default() };
+            table.row([Cell::toned(Tone::Name, user.email), scope.into(), since.into()]);
         }
         context.screen.print(&table.render(&context.screen))
     }

@@ -1,4 +1,5 @@
 //! The users of the platform.
 
 pub(crate) mod create;
+pub(crate) mod disable;
 pub(crate) mod list;

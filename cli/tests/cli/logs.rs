@@ -1,0 +1,94 @@
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::environment::TestEnvironment;
+
+const LINES: &str = "2026-01-05T11:59:58.000001+00:00 app[web.1]: Listening on 5042\n\
+                     2026-01-05T11:59:59.000001+00:00 router[router]: at=info method=GET\n";
+
+fn session(env: &TestEnvironment, name: &str) -> serde_json::Value {
+    json!({"logplex_url": format!("{}/streams/{name}", env.server.url())})
+}
+
+#[test]
+fn lines_come_as_they_are_and_filters_go_to_the_server() {
+    let env = TestEnvironment::new();
+    env.server.on("POST /apps/shop/log-sessions", session(&env, "one")).answer(
+        "GET /streams/one",
+        200,
+        &[],
+        LINES,
+    );
+    let filters = ["-n", "7", "--ps", "web.1", "--source", "app", "--since", "10m", "-a", "shop"];
+    assert_snapshot!(env.run(&[&["logs"][..], &filters].concat()), @"
+    2026-01-05T11:59:58.000001+00:00 app[web.1]: Listening on 5042
+    2026-01-05T11:59:59.000001+00:00 router[router]: at=info method=GET
+    ");
+    let asked = env.server.requests();
+    let body =
+        json!({"lines": 7, "tail": false, "dyno": "web.1", "source": "app", "since": "2026-01-05T11:50:00Z"});
+    assert_eq!(asked[0].body, body);
+    assert_eq!(asked[1].headers["accept"], "text/plain");
+    assert!(!asked[1].headers.contains_key("authorization"));
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let env = TestEnvironment::new();
+    env.server.on("POST /apps/shop/log-sessions", session(&env, "one")).answer(
+        "GET /streams/one",
+        200,
+        &[],
+        LINES,
+    );
+    assert_snapshot!(env.run(&["logs", "--json", "-a", "shop"]), @r#"
+    {"at":"2026-01-05T11:59:58.000001+00:00","process":"web.1","source":"app","text":"Listening on 5042"}
+    {"at":"2026-01-05T11:59:59.000001+00:00","process":"router","source":"router","text":"at=info method=GET"}
+    "#);
+}
+
+#[test]
+fn a_tail_that_broke_off_goes_on_after_the_last_line() {
+    let env = TestEnvironment::new();
+    env.server
+        .on("POST /apps/shop/log-sessions", session(&env, "one"))
+        .on("POST /apps/shop/log-sessions", session(&env, "two"))
+        .refuse("POST /apps/shop/log-sessions", 404, json!({"id": "not_found", "resource": "app"}))
+        .on("GET /apps", json!([]))
+        .answer("GET /streams/one", 200, &[], LINES)
+        .answer("GET /streams/two", 200, &[], "2026-01-05T12:00:00.000000+00:00 app[web.1]: more\n");
+    assert_snapshot!(env.run(&["logs", "--tail", "-a", "shop"]), @"
+    2026-01-05T11:59:58.000001+00:00 app[web.1]: Listening on 5042
+    2026-01-05T11:59:59.000001+00:00 router[router]: at=info method=GET
+    2026-01-05T12:00:00.000000+00:00 app[web.1]: more
+    --- stderr
+    The stream ended; taking it up again.
+    The stream ended; taking it up again.
+    Error: no app `shop`
+      Hint: `paasctl apps` lists all of them.
+    --- exit Some(1)
+    ");
+    assert_eq!(env.server.requests()[2].body["since"], "2026-01-05T11:59:59.000002Z");
+}
+
+#[test]
+fn an_empty_log_is_told() {
+    let env = TestEnvironment::new();
+    env.server.on("POST /apps/shop/log-sessions", session(&env, "one")).answer(
+        "GET /streams/one",
+        200,
+        &[],
+        "",
+    );
+    assert_snapshot!(env.run(&["logs", "--source", "router", "-a", "shop"]), @"
+    --- stderr
+    shop has no such log lines.
+    ");
+    assert_snapshot!(env.run(&["logs", "--source", "apps", "-a", "shop"]), @"
+    --- stderr
+    Error: invalid value 'apps' for '--source <SOURCE>'
+        [possible values: app, router, platform]
+      Hint: A similar value exists: 'app'. `paasctl logs --help` shows an example.
+    --- exit Some(2)
+    ");
+}

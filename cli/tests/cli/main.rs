@@ -1,0 +1,19 @@
+//! The real `paasctl` against a small HTTP server that plays recorded answers: what it asks, prints and exits with.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod apps;
+mod builds;
+mod config;
+mod doctor;
+mod environment;
+mod errors;
+mod git;
+mod help;
+mod login;
+mod logs;
+mod people;
+mod ps;
+mod releases;
+mod server;
+mod settings;

@@ -1,0 +1,52 @@
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::environment::TestEnvironment;
+
+fn settings() -> Value {
+    json!({
+        "deploy_branch": null, "health": {"path": "/up", "boot_seconds": 60, "timeout_seconds": 5, "settle_ms": 1000},
+        "rollout_seconds": 300, "release_command_seconds": 600, "drain_seconds": 30, "stop_seconds": 30,
+        "build_seconds": null, "maintenance": false, "buildpacks": [],
+    })
+}
+
+#[test]
+fn settings_are_listed_with_what_they_decide() {
+    let env = TestEnvironment::new();
+    env.server.on("GET /apps/shop/settings", settings());
+    assert_snapshot!(env.run(&["settings", "-a", "shop"]), @"
+    SETTING                  VALUE        DECIDES
+    deploy-branch            (default)    the branch whose push deploys
+    health-path              /up          the path that health checks ask for
+    boot-seconds             60           time until first healthy
+    health-timeout-seconds   5            time for one answer
+    settle-ms                1000         uptime that counts without a port
+    rollout-seconds          300          time for a whole rollout
+    release-command-seconds  600          time for `release:`
+    drain-seconds            30           time for last requests
+    stop-seconds             30           time from SIGTERM to SIGKILL
+    build-seconds            (default)    time for a build
+    buildpacks               (detection)  used instead of detection
+    ");
+}
+
+#[test]
+fn several_are_changed_as_one_and_a_misspelt_one_is_refused_here() {
+    let env = TestEnvironment::new();
+    env.server.on("PATCH /apps/shop/settings", settings());
+    assert_snapshot!(env.run(&["settings:set", "health-path=/up", "drain-seconds=", "-a", "shop"]), @"
+    --- stderr
+    shop: health-path is /up, drain-seconds is 30.
+    ");
+    assert_eq!(
+        env.server.asked(),
+        [r#"PATCH /apps/shop/settings {"drain_seconds":null,"health":{"path":"/up"}}"#]
+    );
+    assert_snapshot!(env.run(&["settings:set", "helth-path=/up", "-a", "shop"]), @"
+    --- stderr
+    Error: there is no setting `helth-path`
+      Hint: Did you mean `health-path`? `paasctl settings` lists all of them.
+    --- exit Some(2)
+    ");
+}
