@@ -56,7 +56,8 @@ pub fn stop(args: ServeArgs) -> ExitCode {
 
 fn run<F: Future<Output = anyhow::Result<()>>>(args: ServeArgs, what: impl FnOnce(Options) -> F) -> ExitCode {
     let filter = EnvFilter::try_from_env("PAASD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let done = args.resolve().and_then(|options| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
         let done = runtime.block_on(what(options));

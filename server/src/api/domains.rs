@@ -91,7 +91,7 @@ fn domain_json(call: &Call, id: &str, (hostname, kind): (&str, &str), at: jiff::
         "hostname": hostname,
         "kind": kind,
         "cname": (kind == "custom").then(|| own_hostname(call)),
-        "status": "succeeded",
+        "status": if kind == "custom" { "none" } else { "succeeded" },
         "sni_endpoint": null,
         "acm_status": null,
         "acm_status_reason": null,

@@ -96,8 +96,10 @@ fn release_json(call: &Call, release: &Release, current: Option<Version>) -> Res
     let slug = release.slug.as_ref();
     let to_output = Output { app: release.app_id, version: release.version };
     let output = match slug {
-        Some(_) => Some(capability::url(call, Purpose::ReleaseOutput, &to_output)?),
-        None => None,
+        Some(slug) if slug.has_release_command => {
+            Some(capability::url(call, Purpose::ReleaseOutput, &to_output)?)
+        }
+        _ => None,
     };
     Ok(json!({
         "id": release.id,

@@ -91,9 +91,14 @@ impl BuildRoom {
         }
     }
 
-    /// Notes that git itself will move the branch for a build, until `ended` is cancelled.
-    pub fn expect_pusher(&self, build: BuildId, ended: &CancellationToken) {
-        lock(&self.pushers).entry(build).or_default().push(ended.clone());
+    /// Notes that git itself will move the branch for a build, until `ended` is cancelled. Returns the same of the
+    /// pushes of this commit that came before.
+    pub fn expect_pusher(&self, build: BuildId, ended: &CancellationToken) -> Vec<CancellationToken> {
+        let mut pushers = lock(&self.pushers);
+        let of_build = pushers.entry(build).or_default();
+        let earlier = of_build.clone();
+        of_build.push(ended.clone());
+        earlier
     }
 
     /// Waits until no git process can move the build's branch any more.

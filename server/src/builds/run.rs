@@ -9,7 +9,6 @@ use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, Fail
 use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
 use model::build::BuildState;
 use model::config::ConfigVars;
-use model::wording;
 use sandbox::{Identity, Privilege};
 use store::{App, Build, BuildOutcome, OperationState};
 use tokio::sync::OwnedSemaphorePermit;
@@ -118,11 +117,7 @@ impl Work<'_> {
         self.check_branch(&repository, commit)?;
         let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
         let say = |line: &str| log.detail(line);
-        let exported = git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
-        let branch = self.build.branch.as_deref().unwrap_or("the branch");
-        let files = usize::try_from(exported.files).unwrap_or(usize::MAX);
-        let (files, size) = (wording::count(files, "file"), wording::bytes(exported.bytes));
-        log.step(&format!("Source: commit {} ({files}, {size}) on {branch}", commit.short()));
+        git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
         Ok(into)
     }
 

@@ -2,6 +2,7 @@
 //! what happens. The pusher may leave at any time; nothing here depends on somebody listening.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use git::hook::{PushReply, PushRequest};
 use git::{DeployBranch, Deployment, Repository, Verdict};
@@ -17,6 +18,9 @@ use super::watch::{self, Ending};
 use crate::actor::Actor;
 use crate::disk::Room;
 use crate::platform::Platform;
+
+/// How long git may take to move a branch once it was told to.
+const GIT_MOVES_WITHIN: Duration = Duration::from_secs(30);
 
 /// A push and whose it is.
 pub(super) struct Push {
@@ -81,12 +85,32 @@ impl Push {
             Known::Build(build) => *build,
             Known::New => self.enqueue(request, deployment, options, reply).await?,
         };
-        self.platform.builds.expect_pusher(build.id, &self.ended);
+        let earlier = self.platform.builds.expect_pusher(build.id, &self.ended);
         let ending = watch::build(&self.platform, &self.app, build.id, reply).await?;
-        Ok(match ending {
-            Ending::Serves => 0,
-            Ending::Refused => 1,
-        })
+        match ending {
+            Ending::Serves => self.yield_to(earlier, deployment, reply).await,
+            Ending::Refused => Ok(1),
+        }
+    }
+
+    /// Of several pushes of one commit the first moves the branch. git cannot move it a second time and would call
+    /// that an error of the server, so the others are told what happened instead.
+    async fn yield_to(
+        &self,
+        earlier: Vec<CancellationToken>,
+        deployment: &Deployment,
+        reply: &PushReply,
+    ) -> anyhow::Result<u8> {
+        for pusher in earlier {
+            let _ = tokio::time::timeout(GIT_MOVES_WITHIN, pusher.cancelled()).await;
+        }
+        let (repository, branch) = (self.repository.clone(), deployment.branch.clone());
+        let tip = tokio::task::spawn_blocking(move || repository.branch_tip(&branch)).await??;
+        if tip == deployment.old {
+            return Ok(0);
+        }
+        let text = "This commit serves; another push of it has moved the branch already, so this one has nothing to do.";
+        Ok(refuse(reply, &[text.to_owned(), "To see that: git fetch paas".to_owned()]))
     }
 
     /// Looks whether this commit is being built, or serves already without git knowing.

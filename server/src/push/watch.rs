@@ -69,7 +69,7 @@ async fn wait_for_turn(platform: &Platform, app: &App, id: BuildId, reply: &Push
         if !queued {
             return Ok(());
         }
-        if !told && let Some(first) = platform.builds.in_the_way(app.id) {
+        if !told && let Some(first) = platform.builds.in_the_way(app.id).filter(|first| *first != id) {
             let first = store::find_build(&mut db, first).await?;
             let commit = first.as_ref().and_then(|b| b.commit.as_ref()).map_or("another build", |c| c.short());
             let whose = first.as_ref().map_or("somebody", |b| b.user_email.as_str());

@@ -40,21 +40,21 @@ server.server_close()
 "#;
 
 /// An app and the working copy it is pushed from.
-pub struct TestApp<'a> {
-    pub platform: &'a TestPlatform,
-    pub name: String,
-    pub dir: PathBuf,
+pub(crate) struct TestApp<'a> {
+    pub(crate) platform: &'a TestPlatform,
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
 }
 
 /// What a push came to.
 #[derive(Debug)]
-pub struct Pushed {
-    pub ok: bool,
-    pub text: String,
+pub(crate) struct Pushed {
+    pub(crate) ok: bool,
+    pub(crate) text: String,
 }
 
 impl<'a> TestApp<'a> {
-    pub fn create(platform: &'a TestPlatform, name: &str) -> Self {
+    pub(crate) fn create(platform: &'a TestPlatform, name: &str) -> Self {
         let dir = platform.scratch().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let app = Self { platform, name: name.to_owned(), dir };
@@ -66,98 +66,99 @@ impl<'a> TestApp<'a> {
     }
 
     /// Makes the app answer with a greeting, and commits that.
-    pub fn greets(&self, greeting: &str) -> &Self {
+    pub(crate) fn greets(&self, greeting: &str) -> &Self {
         self.write("bin/web", SERVER).executable("bin/web");
         self.write("Procfile", "web: bin/web\nworker: sleep 1000\n");
         self.write("greeting", greeting).commit(&format!("Greet with {greeting}"))
     }
 
-    pub fn write(&self, path: &str, content: &str) -> &Self {
+    pub(crate) fn write(&self, path: &str, content: &str) -> &Self {
         let path = self.dir.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         self
     }
 
-    pub fn executable(&self, path: &str) -> &Self {
+    pub(crate) fn executable(&self, path: &str) -> &Self {
         std::fs::set_permissions(self.dir.join(path), std::fs::Permissions::from_mode(0o755)).unwrap();
         self
     }
 
-    pub fn commit(&self, message: &str) -> &Self {
+    pub(crate) fn commit(&self, message: &str) -> &Self {
         self.git(&["add", "--all"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
         self
     }
 
     /// Runs git and fails the test if it fails.
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let output = self.git_command().args(arguments).output().unwrap();
         assert!(output.status.success(), "git {arguments:?}: {}", text(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    pub fn git_command(&self) -> Command {
+    pub(crate) fn git_command(&self) -> Command {
         self.platform.command(Path::new("git"), &self.dir)
     }
 
-    pub fn push(&self) -> Pushed {
+    pub(crate) fn push(&self) -> Pushed {
         self.push_with(&["push", "paas", "main"])
     }
 
-    pub fn push_with(&self, arguments: &[&str]) -> Pushed {
+    pub(crate) fn push_with(&self, arguments: &[&str]) -> Pushed {
         let output = self.git_command().args(arguments).output().unwrap();
         Pushed { ok: output.status.success(), text: text(&output) }
     }
 
     /// Pushes and fails the test unless the commit serves.
     #[track_caller]
-    pub fn deploy(&self) -> String {
+    pub(crate) fn deploy(&self) -> String {
         let pushed = self.push();
         assert!(pushed.ok, "the push failed:\n{}\n{}", pushed.text, self.platform.server_log());
         pushed.text
     }
 
     /// Starts a push and leaves it running.
-    pub fn push_in_background(&self) -> std::process::Child {
+    pub(crate) fn push_in_background(&self) -> std::process::Child {
         let mut command = self.git_command();
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.args(["push", "paas", "main"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs paasctl for this app, fails the test if it fails, and returns its standard output.
     #[track_caller]
-    pub fn paasctl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn paasctl(&self, arguments: &[&str]) -> String {
         let output = self.try_paasctl(arguments);
         assert!(output.status.success(), "paasctl {arguments:?}: {}", text(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub fn try_paasctl(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn try_paasctl(&self, arguments: &[&str]) -> Output {
         self.platform.command(&binary("paasctl"), &self.dir).args(arguments).output().unwrap()
     }
 
     #[track_caller]
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         let text = self.paasctl(&arguments);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    pub fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("{}.localhost", self.name)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         visitor::get(self.platform.router, &self.host(), path).unwrap()
     }
 
     /// Visitors who keep coming.
-    pub fn crowd(&self) -> Crowd {
+    pub(crate) fn crowd(&self) -> Crowd {
         Crowd::start(self.platform.router, &self.host())
     }
 
     /// Waits until the app's log has a line with this text.
-    pub fn wait_for_log(&self, part: &str) -> String {
+    pub(crate) fn wait_for_log(&self, part: &str) -> String {
         wait::until(&format!("a log line with `{part}`"), || {
             let log = self.paasctl(&["logs", "-n", "500"]);
             log.lines().find(|line| line.contains(part)).map(ToOwned::to_owned)
@@ -165,6 +166,6 @@ impl<'a> TestApp<'a> {
     }
 }
 
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

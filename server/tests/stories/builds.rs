@@ -9,6 +9,13 @@ fn slow_build(app: &crate::app::TestApp<'_>, seconds: u32) {
     app.executable("bin/pre_compile").commit("Build slowly");
 }
 
+/// Does what Ctrl-C in a terminal does: git and its helper both get the signal.
+fn interrupt(pusher: &mut std::process::Child) {
+    let group = format!("-{}", pusher.id());
+    assert!(std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    pusher.wait().unwrap();
+}
+
 #[test]
 fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
     let platform = TestPlatform::start();
@@ -19,8 +26,7 @@ fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
         let builds = app.json(&["builds"]);
         (builds[0]["state"] == "running").then_some(())
     });
-    pusher.kill().unwrap();
-    pusher.wait().unwrap();
+    interrupt(&mut pusher);
     let again = app.push();
     assert!(again.ok, "{}", again.text);
     assert!(again.text.contains("Attached to build"), "{}", again.text);
@@ -35,8 +41,7 @@ fn a_push_that_nobody_waits_for_moves_the_branch_all_the_same() {
     slow_build(&app, 3);
     let mut pusher = app.push_in_background();
     wait::until("the build to run", || (app.json(&["builds"])[0]["state"] == "running").then_some(()));
-    pusher.kill().unwrap();
-    pusher.wait().unwrap();
+    interrupt(&mut pusher);
     let head = app.git(&["rev-parse", "HEAD"]);
     wait::until("the branch to move", || app.git(&["ls-remote", "paas", "refs/heads/main"]).starts_with(&head).then_some(()));
 }
@@ -47,7 +52,10 @@ fn a_cancelled_build_ends_at_once_and_says_who_ended_it() {
     let app = platform.app("cancel");
     slow_build(&app, 600);
     let pusher = app.push_in_background();
-    wait::until("the hook to run", || app.paasctl(&["builds:output"]).contains("begun").then_some(()));
+    wait::until("the hook to run", || {
+        let output = app.try_paasctl(&["builds:output", "--no-follow"]);
+        crate::app::text(&output).contains("begun").then_some(())
+    });
     let begun = std::time::Instant::now();
     app.paasctl(&["builds:cancel"]);
     let output = pusher.wait_with_output().unwrap();

@@ -8,22 +8,22 @@ use crate::app::TestApp;
 use crate::wait;
 
 /// A running server. Dropped, it is stopped with everything it runs.
-pub struct TestPlatform {
-    pub data: PathBuf,
-    pub api: SocketAddr,
-    pub router: SocketAddr,
-    pub token: String,
+pub(crate) struct TestPlatform {
+    pub(crate) data: PathBuf,
+    pub(crate) api: SocketAddr,
+    pub(crate) router: SocketAddr,
+    pub(crate) token: String,
     dir: tempfile::TempDir,
     server: Child,
     options: Vec<String>,
 }
 
 impl TestPlatform {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    pub fn start_with(options: &[&str]) -> Self {
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
         let data = dir.path().join("data");
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
@@ -56,7 +56,7 @@ impl TestPlatform {
     }
 
     /// Ends the server as `kill -9` does, or in order, and starts it again at the same addresses.
-    pub fn restart(&mut self, orderly: bool) {
+    pub(crate) fn restart(&mut self, orderly: bool) {
         self.end_server(orderly);
         let addresses = (self.api.to_string(), self.router.to_string());
         self.server = spawn(&self.data, &self.options, (&addresses.0, &addresses.1));
@@ -74,25 +74,25 @@ impl TestPlatform {
     }
 
     /// Makes an app with an empty repository of its own.
-    pub fn app(&self, name: &str) -> TestApp<'_> {
+    pub(crate) fn app(&self, name: &str) -> TestApp<'_> {
         TestApp::create(self, name)
     }
 
-    pub fn scratch(&self) -> &Path {
+    pub(crate) fn scratch(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.api)
     }
 
     /// Runs paasctl in a directory and returns what came of it.
-    pub fn paasctl_in(&self, dir: &Path, arguments: &[&str]) -> Output {
+    pub(crate) fn paasctl_in(&self, dir: &Path, arguments: &[&str]) -> Output {
         self.command(&binary("paasctl"), dir).args(arguments).output().unwrap()
     }
 
     /// Returns a command with nothing of this machine's user in its environment.
-    pub fn command(&self, program: &Path, dir: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path, dir: &Path) -> Command {
         let mut command = Command::new(program);
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries().display());
         command
@@ -110,7 +110,7 @@ impl TestPlatform {
     }
 
     /// Asks the API; returns status and JSON.
-    pub fn api(&self, method: &str, path: &str, token: &str, body: Option<serde_json::Value>) -> (u16, serde_json::Value) {
+    pub(crate) fn api(&self, method: &str, path: &str, token: &str, body: Option<serde_json::Value>) -> (u16, serde_json::Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = ureq::http::Request::builder()
             .method(method)
@@ -125,7 +125,7 @@ impl TestPlatform {
         (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
     }
 
-    pub fn server_log(&self) -> String {
+    pub(crate) fn server_log(&self) -> String {
         std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
     }
 }
@@ -156,7 +156,7 @@ fn binaries() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_paasd")).parent().unwrap().to_owned()
 }
 
-pub fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let path = binaries().join(name);
     assert!(path.exists(), "{} is not built; run `cargo build --workspace --bins` or `make test`", path.display());
     path

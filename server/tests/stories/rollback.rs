@@ -1,4 +1,5 @@
 use crate::platform::TestPlatform;
+use crate::wait;
 
 #[test]
 fn a_rollback_runs_the_old_slug_and_config_and_keeps_the_scale() {
@@ -18,7 +19,7 @@ fn a_rollback_runs_the_old_slug_and_config_and_keeps_the_scale() {
     let find = |version: u64| releases.as_array().unwrap().iter().find(|r| r["version"] == version).unwrap().clone();
     assert_eq!(find(4)["slug"]["id"], find(1)["slug"]["id"]);
     assert_eq!(find(4)["description"], "Rollback to v1");
-    assert_eq!(app.json(&["ps"]).as_array().map(Vec::len), Some(3));
+    wait::until("the replicas of before to end", || (app.json(&["ps"]).as_array()?.len() == 3).then_some(()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Waits until the condition gives something, or fails the test after a minute.
-pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = condition() {
