@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::name::AppName;
+use model::release::Version;
 use model::wording;
 
 use crate::api::operation::{Operation, OperationState};
@@ -81,8 +82,8 @@ fn failure(ended: &Operation, app: &AppName) -> Error {
     };
     let log = format!("`paasctl logs -a {app}` shows what it said");
     let hint = match (ended.state, version) {
-        (OperationState::Failed, Some(_)) => format!("The release before it goes on serving. {log}."),
-        (OperationState::Failed, None) => format!("{log}, `paasctl ps -a {app}` what runs."),
+        (OperationState::Failed, Some(Version(1))) => format!("{log}."),
+        (OperationState::Failed, _) => format!("What served before goes on serving. {log}."),
         _ => format!("`paasctl releases -a {app}` shows what serves now."),
     };
     Error::failed(message).hint(hint)

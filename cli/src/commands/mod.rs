@@ -76,6 +76,7 @@ commands! {
         "config" => Config(config::list::List);
         "config:get" => ConfigGet(config::get::Get);
         "config:set" => ConfigSet(config::set::Set);
+        "config:edit" => ConfigEdit(config::edit::Edit);
         "config:unset" => ConfigUnset(config::unset::Unset);
     }
     "What runs" {
@@ -92,6 +93,7 @@ commands! {
         "releases:info" => ReleasesInfo(releases::info::Info);
         "releases:output" => ReleasesOutput(releases::output::Output);
         "releases:rollback" ["rollback"] => ReleasesRollback(releases::rollback::Rollback);
+        "releases:cancel" => ReleasesCancel(releases::cancel::Cancel);
         "releases:diff" => ReleasesDiff(releases::diff::Diff);
         "builds" => Builds(builds::list::List);
         "builds:info" => BuildsInfo(builds::info::Info);

@@ -20,7 +20,7 @@ fn apps_are_listed_page_after_page() {
     env.server.answer("GET /apps", 206, &next, &blog.to_string()).on("GET /apps", json!([shop()]));
     assert_snapshot!(env.run(&["apps"]), @"
     NAME  ADDRESS                     LAST RELEASE
-    blog  http://blog.localhost:8080   (maintenance)
+    blog  http://blog.localhost:8080  (maintenance)
     shop  http://shop.localhost:8080  5 min ago
     ");
     let ranges: Vec<_> =

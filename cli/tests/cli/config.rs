@@ -86,7 +86,7 @@ fn a_rollout_that_fails_says_why_and_what_serves() {
     --- stderr
     Set A on shop: v42.
     Error: v42 failed: web.1 answers 500 on /
-      Hint: The release before it goes on serving. `paasctl logs -a shop` shows what it said.
+      Hint: What served before goes on serving. `paasctl logs -a shop` shows what it said.
     --- exit Some(1)
     ");
 }
@@ -105,7 +105,7 @@ fn a_change_that_was_superseded_is_followed_to_the_one_that_includes_it() {
         .on("GET /apps/shop/operations/op2", json!({"state": "succeeded", "steps": []}));
     assert_snapshot!(env.run(&["config:unset", "A", "-a", "shop"]), @"
     --- stderr
-    Removed A on shop: v42.
+    Removed A from shop: v42.
       A newer change took over and includes this one.
     Done in 0.0 s.
     ");
@@ -148,4 +148,33 @@ fn no_wrong_usage_repeats_a_value_and_nothing_is_sent() {
       Hint: `paasctl config:set --help` shows an example.
     --- exit Some(2)
     ");
+}
+
+#[test]
+fn an_editor_changes_only_what_differs_and_leaves_no_file() {
+    let env = TestEnvironment::new();
+    env.server
+        .on("GET /apps/shop/config-vars", json!({"A": "two\nlines", "B": "1", "C": "it's"}))
+        .on("GET /apps/shop/releases", release(41))
+        .on("GET /apps/shop/releases", release(42))
+        .on("PATCH /apps/shop/config-vars", json!({}));
+    let mut command = env.command(&["config:edit", "-a", "shop"]);
+    command.env("TMPDIR", env.work()).env("EDITOR", "sed -i -e s/^B=1/B=2/ -e /^C=/d");
+    assert_snapshot!(env.shown(&command.output().unwrap()), @"
+    --- stderr
+    Changed B, C on shop: v42.
+    ");
+    let patch = env.server.requests().into_iter().find(|asked| asked.line.starts_with("PATCH")).unwrap();
+    assert_eq!(patch.body, json!({"B": "2", "C": null}));
+    assert_snapshot!(env.shown(&command.env("EDITOR", "true").output().unwrap()), @"
+    --- stderr
+    Nothing was changed.
+    ");
+    assert_snapshot!(env.shown(&command.env("EDITOR", "false").output().unwrap()), @"
+    --- stderr
+    Error: the editor failed; nothing was changed
+      Hint: EDITOR names the one to use.
+    --- exit Some(1)
+    ");
+    assert_eq!(std::fs::read_dir(env.work()).unwrap().count(), 0);
 }

@@ -31,11 +31,8 @@ fn a_healthy_installation_is_told_link_by_link() {
     care  engine    memory limits are not enforced: there are no cgroups
     ok    disk      12.0 GB of 40.0 GB free in /srv/paas
     ok    apps      1 app, 3 replicas behind http://127.0.0.1:8080
-    FAIL  remote    this repository has no remote `paas`
+    care  remote    this repository has no remote `paas`
           `paasctl apps:create NAME` makes an app and adds it.
-    --- stderr
-    Error: 1 check failed
-    --- exit Some(1)
     ");
 }
 

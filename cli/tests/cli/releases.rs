@@ -157,3 +157,26 @@ fn the_output_of_a_release_command_is_read_without_the_token() {
     assert!(!env.server.requests()[1].headers.contains_key("authorization"));
     assert!(env.server.requests()[0].headers.contains_key("authorization"));
 }
+
+#[test]
+fn a_rollout_is_cancelled_if_there_is_one() {
+    let env = TestEnvironment::new();
+    env.server
+        .on("GET /apps/shop/operations?state=active", json!([{"id": "op1", "state": "active"}]))
+        .on("GET /apps/shop/operations?state=active", json!([]))
+        .refuse(
+            "POST /apps/shop/operations/op1/actions/cancel",
+            202,
+            json!({"state": "cancelled", "release": {"version": 42}}),
+        );
+    assert_snapshot!(env.run(&["releases:cancel", "-a", "shop"]), @"
+    --- stderr
+    Cancelled the rollout of v42 of shop.
+    ");
+    assert_snapshot!(env.run(&["releases:cancel", "-a", "shop"]), @"
+    --- stderr
+    Error: no rollout of shop is under way
+      Hint: `paasctl releases -a shop` shows how the last one ended.
+    --- exit Some(1)
+    ");
+}

@@ -35,10 +35,9 @@ impl List {
         }
         let mut table = Table::new(["NAME", "ADDRESS", "LAST RELEASE"]);
         for app in apps {
-            let mut last = when::ago(&context.screen, app.released_at);
-            if app.maintenance {
-                last.push_str(" (maintenance)");
-            }
+            let maintenance = app.maintenance.then(|| "(maintenance)".to_owned());
+            let last = [Some(when::ago(&context.screen, app.released_at)), maintenance];
+            let last = last.into_iter().flatten().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
             table.row([
                 Cell::toned(Tone::Name, app.name),
                 app.web_url.unwrap_or_default().into(),

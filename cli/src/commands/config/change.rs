@@ -15,7 +15,7 @@ pub(super) fn send(
     context: &Context,
     app: &AppOption,
     changes: Map<String, Value>,
-    verb: &str,
+    verb: (&str, &str),
     wait: bool,
 ) -> Result<()> {
     let (api, app) = context.api_and_app(app)?;
@@ -25,7 +25,9 @@ pub(super) fn send(
     let after = newest_version(&api, &app)?;
     let screen = &context.screen;
     match after {
-        Some(version) if after != before => screen.say(&format!("{verb} {names} on {app}: {version}.")),
+        Some(version) if after != before => {
+            screen.say(&format!("{} {names} {} {app}: {version}.", verb.0, verb.1))
+        }
         _ => {
             screen.say(&format!("Nothing changed: {app} had it so already."));
             return Ok(());

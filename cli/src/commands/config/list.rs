@@ -51,7 +51,8 @@ impl List {
     }
 }
 
-fn for_shell(vars: &BTreeMap<String, String>) -> Result<String> {
+/// Returns lines that a shell, and [`super::assignment::of_file`], read.
+pub(super) fn for_shell(vars: &BTreeMap<String, String>) -> Result<String> {
     let line = |(key, value): (&String, &String)| {
         let quoted = shlex::try_quote(value).map_err(|_| Error::failed(format!("{key} holds a NUL byte")))?;
         Ok(format!("{key}={quoted}"))

@@ -2,6 +2,7 @@
 
 pub(crate) mod assignment;
 pub(crate) mod change;
+pub(crate) mod edit;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod set;

@@ -60,6 +60,6 @@ impl Set {
         }
         let pair = |one: assignment::Assignment| (one.key.to_string(), Value::String(one.value));
         let changes: Map<_, _> = all.into_iter().map(pair).collect();
-        change::send(context, &self.app, changes, "Set", !self.no_wait)
+        change::send(context, &self.app, changes, ("Set", "on"), !self.no_wait)
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 #[command(after_help = "\
 Example:
   $ paasctl config:unset GREETING -a shop
-  Removed GREETING on shop: v43.
+  Removed GREETING from shop: v43.
     web.1 of v43 is healthy
   Done in 1.4 s.")]
 pub(crate) struct Unset {
@@ -38,7 +38,7 @@ impl Unset {
             .iter()
             .map(|key| Ok((name(key)?.to_string(), Value::Null)))
             .collect::<Result<Map<_, _>>>()?;
-        change::send(context, &self.app, changes, "Removed", !self.no_wait)
+        change::send(context, &self.app, changes, ("Removed", "from"), !self.no_wait)
     }
 }
 

@@ -41,7 +41,7 @@ fn of_config_file() -> Option<Finding> {
 
 fn of_remote(server: Option<&Address>) -> Vec<Finding> {
     let Some(url) = git::remote_url(git::REMOTE) else {
-        let finding = Finding::failed("remote", "this repository has no remote `paas`");
+        let finding = Finding::care("remote", "this repository has no remote `paas`");
         return vec![finding.hint("`paasctl apps:create NAME` makes an app and adds it.")];
     };
     let Some(app) = address::app_of(&url) else {

@@ -20,7 +20,7 @@ Example:
   care  engine    sandbox: memory limits are not enforced without cgroups
   ok    disk      12.0 GB of 40.0 GB free
   ok    git       2.39.5
-  FAIL  remote    this repository has no remote `paas`
+  care  remote    this repository has no remote `paas`
         `paasctl apps:create NAME` makes an app and adds it.")]
 pub(crate) struct Doctor {
     #[command(flatten)]

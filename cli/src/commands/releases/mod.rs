@@ -1,5 +1,6 @@
 //! The releases of an app.
 
+pub(crate) mod cancel;
 pub(crate) mod diff;
 pub(crate) mod find;
 pub(crate) mod info;
