@@ -92,7 +92,7 @@ pub struct BuildOutcome {
 macro_rules! select_build {
     ($rest:literal) => {
         concat!(
-            "select b.*, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes from builds b \
+            "select b.*, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command from builds b \
              join users u on u.id = b.user_id left join slugs s on s.id = b.slug_id ",
             $rest
         )

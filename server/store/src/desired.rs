@@ -148,7 +148,7 @@ async fn read_release(
     (app, version): (AppId, Version),
 ) -> Result<DesiredRelease> {
     let row = sqlx::query(
-        "select r.id, r.config, r.slug_id, s.digest as slug_digest, s.bytes as slug_bytes, s.manifest \
+        "select r.id, r.config, r.slug_id, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command, s.manifest \
          from releases r left join slugs s on s.id = r.slug_id where r.app_id = $1 and r.version = $2",
     )
     .bind(app.to_string())

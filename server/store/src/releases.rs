@@ -109,7 +109,7 @@ macro_rules! select_release {
         concat!(
             "select r.id, r.app_id, r.version, r.kind, r.description, r.user_id, r.slug_id, r.commit_id, \
              r.commit_subject, r.commit_author, r.build_id, r.rollback_of, r.status, r.reason, r.created_at, \
-             r.finished_at, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes \
+             r.finished_at, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command \
              from releases r join users u on u.id = r.user_id left join slugs s on s.id = r.slug_id ",
             $rest
         )

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::id::{AppId, SlugId};
+use model::name::ProcessType;
 use model::slug::{Digest, SlugManifest};
 use sqlx::any::AnyRow;
 
@@ -35,6 +36,8 @@ pub struct SlugRef {
     pub digest: Digest,
     /// The image's size.
     pub bytes: u64,
+    /// A command runs before each rollout.
+    pub has_release_command: bool,
 }
 
 fn slug(row: &AnyRow) -> Result<Slug> {
@@ -48,10 +51,15 @@ fn slug(row: &AnyRow) -> Result<Slug> {
     })
 }
 
-/// Reads the columns `slug_id`, `slug_digest` and `slug_bytes` of a join.
+/// Reads the columns `slug_id`, `slug_digest`, `slug_bytes` and `slug_command` of a join.
 pub(crate) fn slug_ref(row: &AnyRow) -> Result<Option<SlugRef>> {
     let Some(id) = row.parsed_or_none("slug_id")? else { return Ok(None) };
-    Ok(Some(SlugRef { id, digest: row.parsed("slug_digest")?, bytes: row.number("slug_bytes")? }))
+    Ok(Some(SlugRef {
+        id,
+        digest: row.parsed("slug_digest")?,
+        bytes: row.number("slug_bytes")?,
+        has_release_command: row.flag("slug_command")?,
+    }))
 }
 
 /// Returns the app's slug of this digest, made if it is not there.
@@ -66,7 +74,8 @@ pub async fn upsert_slug(
     manifest: &SlugManifest,
 ) -> Result<Slug> {
     let row = sqlx::query(
-        "insert into slugs (id, app_id, digest, bytes, manifest, created_at) values ($1, $2, $3, $4, $5, $6) \
+        "insert into slugs (id, app_id, digest, bytes, manifest, release_command, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7) \
          on conflict (app_id, digest) do update set bytes = excluded.bytes returning *",
     )
     .bind(SlugId::new().to_string())
@@ -74,6 +83,7 @@ pub async fn upsert_slug(
     .bind(digest.as_str())
     .bind(big(bytes))
     .bind(json(manifest)?)
+    .bind(i64::from(manifest.processes.contains_key(&ProcessType::release())))
     .bind(now())
     .fetch_one(db)
     .await?;
