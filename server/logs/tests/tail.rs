@@ -111,15 +111,15 @@ async fn a_line_reaches_a_tail_within_a_tenth_of_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_is_too_slow_is_taken_ahead_and_told_the_number() {
-    let (_dir, log, writer, web) = open(Bounds { segment: 1 << 20, total: 8 << 20, ..Bounds::default() });
+    let (_dir, log, writer, web) = open(Bounds { segment: 1 << 20, total: 32 << 20, ..Bounds::default() });
     let mut tail = log.tail(Query::default(), Position::START);
     let text = "x".repeat(500);
-    let lines = 40_000u64;
+    let lines = 80_000u64;
     for number in 0..lines {
         writer.append(&web, format!("{number} {text}"));
         if number % 1_000 == 0 {
             // The reader does nothing; the follower behind it keeps count as on an unhurried machine.
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
