@@ -58,9 +58,11 @@ pinned() {
 	printf '%s' "$value"
 }
 
-# took NAME MILLISECONDS: reports how long a part of the build took.
-took() { [[ -z ${BUILD_REPORT:-} ]] || printf '%s\t%s\n' "$1" "$2" >>"$BUILD_REPORT/steps"; }
-now_ms() { printf '%s' "$((${EPOCHREALTIME/[.,]/} / 1000))"; }
+# took NAME START: reports how long a part of the build took that began at START, which was $EPOCHREALTIME then.
+took() {
+	[[ -n ${BUILD_REPORT:-} ]] || return 0
+	printf '%s\t%s\n' "$1" "$(((${EPOCHREALTIME/[.,]/} - ${2/[.,]/}) / 1000))" >>"$BUILD_REPORT/steps"
+}
 
 # load_config ENV_DIR: exports the app's config vars, but for names that would break the build itself.
 load_config() {

@@ -41,7 +41,10 @@ impl Room {
         }
         let few = self.free_inodes < RESERVE_INODES;
         few.then(|| {
-            format!("the server's disk has room for {} more files and keeps {RESERVE_INODES} in reserve", self.free_inodes)
+            format!(
+                "the server's disk has room for {} more files and keeps {RESERVE_INODES} in reserve",
+                self.free_inodes
+            )
         })
     }
 }

@@ -110,7 +110,8 @@ impl ServeArgs {
         let data_dir = self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
         let domain = self.domain.or(file.domain).unwrap_or_else(|| "localhost".to_owned());
         let domain: model::name::Hostname = domain.parse().context("--domain")?;
-        let pick = |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
+        let pick =
+            |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
         Ok(Options {
             data_dir: std::path::absolute(data_dir).context("--data-dir")?,
             listen: self.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000))),
@@ -131,7 +132,8 @@ impl ServeArgs {
     }
 
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is not a configuration of paasd", path.display()))
     }
 }
@@ -160,7 +162,8 @@ mod tests {
     #[test]
     fn an_option_overrules_the_file_and_the_file_the_default() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "listen = \"127.0.0.1:1\"\ndomain = \"Example.com\"\nbuilds = 7\n").unwrap();
+        std::fs::write(file.path(), "listen = \"127.0.0.1:1\"\ndomain = \"Example.com\"\nbuilds = 7\n")
+            .unwrap();
         let args = ServeArgs {
             config: Some(file.path().to_owned()),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
@@ -176,7 +179,8 @@ mod tests {
     fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "lisen = \"127.0.0.1:1\"\n").unwrap();
-        let error = ServeArgs { config: Some(file.path().to_owned()), ..ServeArgs::default() }.resolve().unwrap_err();
+        let error =
+            ServeArgs { config: Some(file.path().to_owned()), ..ServeArgs::default() }.resolve().unwrap_err();
         assert!(format!("{error:#}").contains("lisen"), "{error:#}");
     }
 }

@@ -69,7 +69,8 @@ impl Platform {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { options, store, vault, repositories, hooks, slugs, builder, build_env, logs, facts } = parts;
+        let Parts { options, store, vault, repositories, hooks, slugs, builder, build_env, logs, facts } =
+            parts;
         let builds = BuildRoom::new(options.builds);
         Self {
             options,

@@ -20,7 +20,10 @@ impl VaultSeal {
 
 impl Seal for VaultSeal {
     fn seal(&self, plain: &[u8]) -> Vec<u8> {
-        self.0.seal(BELONGS_TO, plain).expect("the kernel always has random bytes once it has booted").into_bytes()
+        self.0
+            .seal(BELONGS_TO, plain)
+            .expect("the kernel always has random bytes once it has booted")
+            .into_bytes()
     }
 
     fn open(&self, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {

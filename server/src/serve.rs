@@ -11,8 +11,8 @@ use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use model::replica::HostDesired;
-use rustix::fs::{FlockOperation, flock};
 use router::{ProbeSecret, Router, RouterHandle, RouterOptions, Routes};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,7 +59,8 @@ fn run<F: Future<Output = anyhow::Result<()>>>(args: ServeArgs, what: impl FnOnc
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let done = args.resolve().and_then(|options| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
         let done = runtime.block_on(what(options));
         runtime.shutdown_timeout(Duration::from_secs(1));
         done
@@ -80,7 +81,10 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
     let _lock = lock(&options)?;
     raise_file_limit();
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!("cannot listen on {}; another server may run there (--listen chooses another)", options.listen)
+        format!(
+            "cannot listen on {}; another server may run there (--listen chooses another)",
+            options.listen
+        )
     })?;
     options.listen = listener.local_addr()?;
 
@@ -139,7 +143,11 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
 }
 
 /// Answers requests until a signal tells the server to stop, and lets those under way finish.
-async fn answer(platform: &Arc<Platform>, listener: TcpListener, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn answer(
+    platform: &Arc<Platform>,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let service = api::router(platform.clone()).merge(push::routes().with_state(platform.clone()));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -188,7 +196,12 @@ async fn start_agent(
 ) -> anyhow::Result<Agent> {
     let dir = options.dir("agent");
     let logs_dir = options.dir("logs");
-    let engine = SandboxOptions { dir: dir.clone(), logs_dir: logs_dir.clone(), supervisor: program.to_owned(), slugs };
+    let engine = SandboxOptions {
+        dir: dir.clone(),
+        logs_dir: logs_dir.clone(),
+        supervisor: program.to_owned(),
+        slugs,
+    };
     let agent = AgentOptions {
         dir,
         logs_dir,
@@ -253,7 +266,10 @@ fn raise_file_limit() {
 
 async fn stop_all(options: Options) -> anyhow::Result<()> {
     if !options.dir("lock").exists() {
-        bail!("{} is not the data directory of a paasd; --data-dir names another", options.data_dir.display());
+        bail!(
+            "{} is not the data directory of a paasd; --data-dir names another",
+            options.data_dir.display()
+        );
     }
     let deadline = Instant::now() + STOP;
     end_server(&options, deadline).await?;
@@ -281,7 +297,8 @@ async fn end_server(options: &Options, deadline: Instant) -> anyhow::Result<()> 
             return Err(busy);
         }
         if !told && let Some(pid) = running(options) {
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot end the server")?;
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .context("cannot end the server")?;
             told = true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

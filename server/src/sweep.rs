@@ -47,8 +47,10 @@ async fn sweep(platform: &Platform) -> anyhow::Result<bool> {
         for app in apps_in(&dir)? {
             let mut db = platform.store.read().await?;
             // `find_app_by_id` returns destroyed apps too: their history stays.
-            let destroyed = store::find_app_by_id(&mut db, app).await?.is_none_or(|app| app.deleted_at.is_some());
-            let runs = !store::list_replicas(&mut db, app).await?.is_empty() || platform.builds.in_the_way(app).is_some();
+            let destroyed =
+                store::find_app_by_id(&mut db, app).await?.is_none_or(|app| app.deleted_at.is_some());
+            let runs = !store::list_replicas(&mut db, app).await?.is_empty()
+                || platform.builds.in_the_way(app).is_some();
             drop(db);
             if destroyed && runs {
                 complete = false;

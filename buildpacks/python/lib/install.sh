@@ -2,6 +2,14 @@
 # The steps of bin/compile. They share its variables: build, cache, home, environment, work, plan, state.
 # shellcheck disable=SC2154,SC2164,SC2004  # variables of bin/compile; set -e ends a failed cd
 
+# Runs a hook of the app's own, bin/pre_compile or bin/post_compile, as Heroku's Python buildpack does.
+run_hook() {
+	[[ -f $build/bin/$1 ]] || return 0
+	step "Running bin/$1"
+	chmod +x "$build/bin/$1"
+	(cd "$build" && "bin/$1") 2>&1 | indent || fail "bin/$1 failed" "the lines above say why; it runs in the root of the source"
+}
+
 # Uses the platform's uv, or the pinned version of it from the package index.
 choose_uv() {
 	local own pinned_version directory

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures::stream;
 use model::build::BuildState;
 use model::id::BuildId;
+use model::release::CommitRef;
 use serde_json::{Value, json};
-use store::{Build, Db};
+use store::{Build, Db, NewBuild};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,10 @@ use super::apps::app_ref;
 use super::call::Call;
 use super::capability::{self, Purpose};
 use super::error::ApiError;
+use super::fields::Fields;
 use super::reference::stack_name;
+use super::source_commit::{self, Authorship, SourceFault};
+use super::sources;
 use crate::builds;
 use crate::platform::Platform;
 
@@ -41,9 +45,53 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(build_json(&call, &mut db, &build).await?))
 }
 
-pub(super) async fn create(_: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::invalid("a build cannot begin from an uploaded source yet")
-        .hint("deploy with `git push paas main`"))
+/// Builds a source that was uploaded to an address of ours.
+pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    if !call.fields.objects("buildpacks")?.is_empty() {
+        return Err(ApiError::invalid("buildpacks belong to the app, not to a build")
+            .hint("set them with `paasctl buildpacks:set`"));
+    }
+    let commit = uploaded_commit(&call).await?;
+    let new = NewBuild {
+        app: call.app().id,
+        user: call.actor().user,
+        commit: Some(commit.clone()),
+        branch: None,
+        options: json!({}),
+    };
+    let mut tx = call.write().await?;
+    let build = store::enqueue_build(&mut tx, new).await?;
+    let shown = build_json(&call, &mut tx, &build).await?;
+    super::call::commit(tx).await?;
+    call.platform.builds.wake.notify_one();
+    call.platform.changed();
+    Ok(Answer::created(shown).noting("build", build.id.to_string()).noting("commit", commit.id))
+}
+
+async fn uploaded_commit(call: &Call) -> Result<CommitRef, ApiError> {
+    let blob =
+        call.fields.get("source_blob").and_then(Value::as_object).cloned().map(Fields).unwrap_or_default();
+    let url = blob.required("url")?;
+    let source: BuildId = capability::reopen(call, Purpose::Source, &url).ok_or_else(|| {
+        ApiError::invalid("`source_blob.url` is not an address that this server gave out")
+            .hint("POST /sources gives one: put the tar.gz there, then build it; or deploy with `git push paas main`")
+    })?;
+    let version = blob.text("version")?.map(|version| model::wording::plain(&version, 100));
+    let described = blob.text("version_description")?;
+    let subject = described.or(version).unwrap_or_else(|| "Uploaded source".to_owned());
+    let authorship = Authorship { email: call.actor().email.clone(), subject: subject.clone() };
+    let repositories = call.platform.repositories.clone();
+    let (app, archive) = (call.app().id.to_string(), sources::path(call, source));
+    let made = tokio::task::spawn_blocking(move || {
+        let repository = repositories.repository(&app)?;
+        let repository = if repository.exists() { repository } else { repositories.create(&app, "main")? };
+        source_commit::commit(&archive, &repository, &BuildId::new().to_string(), &authorship)
+    });
+    match made.await.map_err(anyhow::Error::from)? {
+        Ok(id) => Ok(CommitRef { id, subject, author: call.actor().email.clone() }),
+        Err(SourceFault::Refused(why)) => Err(ApiError::invalid(why)),
+        Err(SourceFault::Ours(error)) => Err(error.into()),
+    }
 }
 
 pub(super) async fn cancel(call: Call) -> Result<Answer, ApiError> {

@@ -32,6 +32,7 @@ mod route;
 mod routes;
 mod settings;
 mod slugs;
+mod source_commit;
 mod sources;
 mod users;
 

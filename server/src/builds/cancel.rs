@@ -11,7 +11,12 @@ use crate::platform::Platform;
 ///
 /// # Errors
 /// A build that has ended already.
-pub async fn cancel_build(platform: &Platform, actor: &Actor, app: &App, id: BuildId) -> Result<(), ChangeError> {
+pub async fn cancel_build(
+    platform: &Platform,
+    actor: &Actor,
+    app: &App,
+    id: BuildId,
+) -> Result<(), ChangeError> {
     let mut tx = platform.store.write().await?;
     let reason = format!("cancelled by {}", actor.email);
     if !store::request_build_cancel(&mut tx, id, &reason).await? {

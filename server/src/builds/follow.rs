@@ -69,7 +69,8 @@ pub async fn finished(platform: &Platform, id: BuildId) -> anyhow::Result<Build>
     loop {
         changes.mark_unchanged();
         let mut db = platform.store.read().await?;
-        let build = store::find_build(&mut db, id).await?.ok_or_else(|| anyhow::anyhow!("the build is gone"))?;
+        let build =
+            store::find_build(&mut db, id).await?.ok_or_else(|| anyhow::anyhow!("the build is gone"))?;
         drop(db);
         if matches!(build.state, BuildState::Queued | BuildState::Running) {
             let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;

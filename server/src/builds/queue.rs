@@ -63,7 +63,8 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
         let mut tx = platform.store.write().await?;
         for (build, by) in superseded {
             let commit = by.commit.as_ref().map_or("another commit", |commit| commit.short());
-            let reason = format!("a newer push ({commit}, by {}) took its place before it began", by.user_email);
+            let reason =
+                format!("a newer push ({commit}, by {}) took its place before it began", by.user_email);
             store::finish_build(&mut tx, build.id, ended(BuildState::Superseded, &reason)).await?;
         }
         tx.commit().await?;
@@ -84,7 +85,8 @@ fn choose(unfinished: &[Build]) -> (Vec<&Build>, Vec<(&Build, &Build)>) {
     }
     let is_newest = |build: &Build| newest.get(&build.app_id).is_some_and(|newest| newest.id == build.id);
     let chosen = waiting().filter(|build| is_newest(build)).collect();
-    let superseded = waiting().filter(|build| !is_newest(build)).map(|build| (build, newest[&build.app_id])).collect();
+    let superseded =
+        waiting().filter(|build| !is_newest(build)).map(|build| (build, newest[&build.app_id])).collect();
     (chosen, superseded)
 }
 
@@ -125,5 +127,11 @@ async fn begin(platform: &Platform, id: BuildId, seconds: Option<u32>) -> anyhow
 
 /// Returns an outcome without a slug.
 pub(super) fn ended(state: BuildState, reason: &str) -> BuildOutcome {
-    BuildOutcome { state, reason: Some(reason.to_owned()), hint: None, slug: None, durations: BTreeMap::new() }
+    BuildOutcome {
+        state,
+        reason: Some(reason.to_owned()),
+        hint: None,
+        slug: None,
+        durations: BTreeMap::new(),
+    }
 }

@@ -50,7 +50,8 @@ pub(super) async fn run(
         Ok(None) => {}
         Err(error) => {
             warn!(app.name = %app.name, error = format!("{error:#}"), "a build failed for a reason of ours");
-            let failure = ended(BuildState::Failed, "the server could not carry the build out; its log says why");
+            let failure =
+                ended(BuildState::Failed, "the server could not carry the build out; its log says why");
             if let Err(error) = work.finish(failure).await {
                 warn!(error = format!("{error:#}"), "nor could its end be stored");
             }
@@ -148,7 +149,8 @@ impl Work<'_> {
         let mut db = self.platform.store.read().await?;
         let pins = store::find_pins(&mut db, self.app.id).await?;
         let options = &self.platform.options;
-        let seconds = self.app.settings.build_seconds.map_or(options.build_seconds, |s| s.min(options.build_seconds));
+        let seconds =
+            self.app.settings.build_seconds.map_or(options.build_seconds, |s| s.min(options.build_seconds));
         let root = Privilege::detect() == Privilege::Root;
         Ok(BuildRequest {
             build: self.build.id,
@@ -240,7 +242,8 @@ impl Work<'_> {
         let Some(branch) = self.build.branch.clone() else { return Ok(()) };
         let (repository, commit) = self.commit()?;
         let expected = self.ledger().old();
-        let moved = tokio::task::spawn_blocking(move || repository.set_branch(&branch, commit, expected)).await??;
+        let moved =
+            tokio::task::spawn_blocking(move || repository.set_branch(&branch, commit, expected)).await??;
         if let Moved::Skipped(why) = moved {
             info!(app.name = %self.app.name, "the branch stays where it is: {why}");
         }

@@ -23,7 +23,9 @@ pub async fn ended(platform: &Platform, id: OperationId) -> anyhow::Result<Opera
     loop {
         changes.mark_unchanged();
         let mut db = platform.store.read().await?;
-        let operation = store::find_operation(&mut db, id).await?.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
+        let operation = store::find_operation(&mut db, id)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
         drop(db);
         match (operation.state, operation.superseded_by) {
             (OperationState::Active, _) => {
@@ -53,7 +55,8 @@ pub async fn cancel_operation(
     if !store::finish_operation(&mut tx, id, OperationState::Cancelled, Some(&reason)).await? {
         return Err(ChangeError::invalid("the operation has already ended", HINT));
     }
-    store::set_release_status(&mut tx, app.id, operation.version, ReleaseStatus::Failed, Some(&reason)).await?;
+    store::set_release_status(&mut tx, app.id, operation.version, ReleaseStatus::Failed, Some(&reason))
+        .await?;
     let operation = store::find_operation(&mut tx, id).await?.unwrap_or(operation);
     tx.commit().await.map_err(store::Error::from)?;
     platform.logs.event(app.id, "api", Some(operation.version), format!("Rollout {reason}"));

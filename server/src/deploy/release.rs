@@ -60,7 +60,10 @@ pub async fn release_slug(
     let new = NewRelease {
         app: app.id,
         kind: ReleaseKind::Deploy,
-        description: built.commit.as_ref().map_or("Deploy".to_owned(), |commit| format!("Deploy {}", commit.short())),
+        description: built
+            .commit
+            .as_ref()
+            .map_or("Deploy".to_owned(), |commit| format!("Deploy {}", commit.short())),
         user: actor.user,
         slug: Some(slug.id),
         config: &config,

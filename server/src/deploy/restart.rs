@@ -54,11 +54,16 @@ pub async fn restart(
         Some(store::start_operation(&mut tx, new).await?)
     } else {
         let replicas = store::list_replicas(&mut tx, app.id).await?;
-        let chosen = replicas.iter().filter(|replica| replica.wish == ReplicaWish::Run).filter(|replica| match &target {
-            RestartTarget::All => true,
-            RestartTarget::Type(process) => replica.process == *process,
-            RestartTarget::Replica(name) => format!("{}.{}", replica.process, replica.number) == *name,
-        });
+        let chosen =
+            replicas.iter().filter(|replica| replica.wish == ReplicaWish::Run).filter(
+                |replica| match &target {
+                    RestartTarget::All => true,
+                    RestartTarget::Type(process) => replica.process == *process,
+                    RestartTarget::Replica(name) => {
+                        format!("{}.{}", replica.process, replica.number) == *name
+                    }
+                },
+            );
         let ids: Vec<_> = chosen.map(|replica| replica.id).collect();
         if ids.is_empty() {
             return Err(ChangeError::not_found("there is no such replica", "`paasctl ps` lists them"));

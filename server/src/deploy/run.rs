@@ -33,7 +33,10 @@ pub async fn run_detached(
     one_off: OneOff,
 ) -> Result<Replica, ChangeError> {
     if one_off.command.trim().is_empty() || one_off.command.contains('\0') {
-        return Err(ChangeError::invalid("a command is needed", "such as `paasctl run:detached python manage.py migrate`"));
+        return Err(ChangeError::invalid(
+            "a command is needed",
+            "such as `paasctl run:detached python manage.py migrate`",
+        ));
     }
     let mut tx = platform.store.write().await?;
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
@@ -42,7 +45,9 @@ pub async fn run_detached(
         return Err(ChangeError::invalid(message, "deploy it with `git push paas main`"));
     };
     let hosts = store::list_hosts(&mut tx).await?;
-    let host = hosts.first().ok_or_else(|| ChangeError::invalid("no host is ready", "`paasctl doctor` says more"))?;
+    let host = hosts
+        .first()
+        .ok_or_else(|| ChangeError::invalid("no host is ready", "`paasctl doctor` says more"))?;
     let number = store::next_number(&mut tx, &format!("run of {}", app.id), 1000).await?;
     let new = NewReplica {
         app: app.id,
@@ -68,7 +73,12 @@ pub async fn run_detached(
 ///
 /// # Errors
 /// A replica that is not there.
-pub async fn stop_replicas(platform: &Platform, actor: &Actor, app: &App, name: &str) -> Result<(), ChangeError> {
+pub async fn stop_replicas(
+    platform: &Platform,
+    actor: &Actor,
+    app: &App,
+    name: &str,
+) -> Result<(), ChangeError> {
     let mut tx = platform.store.write().await?;
     let replicas = store::list_replicas(&mut tx, app.id).await?;
     let named = |replica: &&Replica| {
@@ -76,7 +86,10 @@ pub async fn stop_replicas(platform: &Platform, actor: &Actor, app: &App, name: 
     };
     let chosen: Vec<&Replica> = replicas.iter().filter(named).collect();
     if chosen.is_empty() {
-        return Err(ChangeError::not_found(format!("there is no replica `{name}`"), "`paasctl ps` lists them"));
+        return Err(ChangeError::not_found(
+            format!("there is no replica `{name}`"),
+            "`paasctl ps` lists them",
+        ));
     }
     for replica in chosen {
         match replica.wish {

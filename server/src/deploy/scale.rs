@@ -39,9 +39,9 @@ pub async fn scale(
     for update in updates {
         let scale = after.get_mut(&update.process).ok_or_else(|| unknown(app, &update.process, &before))?;
         if let Some(quantity) = update.quantity {
-            scale.quantity = quantity
-                .applied_to(scale.quantity)
-                .map_err(|error| ChangeError::invalid(error.to_string(), "`paasctl ps` shows the formation"))?;
+            scale.quantity = quantity.applied_to(scale.quantity).map_err(|error| {
+                ChangeError::invalid(error.to_string(), "`paasctl ps` shows the formation")
+            })?;
         }
         scale.size = update.size.unwrap_or(scale.size);
     }
@@ -50,7 +50,9 @@ pub async fn scale(
     for (process, scale) in &changed {
         store::set_scale(&mut tx, app.id, process, **scale).await?;
         if before.get(*process).is_some_and(|old| old.size != scale.size) {
-            for replica in store::list_replicas(&mut tx, app.id).await?.iter().filter(|r| r.process == **process) {
+            for replica in
+                store::list_replicas(&mut tx, app.id).await?.iter().filter(|r| r.process == **process)
+            {
                 store::set_replace(&mut tx, replica.id, true).await?;
             }
         }

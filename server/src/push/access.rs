@@ -47,28 +47,38 @@ impl From<store::Error> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, text) = match self {
-            Self::NoToken => (StatusCode::UNAUTHORIZED, "Sign in with an API token as the password.".to_owned()),
+            Self::NoToken => {
+                (StatusCode::UNAUTHORIZED, "Sign in with an API token as the password.".to_owned())
+            }
             Self::WrongToken => (
                 StatusCode::UNAUTHORIZED,
                 "The token is wrong, expired or revoked. `paasctl login` stores a new one.".to_owned(),
             ),
             Self::NoApp(name, None) => (
                 StatusCode::NOT_FOUND,
-                format!("There is no app `{name}`, or you have no access to it. `paasctl apps` lists yours; `paasctl apps:create {name}` makes it."),
+                format!(
+                    "There is no app `{name}`, or you have no access to it. `paasctl apps` lists yours; `paasctl apps:create {name}` makes it."
+                ),
             ),
             Self::NoApp(name, Some(meant)) => (
                 StatusCode::NOT_FOUND,
-                format!("There is no app `{name}`. Did you mean `{meant}`? Then: git remote set-url paas …/{meant}.git"),
+                format!(
+                    "There is no app `{name}`. Did you mean `{meant}`? Then: git remote set-url paas …/{meant}.git"
+                ),
             ),
             Self::ReadOnly(name) => (
                 StatusCode::FORBIDDEN,
-                format!("You may look at `{name}` but not push to it. Its owner can change that: paasctl access:add YOU -a {name}"),
+                format!(
+                    "You may look at `{name}` but not push to it. Its owner can change that: paasctl access:add YOU -a {name}"
+                ),
             ),
             Self::NoRoom(why) => (
                 StatusCode::INSUFFICIENT_STORAGE,
                 format!("Nothing was received: {why}. `paasctl doctor` shows the disk."),
             ),
-            Self::OldProtocol => (StatusCode::FORBIDDEN, "This server speaks git's smart HTTP protocol only.".to_owned()),
+            Self::OldProtocol => {
+                (StatusCode::FORBIDDEN, "This server speaks git's smart HTTP protocol only.".to_owned())
+            }
             Self::Ours(cause) => {
                 error!(error = format!("{cause:#}"), "a git request failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, "The server failed; its log says why.".to_owned())
@@ -79,7 +89,8 @@ impl IntoResponse for Refused {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic realm=\"paas\""));
+            headers
+                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic realm=\"paas\""));
         }
         response
     }

@@ -70,14 +70,20 @@ impl Push {
         }
     }
 
-    async fn deploy(&self, request: &PushRequest, deployment: &Deployment, reply: &PushReply) -> anyhow::Result<u8> {
+    async fn deploy(
+        &self,
+        request: &PushRequest,
+        deployment: &Deployment,
+        reply: &PushReply,
+    ) -> anyhow::Result<u8> {
         let options = match PushOptions::parse(&request.options) {
             Ok(options) => options,
             Err(why) => return Ok(refuse(reply, &[why])),
         };
         let room = Room::at(&self.platform.options.data_dir)?;
         if let Some(why) = room.refusal(self.platform.options.reserve_bytes) {
-            let hint = "Free space on the server, or lower --reserve-mb; `paasctl doctor` shows the disk.".to_owned();
+            let hint = "Free space on the server, or lower --reserve-mb; `paasctl doctor` shows the disk."
+                .to_owned();
             return Ok(refuse(reply, &[format!("Nothing was built: {why}."), hint]));
         }
         let build = match self.known(deployment, &options, reply).await? {
@@ -124,7 +130,8 @@ impl Push {
         let mut db = self.platform.store.read().await?;
         if let Some(build) = store::find_unfinished_build_of(&mut db, self.app.id, &commit).await? {
             let since = wording::ago(build.created_at, jiff::Timestamp::now());
-            let text = format!("-----> Attached to build {} of this commit, begun {since}\n", short(build.id));
+            let text =
+                format!("-----> Attached to build {} of this commit, begun {since}\n", short(build.id));
             reply.say(text.as_bytes());
             return Ok(Known::Build(Box::new(build)));
         }
@@ -146,7 +153,9 @@ impl Push {
                 Ok(Known::Done)
             }
             ReleaseStatus::Pending => match release.build_id {
-                Some(id) => Ok(store::find_build(&mut db, id).await?.map_or(Known::New, |b| Known::Build(Box::new(b)))),
+                Some(id) => Ok(store::find_build(&mut db, id)
+                    .await?
+                    .map_or(Known::New, |b| Known::Build(Box::new(b)))),
                 None => Ok(Known::New),
             },
             ReleaseStatus::Failed | ReleaseStatus::Expired => Ok(Known::New),
@@ -180,14 +189,16 @@ impl Push {
         let build = store::enqueue_build(&mut tx, new).await?;
         store::create_activity(&mut tx, self.activity(&commit)).await?;
         tx.commit().await?;
-        let text = format!("-----> Received {} on {}: {}\n", commit.short(), deployment.branch, commit.subject);
+        let text =
+            format!("-----> Received {} on {}: {}\n", commit.short(), deployment.branch, commit.subject);
         reply.say(text.as_bytes());
         self.platform.builds.wake.notify_one();
         Ok(build)
     }
 
     fn activity(&self, commit: &CommitRef) -> NewActivity {
-        let detail = [("commit".to_owned(), serde_json::Value::String(commit.id.clone()))].into_iter().collect();
+        let detail =
+            [("commit".to_owned(), serde_json::Value::String(commit.id.clone()))].into_iter().collect();
         NewActivity {
             user: Some((self.actor.user, self.actor.email.clone())),
             token: self.actor.token.clone(),

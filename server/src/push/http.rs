@@ -63,7 +63,8 @@ async fn upload_pack(
     let service = Service::UploadPack;
     let (_, _, repository) = open(&platform, &name, service, &headers).await?;
     let limits = ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: PUSH_SLACK };
-    let answer = git::serve(&repository, service, request(&headers, body), limits, None).map_err(anyhow::Error::from)?;
+    let answer = git::serve(&repository, service, request(&headers, body), limits, None)
+        .map_err(anyhow::Error::from)?;
     Ok(reply(format!("application/x-{}-result", service.name()), Body::from_stream(answer)))
 }
 

@@ -22,7 +22,9 @@ impl PushOptions {
                 "clear-cache" => parsed.clear_cache = true,
                 other => {
                     let other = model::wording::plain(other, 60);
-                    return Err(format!("There is no push option `{other}`; the options are rebuild and clear-cache."));
+                    return Err(format!(
+                        "There is no push option `{other}`; the options are rebuild and clear-cache."
+                    ));
                 }
             }
         }

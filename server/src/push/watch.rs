@@ -71,7 +71,8 @@ async fn wait_for_turn(platform: &Platform, app: &App, id: BuildId, reply: &Push
         }
         if !told && let Some(first) = platform.builds.in_the_way(app.id).filter(|first| *first != id) {
             let first = store::find_build(&mut db, first).await?;
-            let commit = first.as_ref().and_then(|b| b.commit.as_ref()).map_or("another build", |c| c.short());
+            let commit =
+                first.as_ref().and_then(|b| b.commit.as_ref()).map_or("another build", |c| c.short());
             let whose = first.as_ref().map_or("somebody", |b| b.user_email.as_str());
             let text = format!("-----> Waiting for {commit}, pushed by {whose}; this push is next\n");
             reply.say(text.as_bytes());
@@ -83,7 +84,12 @@ async fn wait_for_turn(platform: &Platform, app: &App, id: BuildId, reply: &Push
 }
 
 /// Follows a release's rollout; where a newer release took its place, that one's.
-async fn release(platform: &Platform, app: &App, version: Version, reply: &PushReply) -> anyhow::Result<Ending> {
+async fn release(
+    platform: &Platform,
+    app: &App,
+    version: Version,
+    reply: &PushReply,
+) -> anyhow::Result<Ending> {
     let mut db = platform.store.read().await?;
     let mut next = store::operation_of_release(&mut db, app.id, version).await?;
     drop(db);
@@ -108,7 +114,13 @@ async fn release(platform: &Platform, app: &App, version: Version, reply: &PushR
                 return Ok(Ending::Serves);
             }
             OperationState::Superseded => {
-                reply.say(format!(" !     {} was superseded by a newer change; following that\n", operation.version).as_bytes());
+                reply.say(
+                    format!(
+                        " !     {} was superseded by a newer change; following that\n",
+                        operation.version
+                    )
+                    .as_bytes(),
+                );
                 next = operation.superseded_by;
             }
             OperationState::Failed | OperationState::Cancelled | OperationState::Active => {

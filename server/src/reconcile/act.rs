@@ -74,7 +74,12 @@ impl<'a> Index<'a> {
     }
 }
 
-async fn change(db: &mut Db, index: &Index<'_>, action: Action, events: &mut Vec<Event>) -> store::Result<()> {
+async fn change(
+    db: &mut Db,
+    index: &Index<'_>,
+    action: Action,
+    events: &mut Vec<Event>,
+) -> store::Result<()> {
     match action {
         Action::Create(new) => create(db, index, new).await,
         Action::Drain(id) => {
@@ -118,7 +123,12 @@ async fn advance(db: &mut Db, index: &Index<'_>, id: OperationId) -> store::Resu
     store::add_step(db, id, "release command succeeded").await
 }
 
-async fn switch(db: &mut Db, index: &Index<'_>, id: OperationId, events: &mut Vec<Event>) -> store::Result<()> {
+async fn switch(
+    db: &mut Db,
+    index: &Index<'_>,
+    id: OperationId,
+    events: &mut Vec<Event>,
+) -> store::Result<()> {
     let Some((desired, operation)) = index.operations.get(&id) else { return Ok(()) };
     // A user may have cancelled it, or a newer one taken its place, since the plan was made.
     if !store::finish_operation(db, id, OperationState::Succeeded, None).await? {

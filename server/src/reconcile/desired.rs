@@ -28,8 +28,10 @@ impl Publisher {
     /// Tells the agent, unless it was told the same before.
     pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp]) {
         let spec = |app: &DesiredApp, replica: &Replica| spec(&platform.options.domain, app, replica);
-        let mut replicas: Vec<ReplicaSpec> =
-            apps.iter().flat_map(|app| app.replicas.iter().filter_map(move |replica| spec(app, replica))).collect();
+        let mut replicas: Vec<ReplicaSpec> = apps
+            .iter()
+            .flat_map(|app| app.replicas.iter().filter_map(move |replica| spec(app, replica)))
+            .collect();
         replicas.sort_by_key(|replica| replica.id);
         if self.last.as_ref().is_some_and(|last| last.replicas == replicas) {
             return;

@@ -75,7 +75,8 @@ impl Entrance {
         let stream = TcpStream::connect(self.address).await.context("cannot connect to the router")?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
-        let header = self.secret.header(&question.replica.to_string()).context("no header for this replica")?;
+        let header =
+            self.secret.header(&question.replica.to_string()).context("no header for this replica")?;
         let request = hyper::Request::get(&question.path)
             .header(HOST, &question.host)
             .header("user-agent", "paas-probe")

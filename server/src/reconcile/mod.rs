@@ -117,7 +117,8 @@ impl Reconciler {
 
         self.publisher.publish(&self.platform, &apps);
         let report = self.platform.facts.report();
-        let world = world::world(&self.platform.facts, &report, self.publisher.generation(), &self.host, &apps);
+        let world =
+            world::world(&self.platform.facts, &report, self.publisher.generation(), &self.host, &apps);
         self.table.publish(&self.platform, &apps, &world);
 
         let told = self.progress.tell(&self.platform, &apps, &world).await?;

@@ -29,7 +29,9 @@ impl Progress {
                 lines.extend(self.news(operation, view).into_iter().map(|line| (operation.id, line)));
             }
         }
-        self.told.retain(|id, _| world.apps.iter().any(|app| app.replicas.iter().any(|replica| replica.id == *id)));
+        self.told.retain(|id, _| {
+            world.apps.iter().any(|app| app.replicas.iter().any(|replica| replica.id == *id))
+        });
         if lines.is_empty() {
             return Ok(false);
         }

@@ -35,7 +35,9 @@ impl Table {
     pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp], world: &World) {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
-        for (desired, view) in apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none()) {
+        for (desired, view) in
+            apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
+        {
             let routed = backends(platform, view.routed());
             let probed = backends(platform, view.probed());
             let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
@@ -43,9 +45,15 @@ impl Table {
             };
             let hosts = hosts(&platform.options.domain, desired);
             let state = state(desired, view);
-            keys.push(Key { hosts: hosts.clone(), state, routed: address(&routed), probed: address(&probed) });
+            keys.push(Key {
+                hosts: hosts.clone(),
+                state,
+                routed: address(&routed),
+                probed: address(&probed),
+            });
 
-            let only = |backends: Vec<(ReplicaId, Arc<Backend>)>| backends.into_iter().map(|(_, b)| b).collect();
+            let only =
+                |backends: Vec<(ReplicaId, Arc<Backend>)>| backends.into_iter().map(|(_, b)| b).collect();
             let log = platform.logs.requests(desired.app.id);
             let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
             route.state = state;

@@ -13,7 +13,13 @@ use store::{DesiredApp, Host, HostState, Operation, OperationPhase, Replica};
 use crate::facts::Facts;
 
 /// Returns what the plan looks at; `published` is the generation of the wishes that the host was last given.
-pub(super) fn world(facts: &Facts, report: &HostReport, published: u64, host: &Host, apps: &[DesiredApp]) -> World {
+pub(super) fn world(
+    facts: &Facts,
+    report: &HostReport,
+    published: u64,
+    host: &Host,
+    apps: &[DesiredApp],
+) -> World {
     let statuses: BTreeMap<ReplicaId, &ReplicaStatus> =
         report.replicas.iter().map(|status| (status.id, status)).collect();
     let informed = report.generation >= published;
@@ -21,7 +27,8 @@ pub(super) fn world(facts: &Facts, report: &HostReport, published: u64, host: &H
         let seen = observation(facts, replica, statuses.get(&replica.id).copied(), informed);
         replica_view(replica, seen)
     };
-    let apps = apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
+    let apps =
+        apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
     let hosts = vec![HostView { id: host.id, ready: host.state == HostState::Ready }];
     World { apps, hosts }
 }
@@ -79,10 +86,17 @@ fn replica_view(replica: &Replica, seen: Observation) -> ReplicaView {
 }
 
 /// A host that knows a wish and does not report the replica has none; one that does not know it yet says nothing.
-fn observation(facts: &Facts, replica: &Replica, status: Option<&ReplicaStatus>, informed: bool) -> Observation {
+fn observation(
+    facts: &Facts,
+    replica: &Replica,
+    status: Option<&ReplicaStatus>,
+    informed: bool,
+) -> Observation {
     let stopping = replica.wish == store::ReplicaWish::Stop;
     match status {
-        Some(status) if stopping && matches!(status.phase, Phase::Ended | Phase::Impossible) => Observation::Gone,
+        Some(status) if stopping && matches!(status.phase, Phase::Ended | Phase::Impossible) => {
+            Observation::Gone
+        }
         Some(status) => Observation::Seen(Observed {
             phase: status.phase,
             restarts: status.restarts,

@@ -9,3 +9,4 @@ mod logs;
 mod people;
 mod protocol;
 mod server;
+mod sources;

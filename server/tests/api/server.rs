@@ -51,7 +51,7 @@ impl Reply {
 pub(crate) struct Ask<'a> {
     server: &'a Server,
     request: ureq::http::request::Builder,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Ask<'_> {
@@ -65,7 +65,12 @@ impl Ask<'_> {
     }
 
     pub(crate) fn body(mut self, body: impl ToString) -> Self {
-        self.body = body.to_string();
+        self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub(crate) fn bytes(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
         self
     }
 
@@ -149,7 +154,7 @@ impl Server {
         Ask {
             server: self,
             request: ureq::http::Request::builder().method(method).uri(uri),
-            body: String::new(),
+            body: Vec::new(),
         }
     }
 

@@ -7,14 +7,25 @@ fn a_push_builds_explains_itself_and_serves() {
     let platform = TestPlatform::start();
     let app = platform.app("shop");
     let log = app.greets("one").deploy();
-    for part in ["remote: -----> Source: commit ", "procfile", "Procfile", "Released v1", "web.1", "v1 serves at http://shop.localhost:"] {
+    for part in [
+        "remote: -----> Source: commit ",
+        "procfile",
+        "Procfile",
+        "Released v1",
+        "web.1",
+        "v1 serves at http://shop.localhost:",
+    ] {
         assert!(log.contains(part), "`{part}` is missing in:\n{log}");
     }
     assert_eq!(app.get("/"), Answer { status: 200, body: "one".into() });
     let ps = app.json(&["ps"]);
     assert_eq!(ps.to_string().matches("\"web.1\"").count(), 1, "{ps}");
     let release = &app.json(&["releases"])[0];
-    assert_eq!((release["version"].as_u64(), release["status"].as_str()), (Some(1), Some("succeeded")), "{release}");
+    assert_eq!(
+        (release["version"].as_u64(), release["status"].as_str()),
+        (Some(1), Some("succeeded")),
+        "{release}"
+    );
 }
 
 #[test]

@@ -89,7 +89,10 @@ fn a_release_command_that_fails() {
     let text = push_fails(&platform, "migrate", |app| {
         app.write("Procfile", "web: bin/web\nrelease: echo migrating; echo no such table; exit 4\n");
     });
-    assert!(text.contains("release: no such table") && text.contains("the release command exited with status 4"), "{text}");
+    assert!(
+        text.contains("release: no such table") && text.contains("the release command exited with status 4"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -109,7 +112,10 @@ fn an_app_that_ignores_sigterm_is_killed_after_its_time() {
     let platform = TestPlatform::start();
     let app = platform.app("stubborn");
     app.paasctl(&["settings:set", "stop-seconds=1"]);
-    app.greets("one").write("bin/web", "#!/bin/bash\ntrap '' TERM\npython3 -m http.server -d . $PORT & while true; do sleep 1; done\n");
+    app.greets("one").write(
+        "bin/web",
+        "#!/bin/bash\ntrap '' TERM\npython3 -m http.server -d . $PORT & while true; do sleep 1; done\n",
+    );
     app.executable("bin/web").commit("Ignore SIGTERM").deploy();
     app.paasctl(&["ps:scale", "web=0"]);
     assert_eq!(app.json(&["ps"]).as_array().map(Vec::len), Some(0));

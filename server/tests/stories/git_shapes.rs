@@ -12,7 +12,11 @@ fn another_branch_and_a_tag_are_kept_and_nothing_is_deployed() {
     app.greets("feature");
     let pushed = app.push_with(&["push", "paas", "feature", "v1.0"]);
     assert!(pushed.ok, "{}", pushed.text);
-    assert!(pushed.text.to_lowercase().contains("nothing is deployed") || pushed.text.contains("not deployed"), "{}", pushed.text);
+    assert!(
+        pushed.text.to_lowercase().contains("nothing is deployed") || pushed.text.contains("not deployed"),
+        "{}",
+        pushed.text
+    );
     assert_eq!(app.get("/").body, "one");
     let pushed = app.push_with(&["push", "paas", "feature:main"]);
     assert!(pushed.ok, "{}", pushed.text);
@@ -40,8 +44,12 @@ fn force_pushes_and_empty_commits_deploy_and_the_branch_cannot_be_deleted() {
 fn unicode_names_symlinks_and_ignored_exports_arrive_as_committed() {
     let platform = TestPlatform::start();
     let app = platform.app("exact");
-    app.greets("one").write("bin/web", "#!/bin/bash\nexec python3 -m http.server -d . $PORT\n").executable("bin/web");
-    app.write("grüße/日本.txt", "unicode").write("kept.txt", "kept").write(".gitattributes", "kept.txt export-ignore\n");
+    app.greets("one")
+        .write("bin/web", "#!/bin/bash\nexec python3 -m http.server -d . $PORT\n")
+        .executable("bin/web");
+    app.write("grüße/日本.txt", "unicode")
+        .write("kept.txt", "kept")
+        .write(".gitattributes", "kept.txt export-ignore\n");
     std::os::unix::fs::symlink("kept.txt", app.dir.join("link.txt")).unwrap();
     app.commit("Shapes").deploy();
     assert_eq!(app.get("/gr%C3%BC%C3%9Fe/%E6%97%A5%E6%9C%AC.txt").body, "unicode");
@@ -57,8 +65,13 @@ fn a_shallow_clone_can_push() {
     let shallow = platform.scratch().join("clone");
     let from = format!("file://{}", app.dir.display());
     app.git(&["clone", "-q", "--depth", "1", &from, shallow.to_str().unwrap()]);
-    let url = app.git(&["remote", "get-url", "paas"]).replace("http://", &format!("http://x:{}@", platform.token));
-    let pushed = platform.command(std::path::Path::new("git"), &shallow).args(["push", &url, "main"]).output().unwrap();
+    let url =
+        app.git(&["remote", "get-url", "paas"]).replace("http://", &format!("http://x:{}@", platform.token));
+    let pushed = platform
+        .command(std::path::Path::new("git"), &shallow)
+        .args(["push", &url, "main"])
+        .output()
+        .unwrap();
     assert!(pushed.status.success(), "{}", crate::app::text(&pushed));
     assert_eq!(app.get("/").body, "one");
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::app::TestApp;
 use crate::wait;
@@ -42,7 +42,10 @@ impl TestPlatform {
         let log = self.data.with_extension("log");
         let (api, router) = wait::until("the server", || {
             if let Some(status) = server.try_wait().unwrap() {
-                panic!("the server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+                panic!(
+                    "the server ended with {status}: {}",
+                    std::fs::read_to_string(&log).unwrap_or_default()
+                );
             }
             let text = std::fs::read_to_string(&file).ok()?;
             let json: serde_json::Value = serde_json::from_str(&text).ok()?;
@@ -86,11 +89,6 @@ impl TestPlatform {
         format!("http://{}", self.api)
     }
 
-    /// Runs paasctl in a directory and returns what came of it.
-    pub(crate) fn paasctl_in(&self, dir: &Path, arguments: &[&str]) -> Output {
-        self.command(&binary("paasctl"), dir).args(arguments).output().unwrap()
-    }
-
     /// Returns a command with nothing of this machine's user in its environment.
     pub(crate) fn command(&self, program: &Path, dir: &Path) -> Command {
         let mut command = Command::new(program);
@@ -110,7 +108,13 @@ impl TestPlatform {
     }
 
     /// Asks the API; returns status and JSON.
-    pub(crate) fn api(&self, method: &str, path: &str, token: &str, body: Option<serde_json::Value>) -> (u16, serde_json::Value) {
+    pub(crate) fn api(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<serde_json::Value>,
+    ) -> (u16, serde_json::Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = ureq::http::Request::builder()
             .method(method)
@@ -146,7 +150,9 @@ fn spawn(data: &Path, options: &[String], (listen, router): (&str, &str)) -> Chi
     std::fs::create_dir_all(data).unwrap();
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
     let mut command = Command::new(binary("paasd"));
-    command.args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"]).arg(data);
+    command
+        .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
+        .arg(data);
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()
 }
@@ -158,6 +164,10 @@ fn binaries() -> PathBuf {
 
 pub(crate) fn binary(name: &str) -> PathBuf {
     let path = binaries().join(name);
-    assert!(path.exists(), "{} is not built; run `cargo build --workspace --bins` or `make test`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built; run `cargo build --workspace --bins` or `make test`",
+        path.display()
+    );
     path
 }

@@ -34,7 +34,9 @@ fn replicas_outlive_a_killed_server_and_are_adopted() {
         platform.restart(orderly);
         let host = format!("{name}.localhost");
         let answer = crate::wait::until("the app to answer again", || {
-            crate::visitor::get(platform.router, &host, "/env/BORN").ok().filter(|answer| answer.status == 200)
+            crate::visitor::get(platform.router, &host, "/env/BORN")
+                .ok()
+                .filter(|answer| answer.status == 200)
         });
         assert_eq!(answer.body, "before");
         assert_eq!(replicas(&platform), before.0, "no replica was started anew");

@@ -16,7 +16,8 @@ fn a_rollback_runs_the_old_slug_and_config_and_keeps_the_scale() {
     assert_eq!(app.get("/").body, "one");
     assert_eq!(app.get("/env/COLOUR").body, "(unset)");
     let releases = app.json(&["releases"]);
-    let find = |version: u64| releases.as_array().unwrap().iter().find(|r| r["version"] == version).unwrap().clone();
+    let find =
+        |version: u64| releases.as_array().unwrap().iter().find(|r| r["version"] == version).unwrap().clone();
     assert_eq!(find(4)["slug"]["id"], find(1)["slug"]["id"]);
     assert_eq!(find(4)["description"], "Rollback to v1");
     wait::until("the replicas of before to end", || (app.json(&["ps"]).as_array()?.len() == 3).then_some(()));

@@ -24,7 +24,8 @@ fn web_scales_up_and_down_without_a_failed_request() {
 fn workers_run_without_a_port_and_unknown_types_are_refused_with_a_hint() {
     let platform = TestPlatform::start();
     let app = platform.app("jobs");
-    app.greets("one").write("Procfile", "web: bin/web\nworker: echo working on ${PORT:-no port}; sleep 1000\n");
+    app.greets("one")
+        .write("Procfile", "web: bin/web\nworker: echo working on ${PORT:-no port}; sleep 1000\n");
     app.commit("Work").deploy();
     app.paasctl(&["ps:scale", "worker=2"]);
     app.wait_for_log("app[worker.2]: working on no port");
@@ -56,6 +57,10 @@ fn a_crashed_replica_comes_back_and_is_reported_once() {
     app.wait_for_log("exited with status 9");
     wait::until("a restart", || {
         let ps = app.json(&["ps"]);
-        ps.as_array().unwrap().iter().any(|r| r["type"] == "worker" && r["restarts"].as_u64() >= Some(1)).then_some(())
+        ps.as_array()
+            .unwrap()
+            .iter()
+            .any(|r| r["type"] == "worker" && r["restarts"].as_u64() >= Some(1))
+            .then_some(())
     });
 }

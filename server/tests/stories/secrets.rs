@@ -13,10 +13,12 @@ fn a_config_value_is_in_no_log_listing_argument_slug_or_file() {
     app.paasctl(&["config:set", &format!("API_KEY={SENTINEL}")]);
     app.greets("one").write("requirements.txt", "").write(
         "bin/pre_compile",
-        "#!/bin/bash\necho the key is $(cat \"$3/API_KEY\" 2>/dev/null)\necho all: $(cat /tmp/env/* 2>/dev/null)\n",
+        "#!/bin/bash\necho the key is $API_KEY\necho all: $(cat /tmp/env/* 2>/dev/null)\n",
     );
     app.executable("bin/pre_compile").commit("Print the key");
-    let mut surfaces = vec![("push", app.deploy())];
+    let pushed = app.deploy();
+    assert!(pushed.contains("the key is [hidden"), "the hook saw the key and it was masked: {pushed}");
+    let mut surfaces = vec![("push", pushed)];
     assert_eq!(app.get("/env/API_KEY").body, SENTINEL, "the app itself has it");
     let refused = app.try_paasctl(&["config:set", &format!("1BAD={SENTINEL}")]);
     surfaces.push(("refusal", crate::app::text(&refused)));
