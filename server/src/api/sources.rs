@@ -1,6 +1,7 @@
 //! Sources that are uploaded instead of pushed: an address to put a tar.gz to, kept until it is built.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -15,6 +16,9 @@ use super::call::Call;
 use super::capability::{self, Purpose};
 use super::error::ApiError;
 
+/// How long an upload is kept: longer than its address works.
+const KEPT: Duration = Duration::from_secs(2 * 3600);
+
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let url = capability::url(&call, Purpose::Source, &BuildId::new())?;
     Ok(Answer::created(json!({ "source_blob": { "get_url": url, "put_url": url } })))
@@ -25,6 +29,7 @@ pub(super) async fn receive(call: Call) -> Result<Answer, ApiError> {
     let path = path(&call, id);
     let limit = call.platform.options.push_bytes;
     let body = call.body.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    forget_old(&path).await;
     let aside = path.with_extension("part");
     let received = receive_into(&aside, body, limit).await;
     if received.is_err() {
@@ -33,6 +38,19 @@ pub(super) async fn receive(call: Call) -> Result<Answer, ApiError> {
     let bytes = received?;
     tokio::fs::rename(&aside, &path).await.map_err(anyhow::Error::from)?;
     Ok(Answer::ok(json!({ "bytes": bytes })))
+}
+
+/// Removes sources whose addresses have ended, so that uploads cannot fill the disk over time.
+async fn forget_old(beside: &Path) {
+    let Some(dir) = beside.parent() else { return };
+    let Ok(mut entries) = tokio::fs::read_dir(dir).await else { return };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        let Ok(metadata) = entry.metadata().await else { continue };
+        let age = metadata.modified().ok().and_then(|then| then.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) {
+            let _ = tokio::fs::remove_file(entry.path()).await;
+        }
+    }
 }
 
 async fn receive_into(path: &Path, body: Body, limit: u64) -> Result<u64, ApiError> {
