@@ -68,15 +68,34 @@ impl Activity {
     }
 }
 
+/// Returns the detail on one line; what is empty says nothing.
 fn shown(detail: Option<&Value>) -> String {
     match detail {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Object(members)) => {
-            let member = |(name, value): (&String, &Value)| format!("{name}={}", shown(Some(value)));
-            members.iter().map(member).collect::<Vec<_>>().join(" ")
+            let member = |(name, value): (&String, &Value)| match (value, shown(Some(value))) {
+                (_, text) if text.is_empty() => None,
+                (Value::Object(_), text) => Some(format!("{name}({text})")),
+                (_, text) => Some(format!("{name}={text}")),
+            };
+            members.iter().filter_map(member).collect::<Vec<_>>().join(" ")
         }
         Some(Value::Array(items)) => items.iter().map(|item| shown(Some(item))).collect::<Vec<_>>().join(","),
         Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_detail_is_one_line_without_what_is_empty() {
+        let detail =
+            json!({"set": ["A", "B"], "removed": [], "web": {"quantity": "+1", "size": null}, "release": 42});
+        assert_eq!(shown(Some(&detail)), "release=42 set=A,B web(quantity=+1)");
     }
 }

@@ -3,7 +3,7 @@
 use model::wording;
 
 use super::find;
-use super::list::{tone, took};
+use super::list::{TOTAL, tone, took};
 use crate::api::build::Build;
 use crate::api::{read, segment};
 use crate::commands::trace;
@@ -91,6 +91,7 @@ fn steps(context: &Context, build: &Build) -> String {
         let time = jiff::SignedDuration::from_millis(i64::try_from(*ms).unwrap_or(i64::MAX));
         format!("{name} {}", wording::duration(time))
     };
-    let steps: Vec<_> = build.durations.iter().flatten().map(step).collect();
+    let steps = build.durations.iter().flatten().filter(|(name, _)| *name != TOTAL);
+    let steps: Vec<_> = steps.map(step).collect();
     if steps.is_empty() { total } else { format!("{total} ({})", steps.join(", ")) }
 }

@@ -1,5 +1,6 @@
 //! `builds`: the newest builds of an app.
 
+use jiff::SignedDuration;
 use model::wording;
 
 use super::find;
@@ -61,8 +62,15 @@ impl List {
     }
 }
 
+/// The duration of all steps together.
+pub(super) const TOTAL: &str = "total";
+
 /// Returns how long the build ran, or has been running.
 pub(super) fn took(screen: &Screen, build: &Build) -> String {
+    let total = build.durations.as_ref().and_then(|steps| steps.get(TOTAL));
+    if let Some(ms) = total.and_then(|ms| i64::try_from(*ms).ok()) {
+        return wording::duration(SignedDuration::from_millis(ms));
+    }
     let Some(start) = build.started_at else { return String::new() };
     wording::duration(build.finished_at.unwrap_or_else(|| screen.now()).duration_since(start))
 }

@@ -83,7 +83,7 @@ fn news(screen: &Screen, told: &mut Told, dynos: &[Dyno]) -> Vec<String> {
         stays
     });
     for dyno in dynos {
-        let reason = dyno.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
+        let reason = reason_worth_telling(dyno);
         let now = (dyno.name.clone(), dyno.phase().to_owned(), reason.to_owned());
         // Those that were healthy before we came are no news.
         if told.get(&dyno.id) != Some(&now) && !(first && dyno.phase() == "healthy") {
@@ -92,6 +92,12 @@ fn news(screen: &Screen, told: &mut Told, dynos: &[Dyno]) -> Vec<String> {
         told.insert(dyno.id.clone(), now);
     }
     lines
+}
+
+/// While a replica starts, that it does not listen yet is no news.
+fn reason_worth_telling(dyno: &Dyno) -> &str {
+    let first = dyno.reason.as_deref().and_then(|reason| reason.lines().next());
+    first.filter(|_| dyno.phase() != "starting").unwrap_or_default()
 }
 
 fn told_line(screen: &Screen, dyno: &Dyno, reason: &str) -> String {
@@ -114,7 +120,9 @@ fn not_reached(app: &AppName, wanted: &BTreeMap<String, u64>, dynos: &[Dyno]) ->
         format!("{process} has {healthy} of {quantity} healthy")
     };
     let all = wanted.iter().map(of).collect::<Vec<_>>().join(", ");
-    Error::failed(format!("{all} after {} min", LIMIT.as_secs() / 60)).hint(format!(
+    let why = dynos.iter().find_map(|dyno| Some(format!("; {} {}", dyno.name, dyno.reason.as_deref()?)));
+    let why = why.unwrap_or_default();
+    Error::failed(format!("{all} after {} min{why}", LIMIT.as_secs() / 60)).hint(format!(
         "The platform goes on trying. `paasctl ps -a {app}` and `paasctl logs -a {app} --source platform` show why."
     ))
 }

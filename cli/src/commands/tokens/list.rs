@@ -1,5 +1,7 @@
 //! `tokens`: the user's tokens, without their secret parts.
 
+use jiff::SignedDuration;
+
 use crate::api::access::Authorization;
 use crate::api::{read, short_id};
 use crate::context::{Context, JsonOption};
@@ -52,11 +54,12 @@ pub(super) fn ends(screen: &Screen, token: &Authorization) -> String {
     let from_now = token.access_token.as_ref().and_then(|access| access.expires_in);
     let left = match token.expires_at {
         Some(at) => Some(at.duration_since(screen.now())),
-        None => from_now.map(jiff::SignedDuration::from_secs),
+        None => from_now.map(SignedDuration::from_secs),
     };
     match left {
         None => "never".to_owned(),
         Some(left) if left.as_secs() <= 0 => "ended".to_owned(),
-        Some(left) => format!("in {}", model::wording::duration(left)),
+        // A token that was just made for 30 days has a little less than that.
+        Some(left) => format!("in {}", model::wording::duration(left + SignedDuration::from_secs(30))),
     }
 }
