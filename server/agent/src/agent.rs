@@ -65,7 +65,8 @@ impl Agent {
     pub async fn start(options: AgentOptions) -> Result<Self> {
         let AgentOptions { dir, logs_dir, probe_ip, ports, seal, engine } = options;
         let replicas_dir = dir.join("replicas");
-        fs::create_dir_all(&replicas_dir).with_context(|| format!("cannot make {}", replicas_dir.display()))?;
+        fs::create_dir_all(&replicas_dir)
+            .with_context(|| format!("cannot make {}", replicas_dir.display()))?;
         let lock = lock(&dir).await?;
         let tasks = CancellationToken::new();
         let parts = Parts {
@@ -77,7 +78,8 @@ impl Agent {
             seal,
             desired_file: DesiredFile::at(dir.join("desired")),
         };
-        let (host, reports) = Host::start(parts, tasks.clone()).await.context("cannot find what runs here")?;
+        let (host, reports) =
+            Host::start(parts, tasks.clone()).await.context("cannot find what runs here")?;
         let (desired, wishes) = watch::channel(None);
         let host = tokio::spawn(async move {
             host.run(wishes).await;

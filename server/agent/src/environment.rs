@@ -2,15 +2,30 @@
 
 use model::replica::ReplicaSpec;
 
-/// Runs inside the sandbox, in `/app`: profile scripts, then the command line in place of the shell.
+/// Runs inside the sandbox, in `/app`: profile scripts, then the command line.
 ///
-/// As on Heroku: <https://devcenter.heroku.com/articles/profile>. Scripts run with the shell's usual leniency.
-const START: &str = r#"for _script in /app/.profile.d/*.sh; do
-    if [ -f "$_script" ]; then . "$_script"; fi
+/// As on Heroku (<https://devcenter.heroku.com/articles/profile>), scripts run with the shell's usual leniency. And
+/// as there, SIGTERM goes to all processes and each has the same time to end: the command may be a shell that goes
+/// at once, so this one stays until the others have gone too. What it would itself say about a command that was
+/// ended by a signal is not the app's business.
+const START: &str = r#"for _paas in /app/.profile.d/*.sh; do
+    if [ -f "$_paas" ]; then . "$_paas"; fi
 done
-unset _script
 if [ -f /app/.profile ]; then . /app/.profile; fi
-exec /bin/bash --norc --noprofile -c "$1""#;
+set +eu
+unset _paas
+trap _paas=1 TERM
+{ /bin/bash --norc --noprofile -c "$1" 2>&3 3>&-; } 3>&2 2>/dev/null
+_paas_status=$?
+_paas_others() {
+    local process
+    for process in /proc/[0-9]*; do
+        case ${process#/proc/} in 1|$$) ;; *) return 0 ;; esac
+    done
+    return 1
+}
+while [ -n "$_paas" ] && _paas_others; do sleep 0.02; done
+exit $_paas_status"#;
 
 /// Returns the program and arguments that run a command line as a replica does.
 pub(crate) fn command(command_line: &str) -> Vec<String> {
@@ -33,7 +48,8 @@ pub(crate) fn variables(spec: &ReplicaSpec, port: Option<u16>) -> Vec<(String, S
         ("HEROKU_DYNO_ID", spec.id.to_string()),
         ("HEROKU_RELEASE_VERSION", spec.release.to_string()),
     ];
-    let set = [("DYNO", Some(spec.name())), ("PS", Some(spec.name())), ("PORT", port.map(|port| port.to_string()))];
+    let set =
+        [("DYNO", Some(spec.name())), ("PS", Some(spec.name())), ("PORT", port.map(|port| port.to_string()))];
     let config = spec.config.iter().map(|(key, value)| (key.to_string(), value.reveal().to_owned()));
     let set = set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     told.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config).chain(set).collect()

@@ -9,8 +9,8 @@ use model::replica::ReplicaSpec;
 use tokio::sync::mpsc;
 
 use crate::engine::Engine;
-use crate::host::Event;
 use crate::health::{Health, Pulse};
+use crate::host::Event;
 use crate::probe::Probe;
 
 /// How often the processes of a replica that does not listen are looked at.
@@ -69,10 +69,8 @@ impl Watched {
         let mut elsewhere: (Option<Instant>, Vec<SocketAddr>) = (None, Vec::new());
         let mut address = self.answered;
         loop {
-            let mut asked = probe.ask().await;
-            if asked.is_ok() && pulse.health() == Health::Booting && !self.is_its_own(port).await {
-                asked = Err(ProbeFailure::NotListening { port, elsewhere: Vec::new() });
-            }
+            let known = pulse.health() != Health::Booting;
+            let mut asked = probe.ask(async { known || self.is_its_own(port).await }).await;
             if let Err(ProbeFailure::NotListening { elsewhere: found, .. }) = &mut asked {
                 self.look(&mut elsewhere).await;
                 found.clone_from(&elsewhere.1);

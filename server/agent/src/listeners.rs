@@ -1,4 +1,4 @@
-//! Finds where processes listen, by `/proc`: proc_pid_net(5) describes its tables.
+//! Finds where processes listen, by `/proc`: `proc_pid_net(5)` describes its tables.
 
 use std::collections::BTreeSet;
 use std::fs;

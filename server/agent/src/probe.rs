@@ -36,11 +36,20 @@ pub(crate) struct Probe {
 
 impl Probe {
     /// Returns the address that answered with a status below 500, or why none did.
-    pub(crate) async fn ask(&self) -> Result<SocketAddr, ProbeFailure> {
+    ///
+    /// `is_its_own` is asked once something accepts, beside the request: whether that is the replica at all.
+    pub(crate) async fn ask(
+        &self,
+        is_its_own: impl Future<Output = bool>,
+    ) -> Result<SocketAddr, ProbeFailure> {
         let limit = Duration::from_secs(self.check.timeout_seconds.into());
         let asked = timeout(limit, async {
             let (stream, address) = self.connect().await?;
-            let response = self.get(stream).await.map_err(|error| not_http(&error))?;
+            let (response, own) = tokio::join!(self.get(stream), is_its_own);
+            if !own {
+                return Err(self.not_listening());
+            }
+            let response = response.map_err(|error| not_http(&error))?;
             let status = response.status().as_u16();
             if status < 500 {
                 return Ok(address);
@@ -62,8 +71,12 @@ impl Probe {
                 Err(error) => tracing::debug!(%error, "cannot connect to {address}"),
             }
         }
+        Err(self.not_listening())
+    }
+
+    fn not_listening(&self) -> ProbeFailure {
         let port = self.addresses.first().map_or(0, SocketAddr::port);
-        Err(ProbeFailure::NotListening { port, elsewhere: Vec::new() })
+        ProbeFailure::NotListening { port, elsewhere: Vec::new() }
     }
 
     /// Sends the request on a connection of its own: one that stays open would hold up a server that serves one

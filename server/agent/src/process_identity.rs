@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Pid;
 
-/// Returns when a process started, in the kernel's ticks since boot (field 22 of proc_pid_stat(5)).
+/// Returns when a process started, in the kernel's ticks since boot (field 22 of `proc_pid_stat(5)`).
 pub(crate) fn start_ticks(pid: Pid) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name may hold spaces and parentheses; the fields after it begin with the third.

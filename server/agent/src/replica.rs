@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 
-use jiff::Timestamp;
-use model::exit::ExitCause;
+use jiff::{SignedDuration, Timestamp};
+use model::exit::{Exit, ExitCause};
 use model::health::ProbeFailure;
 use model::replica::{Phase, ReplicaSpec, ReplicaStatus, Wish};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::backoff;
 use crate::converge::{Run, Seen, Stopping};
 use crate::health::Health;
 use crate::record::Record;
+use crate::words;
 
 /// The stop time of a replica whose spec is lost, in seconds.
 const STOP_SECONDS: u32 = 30;
@@ -75,6 +77,38 @@ impl Replica {
         Self { record, run, leftovers: true, health, since, ..Self::new(spec, now) }
     }
 
+    /// Takes note that a run begins: where it will listen, and nothing of the run before.
+    pub(crate) fn begin(&mut self, port: Option<u16>, address: Option<SocketAddr>, now: Timestamp) {
+        let record = &mut self.record;
+        record.runs = record.runs.saturating_add(1);
+        (record.started, record.up, record.healthy, record.stop) = (Some(now), true, false, None);
+        (record.port, record.address) = (port, address);
+        (self.health, self.probe, self.late) = (Health::Booting, None, false);
+        self.leftovers = true;
+    }
+
+    /// Takes note of the end of its run, and returns what is to be said about it.
+    pub(crate) fn end(&mut self, exit: Exit, now: Timestamp) -> Vec<String> {
+        let wish = self.wish();
+        let record = &mut self.record;
+        let lines = if record.stop.is_some() {
+            record.ends = 0;
+            let late = self.spec.as_ref().filter(|_| words::was_killed(&exit)).map(|spec| spec.stop_seconds);
+            words::stopped(&exit, late)
+        } else {
+            let up = record.started.map_or(SignedDuration::ZERO, |started| exit.at.duration_since(started));
+            record.ends = match wish {
+                Some(Wish::Run) => backoff::ends_in_a_row(record.ends, up),
+                _ => 0,
+            };
+            words::ended(wish, &exit, record.ends, backoff::pause(record.ends))
+        };
+        (record.up, record.port, record.last_exit) = (false, None, Some(exit));
+        (self.run, self.watch, self.leftovers) = (Run::Down { at: now }, None, true);
+        (self.health, self.probe, self.memory) = (Health::Booting, None, None);
+        lines
+    }
+
     pub(crate) fn seen(&self) -> Seen {
         Seen {
             run: self.run,
@@ -91,10 +125,8 @@ impl Replica {
 
     /// Returns where it stands.
     pub(crate) fn phase_now(&self) -> Phase {
-        let refused = matches!(
-            self.record.last_exit.as_ref().map(|exit| exit.cause),
-            Some(ExitCause::NotStarted)
-        );
+        let refused =
+            matches!(self.record.last_exit.as_ref().map(|exit| exit.cause), Some(ExitCause::NotStarted));
         match (self.run, self.wish()) {
             (Run::Up { stopping: Some(_), .. }, _) => Phase::Stopping,
             (Run::Up { .. }, _) => match self.health {
@@ -108,7 +140,11 @@ impl Replica {
             (_, Some(Wish::Run)) if self.busy.is_some() => Phase::Starting,
             (Run::Down { .. }, Some(Wish::Run)) => Phase::Backoff,
             (Run::Refused { for_good, .. }, Some(Wish::Run)) => {
-                if for_good { Phase::Impossible } else { Phase::Backoff }
+                if for_good {
+                    Phase::Impossible
+                } else {
+                    Phase::Backoff
+                }
             }
             (Run::Refused { .. }, Some(Wish::Once { .. })) => Phase::Impossible,
             (Run::Down { .. }, Some(Wish::Once { .. })) if refused => Phase::Impossible,

@@ -82,7 +82,11 @@ impl ReplicaDir {
 
     /// Writes the spec without the values and names of its config vars.
     pub(crate) fn write_spec(&self, spec: &ReplicaSpec) -> io::Result<()> {
-        self.write("spec.json", &ReplicaSpec { config: ConfigVars::default(), ..spec.clone() }, Durability::Cached)
+        self.write(
+            "spec.json",
+            &ReplicaSpec { config: ConfigVars::default(), ..spec.clone() },
+            Durability::Cached,
+        )
     }
 
     pub(crate) fn spec(&self) -> Option<ReplicaSpec> {

@@ -54,6 +54,38 @@ async fn what_obeys_sigterm_ends_at_once_and_children_get_it_too() {
 }
 
 #[tokio::test]
+async fn a_child_may_finish_though_the_script_that_started_it_goes_at_once() {
+    let script = "#!/bin/sh\n(trap 'sleep 0.5; echo child is done; exit' TERM; echo up; while :; do sleep 0.1; done)\necho never\n";
+    let mut stage = Stage::new().await;
+    let slug = stage.slug(&[("start", script)]).await;
+    let worker = ReplicaSpec { stop_seconds: 20, ..stage.spec(&slug, "worker", "./start; echo never") };
+    stage.desire(&[&worker]);
+    stage.logged("app[worker.1]: up").await;
+    let stop = ReplicaSpec { wish: Wish::Stop, ..worker };
+    stage.desire(&[&stop]);
+    let status = stage.phase(&stop, Phase::Ended).await;
+    assert_eq!(status.last_exit.unwrap().cause, ExitCause::Signal(15));
+    stage.leave(&[&stop]).await;
+    stage.logged("app[worker.1]: child is done").await;
+    assert!(!stage.log().iter().any(|line| line == "app[worker.1]: never"));
+}
+
+#[tokio::test]
+async fn a_supervisor_that_hangs_is_killed_with_its_replica() {
+    let (mut stage, worker) = with("sleep 1000").await;
+    stage.desire(&[&worker]);
+    stage.phase(&worker, Phase::Healthy).await;
+    let processes = stage.processes_of(&worker);
+    kill_process(processes[0], Signal::STOP).unwrap();
+    let stop = ReplicaSpec { wish: Wish::Stop, ..worker };
+    stage.desire(&[&stop]);
+    let status = stage.phase(&stop, Phase::Ended).await;
+    assert_eq!(status.last_exit.unwrap().cause, ExitCause::Lost);
+    assert!(!processes.into_iter().any(stage::is_alive));
+    stage.leave(&[&stop]).await;
+}
+
+#[tokio::test]
 async fn what_runs_once_ends_with_its_code_and_its_last_lines() {
     let (mut stage, job) = once("for n in $(seq 30); do echo line $n; done; exit 42").await;
     stage.desire(&[&job]);

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 
 use model::health::{HealthCheck, ProbeFailure};
 use model::replica::{Phase, ReplicaSpec, Wish};
+use rustix::process::{Signal, kill_process};
 use stage::{SERVER, Stage, config};
 
 const WEB: &str = "/usr/bin/python3 server.py";
@@ -107,7 +108,10 @@ async fn another_process_on_its_port_does_not_make_it_healthy() {
     let squatter = TcpListener::bind("127.0.0.1:19999").unwrap();
     std::thread::spawn(move || {
         for stream in squatter.incoming() {
-            let _ = std::io::Write::write_all(&mut stream.unwrap(), b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let _ = std::io::Write::write_all(
+                &mut stream.unwrap(),
+                b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            );
         }
     });
     // Each probe that it answers is told by the time of the look at the processes.
@@ -116,7 +120,11 @@ async fn another_process_on_its_port_does_not_make_it_healthy() {
         status.phase == Phase::Healthy || waited.elapsed() > std::time::Duration::from_secs(1)
     };
     let mut reports = stage.agent().reports();
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), reports.wait_for(|report| report.replicas.iter().all(fits))).await;
+    let _ = tokio::time::timeout(
+        std::time::Duration::from_secs(2),
+        reports.wait_for(|report| report.replicas.iter().all(fits)),
+    )
+    .await;
     stage.phase(&web, Phase::Starting).await;
     stage.leave(&[&web]).await;
 }
@@ -138,11 +146,11 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
     let web = stage.spec(&slug, "web", WEB);
     stage.desire(&[&web]);
     stage.phase(&web, Phase::Healthy).await;
-    let init = sandbox::init_of(*stage.processes_of(&web).get(1).unwrap()).unwrap();
-    sandbox::signal_all(init, rustix::process::Signal::USR1);
+    let server = *stage.processes_of(&web).last().unwrap();
+    kill_process(server, Signal::USR1).unwrap();
     stage.phase(&web, Phase::Unhealthy).await;
     stage.logged("State changed from up to unresponsive: it answers 500 on /").await;
-    sandbox::signal_all(init, rustix::process::Signal::USR2);
+    kill_process(server, Signal::USR2).unwrap();
     stage.phase(&web, Phase::Healthy).await;
     stage.logged("State changed from unresponsive to up").await;
     stage.leave(&[&web]).await;

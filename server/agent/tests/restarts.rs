@@ -52,7 +52,9 @@ async fn an_end_between_two_agents_is_noted_by_the_second() {
     stage.start_agent().await;
     let status = stage.status(&worker, "its end is known", |status| status.last_exit.is_some()).await;
     assert!(matches!(status.last_exit.unwrap().cause, ExitCause::Code(5) | ExitCause::Signal(_)));
-    stage.status(&worker, "it runs again", |status| status.phase == Phase::Healthy && status.restarts == 1).await;
+    stage
+        .status(&worker, "it runs again", |status| status.phase == Phase::Healthy && status.restarts == 1)
+        .await;
     stage.leave(&[&worker]).await;
 }
 
@@ -71,7 +73,9 @@ async fn what_a_crash_of_everything_left_is_cleaned_and_started_again() {
     }
     stage.start_agent().await;
     stage.desire(&[&worker]);
-    stage.status(&worker, "it runs again", |status| status.phase == Phase::Healthy && status.restarts == 1).await;
+    stage
+        .status(&worker, "it runs again", |status| status.phase == Phase::Healthy && status.restarts == 1)
+        .await;
     stage.report("the other is gone", |report| report.replicas.len() == 1).await;
     assert!(!stage.replica_dir(other.id).exists());
     stage.leave(&[&worker]).await;
@@ -98,8 +102,13 @@ async fn older_wishes_are_refused_also_by_the_next_agent() {
 
 #[tokio::test]
 async fn a_second_agent_in_the_same_directory_is_refused() {
-    let stage = Stage::new().await;
+    let mut stage = Stage::new().await;
+    let slug = stage.slug(&[("x", "")]).await;
+    let worker = stage.spec(&slug, "worker", "sleep 1000");
+    stage.desire(&[&worker]);
+    stage.phase(&worker, Phase::Healthy).await;
     let lock = std::fs::File::open(stage.agent_dir().join("lock")).unwrap();
     let taken = rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive);
     assert!(taken.is_err());
+    stage.leave(&[&worker]).await;
 }

@@ -18,7 +18,8 @@ async fn variables_arrive_as_they_are_and_the_platforms_own_are_there() {
     let profile = "export FROM_PROFILE=\"$GREETING and more\"\n";
     let show = "import os, json\nprint(json.dumps(dict(os.environ)))\nprint(os.getcwd())\n";
     let last = "export FROM_PROFILE=\"$FROM_PROFILE, last\"\n";
-    let files = [(".profile.d/b.sh", last), (".profile.d/a.sh", profile), (".profile", last), ("show.py", show)];
+    let files =
+        [(".profile.d/b.sh", last), (".profile.d/a.sh", profile), (".profile", last), ("show.py", show)];
     let slug = stage.slug(&files).await;
     let value = "line one\nline two\t\"quoted\" $HOME `x` ü";
     let vars = config(&[("GREETING", value), ("HEROKU_APP_NAME", "mine"), ("PATH", "/app/bin:/usr/bin")]);
@@ -67,7 +68,8 @@ async fn config_values_are_in_no_file_and_no_process_argument() {
         let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
         assert!(!holds(&arguments), "{}", process.path().display());
     }
-    let environment = fs::read(format!("/proc/{}/environ", stage.supervisor_of(&worker).as_raw_nonzero())).unwrap();
+    let environment =
+        fs::read(format!("/proc/{}/environ", stage.supervisor_of(&worker).as_raw_nonzero())).unwrap();
     assert!(!holds(&environment), "the supervisor's own environment");
     stage.leave(&[&worker]).await;
 }

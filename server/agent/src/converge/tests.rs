@@ -134,7 +134,11 @@ impl Toy {
                 assert!(!matches!(entry.run, Run::Up { .. }), "never twice at once");
                 self.starts.entry(id).or_default().push(self.now);
                 entry.leftovers = true;
-                entry.run = if fails { Run::Refused { at: now, for_good: false } } else { Run::Up { since: now, stopping: None } };
+                entry.run = if fails {
+                    Run::Refused { at: now, for_good: false }
+                } else {
+                    Run::Up { since: now, stopping: None }
+                };
                 entry.ends += u32::from(fails);
             }
             Step::Stop(..) => {
@@ -156,7 +160,8 @@ impl Toy {
         {
             entry.run = Run::Down { at: now };
             let asked = stopping.is_some();
-            entry.ends = if asked { 0 } else { backoff::ends_in_a_row(entry.ends, now.duration_since(since)) };
+            entry.ends =
+                if asked { 0 } else { backoff::ends_in_a_row(entry.ends, now.duration_since(since)) };
         }
     }
 }

@@ -16,7 +16,8 @@ impl Host {
         for (id, instance) in instances {
             let dir = self.dir(id);
             let running = instance == Instance::Running;
-            let mut record = Record::read(&dir).unwrap_or_else(|| Record { runs: 1, up: true, ..Record::default() });
+            let mut record =
+                Record::read(&dir).unwrap_or_else(|| Record { runs: 1, up: true, ..Record::default() });
             // A start that was given up may have come to something after all.
             record.up |= running;
             if let Instance::Ended(exit) = instance
@@ -33,7 +34,8 @@ impl Host {
         for (id, run, exit) in ended {
             self.note_end(id, run, exit);
         }
-        let up: Vec<_> = self.replicas.iter().filter(|(_, replica)| replica.record.up).map(|(id, _)| *id).collect();
+        let up: Vec<_> =
+            self.replicas.iter().filter(|(_, replica)| replica.record.up).map(|(id, _)| *id).collect();
         for id in up {
             self.watch(id, now);
         }

@@ -5,13 +5,13 @@ use model::exit::{Exit, ExitCause};
 use model::id::ReplicaId;
 use model::replica::Wish;
 
-use super::{Event, Host, since};
+use super::{Event, Host};
 use crate::atomic::Durability;
 use crate::backoff;
 use crate::converge::{Run, Step, Stopping, Why};
 use crate::engine::EngineError;
-use crate::health_watch::Felt;
 use crate::health::Health;
+use crate::health_watch::Felt;
 use crate::words;
 
 /// Memory is reported in steps of this many bytes, so that noise makes no news.
@@ -105,36 +105,18 @@ impl Host {
 
     /// Takes note of the end of a run.
     pub(super) fn note_end(&mut self, id: ReplicaId, run: u32, mut exit: Exit) {
-        let now = Timestamp::now();
         let Some(replica) = self.replicas.get_mut(&id) else { return };
         if replica.record.runs != run || !replica.record.up {
             return;
         }
-        let wish = replica.wish();
-        let record = &mut replica.record;
-        let asked = record.stop;
-        if let Some((Why::TimeLimit(seconds), _)) = asked {
+        if let Some((Why::TimeLimit(seconds), _)) = replica.record.stop {
             exit.cause = ExitCause::TimeLimit(seconds);
         }
-        let up = since(record.started, exit.at);
-        record.ends = match (asked, wish) {
-            (None, Some(Wish::Run)) => backoff::ends_in_a_row(record.ends, up),
-            _ => 0,
-        };
-        record.up = false;
-        let lines = match asked {
-            Some(_) => {
-                let late = replica.spec.as_ref().filter(|_| words::was_killed(&exit)).map(|spec| spec.stop_seconds);
-                words::stopped(&exit, late)
-            }
-            None => words::ended(wish, &exit, record.ends, backoff::pause(record.ends)),
-        };
-        record.last_exit = Some(exit);
-        if let Some(port) = record.port.take() {
+        let port = replica.record.port;
+        let lines = replica.end(exit, Timestamp::now());
+        if let Some(port) = port {
             self.parts.ports.give_back(port);
         }
-        (replica.run, replica.watch, replica.leftovers) = (Run::Down { at: now }, None, true);
-        (replica.health, replica.probe, replica.memory) = (Health::Booting, None, None);
         if let Some(spec) = &replica.spec {
             for line in lines {
                 self.parts.journal.say(spec, &line);

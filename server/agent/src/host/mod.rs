@@ -8,7 +8,7 @@ mod changes;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,11 +223,6 @@ impl Host {
 
     fn dir(&self, id: ReplicaId) -> ReplicaDir {
         ReplicaDir::of(&self.parts.replicas_dir, id)
-    }
-
-    /// Returns where a replica with this port listens, unless it turns out to listen on another address.
-    fn address(&self, port: Option<u16>) -> Option<SocketAddr> {
-        port.map(|port| SocketAddr::new(self.parts.probe_ip, port))
     }
 }
 

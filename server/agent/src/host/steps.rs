@@ -1,5 +1,6 @@
 //! Begins steps: each as a task of its own with a time limit, which tells what came of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use super::{Event, Host, since};
 use crate::atomic::Durability;
 use crate::converge::{Step, Why};
 use crate::engine::EngineError;
-use crate::health::Health;
 use crate::health_watch::Watched;
 use crate::record::Record;
 use crate::replica::Busy;
@@ -59,32 +59,19 @@ impl Host {
     }
 
     fn begin_start(&mut self, id: ReplicaId, now: Timestamp) {
-        let Some((spec, before)) =
-            self.replicas.get(&id).and_then(|replica| Some((replica.spec.clone()?, replica.record.clone())))
-        else {
-            return;
-        };
-        let port = if spec.process.is_web() { self.parts.ports.give(ports::is_free) } else { None };
-        let record = Record {
-            runs: before.runs.saturating_add(1),
-            started: Some(now),
-            up: true,
-            port,
-            address: self.address(port),
-            healthy: false,
-            stop: None,
-            ..before
-        };
+        let Some(replica) = self.replicas.get_mut(&id) else { return };
+        let Some(spec) = replica.spec.clone() else { return };
+        let is_web = spec.process.is_web();
+        let port = if is_web { self.parts.ports.give(ports::is_free) } else { None };
+        let address = port.map(|port| SocketAddr::new(self.parts.probe_ip, port));
+        replica.begin(port, address, now);
+        let record = replica.record.clone();
         if record.runs == 1 {
             self.parts.journal.say(&spec, &words::starting(&spec));
         }
-        let Some(replica) = self.replicas.get_mut(&id) else { return };
-        replica.record = record.clone();
-        (replica.health, replica.probe, replica.late) = (Health::Booting, None, false);
-        replica.leftovers = true;
         let (engine, dir) = (Arc::clone(&self.parts.engine), self.dir(id));
         self.carry_out(id, Step::Start(id), async move {
-            if spec.process.is_web() && port.is_none() {
+            if is_web && port.is_none() {
                 return Err(anyhow!("all ports of this host are in use").into());
             }
             prepare(dir, spec.clone(), record).await?;
@@ -114,7 +101,10 @@ impl Host {
             if let Err(error) = &outcome
                 && !is_start
             {
-                tracing::warn!(error = format!("{:#}", describe(error)), "{step:?} failed and is tried again");
+                tracing::warn!(
+                    error = format!("{:#}", describe(error)),
+                    "{step:?} failed and is tried again"
+                );
                 sleep(AGAIN).await;
             }
             let _ = events.send(Event::Done(step, outcome)).await;

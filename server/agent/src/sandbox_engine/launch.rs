@@ -27,7 +27,12 @@ impl SandboxEngine {
     pub(super) async fn launch(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
         let (id, dir) = (spec.id, self.0.dir(spec.id));
         if dir.is_held() {
-            return self.blocking(move |inner| { inner.find(id); Ok(()) }).await;
+            return self
+                .blocking(move |inner| {
+                    inner.find(id);
+                    Ok(())
+                })
+                .await;
         }
         self.clear(id).await?;
         dir.create().context("cannot make the replica's directory")?;
@@ -42,7 +47,8 @@ impl SandboxEngine {
         let identity = Identity::new(spec.uid, spec.uid)
             .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
         let (id, slug) = (spec.id, spec.slug.clone());
-        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, inner.dir(id).path())).await
+        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
+            .await
     }
 }
 

@@ -61,7 +61,13 @@ impl SandboxEngine {
         let host = HostFacts::detect(&options.dir.join("etc"))?;
         let slugs = HostSlugs::new(&options.dir, options.slugs.clone(), host.clone())?;
         let (supervised, turns) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { options, host, slugs, supervised, turns })))
+        let inner = Arc::new(Inner { options, host, slugs, supervised, turns });
+        // Found out before the first replica asks, and without keeping anybody waiting.
+        let trial = Arc::clone(&inner);
+        std::thread::spawn(move || {
+            trial.slugs.delivery();
+        });
+        Ok(Self(inner))
     }
 
     async fn turn(&self, id: ReplicaId) -> tokio::sync::OwnedMutexGuard<()> {
@@ -126,6 +132,12 @@ impl Engine for SandboxEngine {
             Some(supervised) => supervised.ended(&dir).await,
             None => supervised::unheld(&dir).await,
         }
+        if dir.exit().is_none()
+            && let Err(error) = self.blocking(move |inner| inner.kill(id)).await
+        {
+            // Nobody saw it end, so it may not have; what is left is killed again before the next start.
+            tracing::warn!(error = format!("{error:#}"), replica = %id, "cannot make sure that a replica ended");
+        }
         let lost = || Exit { cause: ExitCause::Lost, at: jiff::Timestamp::now(), last_lines: Vec::new() };
         dir.exit().unwrap_or_else(lost)
     }
@@ -172,7 +184,8 @@ impl Engine for SandboxEngine {
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>> {
         let pid = lock(&self.0.supervised).get(&id)?.pid();
         let find = move || {
-            let pids: Vec<_> = sandbox::descendants(pid).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+            let pids: Vec<_> =
+                sandbox::descendants(pid).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
             listeners::of_processes(&pids)
         };
         spawn_blocking(find).await.ok()

@@ -15,7 +15,9 @@ pub(crate) fn cause(status: Option<ExitStatus>, over_memory_mb: Option<u64>) -> 
     let Some(status) = status else { return ExitCause::Lost };
     let cause = match (status.code(), status.signal()) {
         // Real-time signals end nobody by chance; a program that returns such a status means the number.
-        (Some(code), _) if (SIGNALLED + 1..=SIGNALLED + 31).contains(&code) => ExitCause::Signal(code - SIGNALLED),
+        (Some(code), _) if (SIGNALLED + 1..=SIGNALLED + 31).contains(&code) => {
+            ExitCause::Signal(code - SIGNALLED)
+        }
         (Some(code), _) => ExitCause::Code(code),
         (None, Some(signal)) => ExitCause::Signal(signal),
         (None, None) => ExitCause::Lost,
