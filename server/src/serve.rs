@@ -128,6 +128,7 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
         options,
     };
     let platform = Arc::new(Platform::new(parts));
+    prepare_apps(&platform).await?;
     let entrance = RouterEntrance::new(reachable(router.local_addr()), secret);
     let reconciler = Reconciler::new(platform.clone(), host, agent.clone(), routes, entrance);
     let stop = CancellationToken::new();
@@ -140,6 +141,25 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
     answer(&platform, listener, &stop).await?;
     end(&platform, router, &stop, loops).await;
     Ok(())
+}
+
+/// Makes what each app has outside the database, and clears away what a push left that a dead server cut off.
+async fn prepare_apps(platform: &Arc<Platform>) -> anyhow::Result<()> {
+    let mut db = platform.store.read().await?;
+    let apps = store::list_apps(&mut db).await?;
+    drop(db);
+    let platform = platform.clone();
+    tokio::task::spawn_blocking(move || {
+        for app in apps {
+            platform.logs.open(app.id)?;
+            let repository = platform.repositories.repository(&app.id.to_string())?;
+            if repository.exists() {
+                repository.recover()?;
+            }
+        }
+        Ok(())
+    })
+    .await?
 }
 
 /// Answers requests until a signal tells the server to stop, and lets those under way finish.

@@ -51,8 +51,10 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::invalid("buildpacks belong to the app, not to a build")
             .hint("set them with `paasctl buildpacks:set`"));
     }
-    let commit = uploaded_commit(&call).await?;
+    let id = BuildId::new();
+    let commit = uploaded_commit(&call, id).await?;
     let new = NewBuild {
+        id,
         app: call.app().id,
         user: call.actor().user,
         commit: Some(commit.clone()),
@@ -68,7 +70,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::created(shown).noting("build", build.id.to_string()).noting("commit", commit.id))
 }
 
-async fn uploaded_commit(call: &Call) -> Result<CommitRef, ApiError> {
+async fn uploaded_commit(call: &Call, build: BuildId) -> Result<CommitRef, ApiError> {
     let blob =
         call.fields.get("source_blob").and_then(Value::as_object).cloned().map(Fields).unwrap_or_default();
     let url = blob.required("url")?;
@@ -85,7 +87,7 @@ async fn uploaded_commit(call: &Call) -> Result<CommitRef, ApiError> {
     let made = tokio::task::spawn_blocking(move || {
         let repository = repositories.repository(&app)?;
         let repository = if repository.exists() { repository } else { repositories.create(&app, "main")? };
-        source_commit::commit(&archive, &repository, &BuildId::new().to_string(), &authorship)
+        source_commit::commit(&archive, &repository, &build.to_string(), &authorship)
     });
     match made.await.map_err(anyhow::Error::from)? {
         Ok(id) => Ok(CommitRef { id, subject, author: call.actor().email.clone() }),

@@ -26,6 +26,9 @@ use crate::push::Ledger;
 /// What a build may write to the disk beside its slug, in bytes.
 const DISK_BYTES: u64 = 8_000_000_000;
 
+/// How long a repository may take to be tidied.
+const MAINTENANCE: Duration = Duration::from_secs(300);
+
 /// Processes of one build.
 const PIDS: u32 = 2_048;
 
@@ -45,6 +48,9 @@ pub(super) async fn run(
         Ok(Some(made)) => {
             if let Err(error) = work.settle(made).await {
                 warn!(app.name = %app.name, error = format!("{error:#}"), "a branch was left where it was");
+            }
+            if let Err(error) = work.let_go().await {
+                warn!(app.name = %app.name, error = format!("{error:#}"), "a repository could not be tidied");
             }
         }
         Ok(None) => {}
@@ -248,6 +254,14 @@ impl Work<'_> {
             info!(app.name = %self.app.name, "the branch stays where it is: {why}");
         }
         Ok(())
+    }
+
+    /// Lets go of the commit, which the branch keeps if it serves, and tidies the repository when it has grown untidy.
+    async fn let_go(&self) -> anyhow::Result<()> {
+        let repository = self.platform.repositories.repository(&self.app.id.to_string())?;
+        let (kept, build) = (repository.clone(), self.build.id.to_string());
+        tokio::task::spawn_blocking(move || kept.forget_build(&build)).await??;
+        if repository.wants_maintenance() { repository.maintain(MAINTENANCE).await } else { Ok(()) }
     }
 
     /// Removes what only the build needed; its log stays.

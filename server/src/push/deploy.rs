@@ -169,16 +169,17 @@ impl Push {
         options: PushOptions,
         reply: &PushReply,
     ) -> anyhow::Result<Build> {
-        let id = BuildId::new().to_string();
+        let id = BuildId::new();
         let (repository, push, pushed) = (self.repository.clone(), request.clone(), deployment.commit);
         let (commit, facts) = tokio::task::spawn_blocking(move || {
-            let commit = repository.adopt(&push, pushed, &id)?;
+            let commit = repository.adopt(&push, pushed, &id.to_string())?;
             Ok::<_, anyhow::Error>((commit, repository.commit_facts(commit)?))
         })
         .await??;
         let commit = CommitRef { id: commit.to_string(), subject: facts.subject, author: facts.author_name };
         let options = options.into_ledger(deployment);
         let new = NewBuild {
+            id,
             app: self.app.id,
             user: self.actor.user,
             commit: Some(commit.clone()),

@@ -62,6 +62,8 @@ pub struct Build {
 /// A build to be queued.
 #[derive(Clone, Debug)]
 pub struct NewBuild {
+    /// Its identity, fresh.
+    pub id: BuildId,
     /// The app.
     pub app: AppId,
     /// Who asks for it.
@@ -137,7 +139,7 @@ pub(crate) fn commit(row: &AnyRow) -> Result<Option<CommitRef>> {
 /// # Errors
 /// A database that fails.
 pub async fn enqueue_build(db: &mut Db, new: NewBuild) -> Result<Build> {
-    let id = BuildId::new();
+    let id = new.id;
     sqlx::query(
         "insert into builds (id, app_id, user_id, commit_id, commit_subject, commit_author, branch, state, \
          options, created_at) values ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9)",

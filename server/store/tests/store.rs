@@ -237,6 +237,7 @@ async fn the_same_slug_has_the_same_id() {
 fn build(world: &World, commit: &str) -> NewBuild {
     let commit = CommitRef { id: commit.to_owned(), subject: "x".to_owned(), author: "Ann".to_owned() };
     NewBuild {
+        id: model::id::BuildId::new(),
         app: world.app.id,
         user: world.user.id,
         commit: Some(commit),
