@@ -60,20 +60,6 @@ impl Diff {
 }
 
 fn described(screen: &Screen, difference: &Difference) -> String {
-    let mut commits = Table::bare();
-    let more = |n: u64| Cell::toned(Tone::Faint, format!("and {n} more"));
-    for commit in &difference.commits {
-        let subject = format!("{} ({})", commit.subject, commit.author);
-        commits.row([Cell::toned(Tone::Name, commit.short()), subject.into()]);
-    }
-    if difference.more_commits > 0 {
-        commits.row(["".into(), more(difference.more_commits)]);
-    }
-    if difference.dropped_commits > 0 {
-        let dropped =
-            wording::count(usize::try_from(difference.dropped_commits).unwrap_or(usize::MAX), "commit");
-        commits.row(["".into(), Cell::toned(Tone::Care, format!("without {dropped} of the older release"))]);
-    }
     let mut config = Table::bare();
     let kinds = &difference.config;
     for (word, names) in [("added", &kinds.added), ("changed", &kinds.changed), ("removed", &kinds.removed)] {
@@ -84,7 +70,11 @@ fn described(screen: &Screen, difference: &Difference) -> String {
         processes.row([change.r#type.as_str().into(), arrow(&change.from, &change.to).into()]);
     }
     let sections = [
-        ("Commits", commits, difference.commits.len() + usize::from(difference.dropped_commits > 0)),
+        (
+            "Commits",
+            commits(difference),
+            difference.commits.len() + usize::from(difference.dropped_commits > 0),
+        ),
         ("Files", files(difference), difference.files.len()),
         ("Packages", changes(&difference.packages), difference.packages.len()),
         ("Versions", changes(&difference.versions), difference.versions.len()),
@@ -100,6 +90,24 @@ fn described(screen: &Screen, difference: &Difference) -> String {
         }
     }
     text
+}
+
+fn commits(difference: &Difference) -> Table {
+    let mut commits = Table::bare();
+    let more = |n: u64| Cell::toned(Tone::Faint, format!("and {n} more"));
+    for commit in &difference.commits {
+        let subject = format!("{} ({})", commit.subject, commit.author);
+        commits.row([Cell::toned(Tone::Name, commit.short()), subject.into()]);
+    }
+    if difference.more_commits > 0 {
+        commits.row(["".into(), more(difference.more_commits)]);
+    }
+    if difference.dropped_commits > 0 {
+        let dropped =
+            wording::count(usize::try_from(difference.dropped_commits).unwrap_or(usize::MAX), "commit");
+        commits.row(["".into(), Cell::toned(Tone::Care, format!("without {dropped} of the older release"))]);
+    }
+    commits
 }
 
 fn files(difference: &Difference) -> Table {
