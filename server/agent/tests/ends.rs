@@ -142,6 +142,9 @@ async fn a_crash_is_reported_and_followed_by_a_fresh_start_after_a_pause() {
 
 #[tokio::test]
 async fn too_much_memory_is_called_so() {
+    if !sandbox::CgroupSupport::detect().has(sandbox::Controller::Memory) {
+        return;
+    }
     let hog = "/usr/bin/python3 -c 'x = bytearray(900 << 20); print(len(x))'";
     let (mut stage, job) = once(hog).await;
     stage.desire(&[&job]);

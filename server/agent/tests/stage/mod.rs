@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each story uses some of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -211,6 +211,22 @@ impl Stage {
     pub(crate) fn processes_of(&self, spec: &ReplicaSpec) -> Vec<Pid> {
         let supervisor = self.supervisor_of(spec);
         std::iter::once(supervisor).chain(sandbox::descendants(supervisor)).collect()
+    }
+
+    /// Returns all processes in sandboxes of this stage with their supervisors, known or not: they hold a file here.
+    pub(crate) fn processes_here(&self) -> BTreeSet<i32> {
+        let here = self.dir.path().to_str().unwrap();
+        let mentions = |pid: &i32| {
+            let read = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            let mut open = files.filter_map(|file| fs::read_link(file.path()).ok());
+            read("mountinfo").lines().any(|line| line.contains(" /app ") && line.contains(here))
+                || (read("cmdline").ends_with("supervise\0") && open.any(|path| path.starts_with(here)))
+                || read("cmdline").contains(here)
+        };
+        let numbers = fs::read_dir("/proc").unwrap().flatten();
+        let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(mentions).collect()
     }
 
     /// Asks for nothing and waits until nothing is left on the host.
