@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(cut("version 3..5").0, [3, 4, 5]);
         assert_eq!(cut("version ]3..5[").0, [4]);
         assert_eq!(cut("version ]v9..").0, [10, 11, 12]);
-        assert_eq!(cut("version 99..").0, []);
+        assert!(cut("version 99..").0.is_empty());
     }
 
     #[test]

@@ -123,6 +123,10 @@ fn header(out: &mut impl Write, reference: &str, name: &str, subject: &str) -> s
 fn write_entry(entry: &mut tar::Entry<'_, impl Read>, out: &mut impl Write) -> Result<(), SourceFault> {
     let path = entry.path().map_err(|_| refused("the source holds a path that is none"))?.into_owned();
     let shown = model::wording::plain(&path.to_string_lossy(), 200);
+    let Some(quoted) = quoted(&path).map_err(|why| refused(format!("the source holds {shown}: {why}")))?
+    else {
+        return Ok(());
+    };
     let (mode, size) = match entry.header().entry_type() {
         EntryType::Directory | EntryType::XGlobalHeader => return Ok(()),
         EntryType::Symlink => ("120000", 0),
@@ -136,7 +140,6 @@ fn write_entry(entry: &mut tar::Entry<'_, impl Read>, out: &mut impl Write) -> R
             )));
         }
     };
-    let quoted = quoted(&path).map_err(|why| refused(format!("the source holds {shown}: {why}")))?;
     let stopped = |error: std::io::Error| refused(format!("the source broke off at {shown}: {error}"));
     if mode == "120000" {
         let target = entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
@@ -152,8 +155,8 @@ fn write_entry(entry: &mut tar::Entry<'_, impl Read>, out: &mut impl Write) -> R
     writeln!(out).map_err(stopped)
 }
 
-/// Returns the path as `git fast-import` reads it, in quotes.
-fn quoted(path: &Path) -> anyhow::Result<String> {
+/// Returns the path as `git fast-import` reads it, in quotes; none for what git keeps for itself, which is left out.
+fn quoted(path: &Path) -> anyhow::Result<Option<String>> {
     let mut parts = Vec::new();
     for component in path.components() {
         match component {
@@ -163,10 +166,10 @@ fn quoted(path: &Path) -> anyhow::Result<String> {
         }
     }
     if parts.is_empty() || parts.iter().any(|part| part.eq_ignore_ascii_case(".git")) {
-        bail!("such a name is git's own");
+        return Ok(None);
     }
     let escaped = parts.join("/").replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    Ok(format!("\"{escaped}\""))
+    Ok(Some(format!("\"{escaped}\"")))
 }
 
 #[cfg(test)]
@@ -175,10 +178,13 @@ mod tests {
 
     #[test]
     fn a_path_stays_inside_and_is_quoted() {
-        let read = |text: &str| quoted(Path::new(text)).ok();
-        assert_eq!(read("./a b/c\"d\n").as_deref(), Some("\"a b/c\\\"d\\n\""));
-        for bad in ["../x", "/etc/passwd", "a/../../x", ".git/hooks/x", "a/.GIT/config", ".", ""] {
-            assert_eq!(read(bad), None, "{bad}");
+        let read = |text: &str| quoted(Path::new(text)).map_err(|error| error.to_string());
+        assert_eq!(read("./a b/c\"d\n").unwrap().as_deref(), Some("\"a b/c\\\"d\\n\""));
+        for bad in ["../x", "/etc/passwd", "a/../../x"] {
+            assert!(read(bad).unwrap_err().contains("leads out"), "{bad}");
+        }
+        for left_out in [".git/hooks/x", "a/.GIT/config", ".", ""] {
+            assert_eq!(read(left_out), Ok(None), "{left_out}");
         }
     }
 }

@@ -45,6 +45,7 @@ fn an_uploaded_source_becomes_a_commit_that_is_queued() {
         ("./Procfile", EntryType::Regular, 0o644, "web: ./serve\n"),
         ("./bin/a \"b\" \\ ü", EntryType::Regular, 0o755, "#!/bin/sh\n"),
         ("./link", EntryType::Symlink, 0o777, "bin"),
+        ("./.git/hooks/post-update", EntryType::Regular, 0o755, "left out"),
     ]);
     let build = server.ask("POST", "/apps/shop/builds").body(upload(&server, bytes)).expect(201);
     assert_eq!((&build["status"], &build["state"]), (&json!("pending"), &json!("queued")));
@@ -78,7 +79,6 @@ fn a_source_that_leads_out_or_is_none_is_refused() {
     };
     refuse(archive(&[("../evil", EntryType::Regular, 0o644, "x")]), "leads out");
     refuse(archive(&[("/etc/evil", EntryType::Regular, 0o644, "x")]), "leads out");
-    refuse(archive(&[(".git/hooks/post-update", EntryType::Regular, 0o755, "x")]), "git's own");
     refuse(archive(&[("pipe", EntryType::Fifo, 0o644, "")]), "neither file");
     refuse(b"no archive at all".to_vec(), "not a whole tar.gz");
     let whole = archive(&[("a", EntryType::Regular, 0o644, &"x".repeat(100_000))]);
