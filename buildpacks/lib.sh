@@ -58,6 +58,12 @@ pinned() {
 	printf '%s' "$value"
 }
 
+# keep PATH: has the platform hold a directory of BUILD_DIR for the next build, which finds it in its place again.
+keep() { [[ -z ${BUILD_REPORT:-} ]] || printf '%s\n' "$1" >>"$BUILD_REPORT/keep"; }
+
+# was_kept PATH: tells whether a directory was kept from an earlier build, and is not part of the source.
+was_kept() { [[ $'\n'${KEPT:-}$'\n' == *$'\n'"$1"$'\n'* ]]; }
+
 # took NAME START: reports how long a part of the build took that began at START, which was $EPOCHREALTIME then.
 took() {
 	[[ -n ${BUILD_REPORT:-} ]] || return 0

@@ -1,6 +1,6 @@
 """Finishes an environment: drops what differs from build to build, compiles bytecode, lists packages, finds the web process.
 
-Arguments: fresh|kept, the environment, BUILD_DIR, a directory for results, Django's directory, the source of packages.
+Arguments: fresh|kept, the environment, BUILD_DIR, Django's directory, the source of packages.
 Runs under the app's own Python, with -S -s and PYTHONHASHSEED=0.
 """
 
@@ -80,13 +80,13 @@ def installed(packages):
 
 
 def main():
-    state, environment, build, results, django, source = sys.argv[1:7]
+    state, environment, build, django, source = sys.argv[1:6]
     packages = os.path.join(environment, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
     tidy(environment, packages)
     if state == "fresh":
         compile_all(os.path.join(environment, "lib"))
     found = installed(packages)
-    with open(os.path.join(results, "packages"), "w", encoding="utf-8") as file:
+    with open(os.path.join(environment, "packages"), "w", encoding="utf-8") as file:
         file.writelines(f"{name}\t{version}\n" for name, version in sorted(found.items()))
     chosen = web.choose(build, django, found, source)
     for key, value in chosen.items():

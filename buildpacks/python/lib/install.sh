@@ -40,7 +40,7 @@ choose_uv() {
 
 read_plan() {
 	local key value told
-	told=$(python "$home/lib/plan.py" "$build" "${PINS:-/nowhere}" "$work" "$BUILDPACK_VERSION uv $uv_version" "$cache/python") ||
+	told=$(python "$home/lib/plan.py" "$build" "${PINS:-/nowhere}" "$work" "$BUILDPACK_VERSION uv $uv_version" "$environment") ||
 		fail "the Python files of the source cannot be read" "the lines above say which one and why"
 	while IFS=$'\t' read -r key value; do
 		case $key in
@@ -78,7 +78,7 @@ find_python() {
 	if [[ -n $interpreter ]]; then return; fi
 	local asked=${plan[python_version]} log=$work/python-install
 	detail "This stack has Python ${plan[stack]}; fetching ${asked}"
-	if ! uv python install -q "$asked" >"$log" 2>&1; then
+	if ! UV_HTTP_RETRIES=1 uv python install -q "$asked" >"$log" 2>&1; then
 		indent <"$log"
 		fail "Python $asked is not on this stack, which has ${plan[stack]}, and could not be fetched" \
 			"write a version that the stack has to .python-version, such as ${plan[stack]%.*}"
@@ -92,34 +92,6 @@ find_python() {
 	plan[python_version]=$("$interpreter" -c 'import platform; print(platform.python_version())')
 }
 
-# Copies the environment of the last build, if it was made from the same.
-restore_environment() {
-	local kept=$cache/python
-	[[ ${plan[kept]:-no} == yes ]] || return 1
-	mkdir -p "$build/.paas"
-	cp -dR --preserve=mode --reflink=auto "$kept/environment" "$environment" || return 1
-	cp "$kept/packages" "$work/packages"
-	report_packages
-	detail "Nothing about the packages has changed: taken from the last build"
-}
-
-# Keeps the environment for the next build.
-keep_environment() {
-	local kept=$cache/python fingerprint=${plan[fingerprint]}
-	[[ ${plan[local]} == no ]] || return 0
-	if [[ ${plan[locked]} == no ]]; then
-		# The next build's plan knows the resolution from its pin, so the fingerprint is over that.
-		fingerprint=$(python "$home/lib/fingerprint.py" "$BUILDPACK_VERSION uv $uv_version" "${plan[python_version]}" "${plan[kind]}" "$work/resolution")
-	fi
-	rm -rf "$kept.new"
-	mkdir -p "$kept.new"
-	cp -dR --preserve=mode --reflink=auto "$environment" "$kept.new/environment"
-	cp "$work/packages" "$kept.new/packages"
-	printf '%s' "$fingerprint" >"$kept.new/fingerprint"
-	rm -rf "$kept"
-	mv "$kept.new" "$kept"
-}
-
 make_environment() {
 	rm -rf "$environment"
 	mkdir -p "$build/.paas"
@@ -130,16 +102,24 @@ make_environment() {
 # finish_environment fresh|kept: drops what would differ, compiles bytecode if fresh, lists the packages, finds the web process.
 finish_environment() {
 	local told key value
-	told=$("$interpreter" -S -s "$home/lib/finish.py" "$1" "$environment" "$build" "$work" "${plan[django]}" "${plan[kind]}")
+	told=$("$interpreter" -S -s "$home/lib/finish.py" "$1" "$environment" "$build" "${plan[django]}" "${plan[kind]}")
 	while IFS=$'\t' read -r key value; do [[ -z $key ]] || plan[$key]=$value; done <<<"$told"
-	report_packages
 }
 
-# Tells the platform the packages, and bin/release the web process.
-report_packages() {
-	[[ -z ${BUILD_REPORT:-} ]] || cp "$work/packages" "$BUILD_REPORT/packages"
+# Tells the platform the packages and what to keep, and bin/release the web process.
+report_environment() {
+	local fingerprint=${plan[fingerprint]}
+	[[ -z ${BUILD_REPORT:-} ]] || cp "$environment/packages" "$BUILD_REPORT/packages"
 	printf '%s\t%s\n' "${plan[web]:-}" "${plan[why]:-}" >"$home/web"
 	[[ -z ${plan[none]:-} ]] || printf '%s' "${plan[none]}" >"$home/none"
+	if [[ ${plan[local]} == yes ]]; then return; fi
+	keep .paas/python
+	if [[ ${plan[kept]:-no} == yes ]]; then return; fi
+	if [[ ${plan[locked]} == no ]]; then
+		# The next build's plan knows the resolution from its pin, so the fingerprint is over that.
+		fingerprint=$(python "$home/lib/fingerprint.py" "$BUILDPACK_VERSION uv $uv_version" "${plan[python_version]}" "${plan[kind]}" "$work/resolution")
+	fi
+	printf '%s' "$fingerprint" >"$environment/fingerprint"
 }
 
 pin_versions() {
@@ -155,7 +135,7 @@ pin_versions() {
 
 collect_static() {
 	local log=$work/collectstatic status=0
-	grep -q $'^django\t' "$work/packages" || return 0
+	grep -q $'^django\t' "$environment/packages" || return 0
 	if [[ ${DISABLE_COLLECTSTATIC:-0} != 0 ]]; then
 		step "Not collecting static files: DISABLE_COLLECTSTATIC is set"
 		return

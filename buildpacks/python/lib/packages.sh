@@ -78,7 +78,7 @@ install_project() {
 	detail "The source is a package of its own: installing it"
 	cd "$build"
 	if [[ ${plan[kind]} == uv.lock ]]; then
-		run_uv sync --locked --no-dev -q
+		run_uv sync -q --locked --no-dev --reinstall-package "${plan[project_name]}"
 	else
 		run_uv pip install -q --no-deps -e .
 	fi || fail "the source is a package of its own and could not be built" "the lines above say why"

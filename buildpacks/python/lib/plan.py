@@ -1,6 +1,6 @@
 """Decides what to install with which Python, and why. Installs nothing.
 
-Arguments: BUILD_DIR, PINS, a directory for results, a text that stands for the tools, and the kept environment.
+Arguments: BUILD_DIR, PINS, a directory for results, a text that stands for the tools, and the environment.
 Prints lines `key TAB value` for bin/compile.
 """
 
@@ -213,7 +213,7 @@ class Plan:
         if kind == "setup.py":
             return [text, read(self.build, "setup.cfg") or ""], False, False
         local = {"uv.lock": r'source = \{ (directory|path) =', "poetry.lock": r'type = "(directory|file)"', "Pipfile.lock": r'"path":'}
-        return [text, project if kind == "uv.lock" else ""], bool(re.search(local[kind], text)), True
+        return [text, "" if kind == "Pipfile.lock" else project], bool(re.search(local[kind], text)), True
 
     def is_package(self, kind):
         """Tells whether the source itself is a package to install."""
@@ -243,6 +243,7 @@ def main():
     kept = plan.packages(kind, python)
     django = plan.django()
     say("project", "yes" if plan.is_package(kind) else "no")
+    say("project_name", plan.project.get("name", ""))
     say("django", django)
     if kept:
         say("kept", "yes")

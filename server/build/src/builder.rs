@@ -13,7 +13,7 @@ use sandbox::{Cgroup, HostFacts};
 use tokio_util::sync::CancellationToken;
 
 use crate::BuildLog;
-use crate::compile::{compile, ended};
+use crate::compile::{compile, ended, keep_all};
 use crate::detect::detect;
 use crate::failure::{BuildFailure, FailureKind};
 use crate::ignore::{IGNORE_BYTES_MAX, Ignored};
@@ -89,7 +89,7 @@ impl Builder {
             if let Some(hint) = &failure.hint {
                 log.warn(hint);
             }
-            BuildFailure { trace: work.trace, ..failure }
+            BuildFailure { trace: Box::new(work.trace), ..failure }
         })
     }
 }
@@ -122,7 +122,9 @@ impl Work<'_> {
         let processes = self.processes(&chosen, &reports)?;
 
         let started = Instant::now();
-        let slug = pack(&material, &self.watch)?;
+        let slug = pack(&material, &self.watch);
+        keep_all(&material, &reports);
+        let slug = slug?;
         self.step("pack", started);
         self.trace.versions = reports.iter().flat_map(|report| report.versions.clone()).collect();
         self.trace.processes = processes.origins;

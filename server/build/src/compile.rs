@@ -23,12 +23,23 @@ pub(crate) fn compile(
     let names: Vec<_> = chosen.iter().map(|b| format!("{}={}", b.name, b.version)).collect();
     let mut sandbox = material.sandbox(DRIVER, &names)?;
     material.show_all(&mut sandbox)?;
+    material.restore(&mut sandbox)?;
     let end = watch.run(&sandbox).context("the buildpacks could not be run")?;
     let reports: Vec<_> = chosen.iter().map(|b| Report::read(&material.report(&b.name))).collect();
-    match end {
-        End::Exited(0) => Ok(reports),
-        End::Exited(status) => Err(failed(status, chosen, &reports)),
-        end => Err(ended(end, material)),
+    let failure = match end {
+        End::Exited(0) => return Ok(reports),
+        End::Exited(status) => failed(status, chosen, &reports),
+        end => ended(end, material),
+    };
+    keep_all(material, &reports);
+    Err(failure)
+}
+
+/// Keeps what the buildpacks asked for. A build is not worse for it if that fails, only the next one slower.
+pub(crate) fn keep_all(material: &Material<'_>, reports: &[Report]) {
+    let paths: Vec<_> = reports.iter().flat_map(|report| report.keep.clone()).collect();
+    if let Err(error) = material.keep(&paths) {
+        tracing::warn!(error = format!("{error:#}"), "nothing is kept for the next build");
     }
 }
 

@@ -11,7 +11,7 @@ pub struct BuildFailure {
     /// What helps.
     pub hint: Option<String>,
     /// What detection found, as far as it came.
-    pub trace: DetectionTrace,
+    pub trace: Box<DetectionTrace>,
     /// The kind, for those who decide by it.
     pub kind: FailureKind,
 }
@@ -48,7 +48,7 @@ pub enum FailureKind {
 
 impl BuildFailure {
     pub(crate) fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), hint: None, trace: DetectionTrace::default() }
+        Self { kind, reason: reason.into(), hint: None, trace: Box::default() }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

@@ -12,6 +12,7 @@ mod detect;
 mod failure;
 mod follow;
 mod ignore;
+mod keep;
 mod log;
 mod mask;
 mod material;

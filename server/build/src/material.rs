@@ -13,6 +13,7 @@ use model::pins::Pins;
 use sandbox::{Bind, Environment, HostFacts, Identity, Limits, Privilege, Sandbox};
 
 use crate::certificates;
+use crate::keep;
 use crate::request::BuildRequest;
 use crate::tools::Tools;
 use crate::tree::{Amount, give_away};
@@ -73,6 +74,22 @@ impl<'a> Material<'a> {
         self.request.work_dir.join("report").join(buildpack)
     }
 
+    /// Moves what an earlier build kept into the source and tells the sandbox of `bin/compile` what that is.
+    pub(crate) fn restore(&self, sandbox: &mut Sandbox) -> anyhow::Result<()> {
+        let kept = keep::restore(&self.kept(), &self.request.source, self.owner);
+        let kept = kept.context("cannot look for what an earlier build kept")?;
+        Ok(sandbox.environment.set("KEPT", kept.join("\n"))?)
+    }
+
+    /// Moves what a buildpack asked for to where it waits for the next build.
+    pub(crate) fn keep(&self, paths: &[String]) -> anyhow::Result<()> {
+        keep::keep(&self.kept(), &self.request.source, paths).context("cannot keep what the build asked for")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.request.cache_dir.join("kept")
+    }
+
     /// Returns the name of the build's cgroup.
     pub(crate) fn cgroup(&self) -> String {
         format!("build.{}", self.request.build)
@@ -99,7 +116,7 @@ impl<'a> Material<'a> {
         let request = self.request;
         sandbox.binds.extend([
             Bind::read_write(&request.source, "/app"),
-            Bind::read_write(&request.cache_dir, "/tmp/cache"),
+            Bind::read_write(request.cache_dir.join("shared"), "/tmp/cache"),
             Bind::read_only(request.work_dir.join("pins"), "/tmp/pins"),
         ]);
         sandbox.binds.extend(
@@ -141,16 +158,18 @@ impl<'a> Material<'a> {
     }
 
     /// The cache is used in place: the built-in buildpacks keep in it only what is sound at any moment, such as
-    /// uv's own cache, or replace it in one rename after everything worked.
+    /// uv's own cache. What must be whole they have the platform keep, see `keep`.
     fn prepare_cache(&self) -> anyhow::Result<()> {
         let cache = &self.request.cache_dir;
         if self.request.clear_cache && cache.exists() {
             fs::remove_dir_all(cache).with_context(|| format!("cannot clear {}", cache.display()))?;
         }
-        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let shared = cache.join("shared");
+        fs::create_dir_all(&shared).with_context(|| format!("cannot make {}", shared.display()))?;
         if let Some(owner) = self.owner {
             let (uid, gid) = (Some(owner.uid()), Some(owner.gid()));
-            std::os::unix::fs::lchown(cache, uid, gid).context("cannot give the cache to the app's user")?;
+            std::os::unix::fs::lchown(&shared, uid, gid)
+                .context("cannot give the cache to the app's user")?;
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) pins: Pins,
     pub(crate) packages: BTreeMap<String, String>,
     pub(crate) steps: Vec<Step>,
+    /// Directories of the source to hold for the next build.
+    pub(crate) keep: Vec<String>,
     /// The reason and the hint of a failure.
     pub(crate) failure: Option<(String, Option<String>)>,
     /// The exit status of `bin/compile`, once it has ended.
@@ -43,6 +45,7 @@ impl Report {
         report.versions = lines("versions").iter().filter_map(|line| version(line)).collect();
         report.packages = lines("packages").iter().filter_map(|line| pair(line)).collect();
         report.steps = lines("steps").iter().filter_map(|line| step(line)).collect();
+        report.keep = lines("keep");
         report.status = text(directory, "status").trim().parse().ok();
         let failure = lines("failure");
         report.failure = failure

@@ -2,8 +2,8 @@
 //! The built-in buildpacks and what follows from what they look for: which one applies, why, and, when none
 //! does, what comes nearest. Needs no server and no sandbox, so that the CLI can detect on its own.
 
-mod builtin;
 mod buildpack;
+mod builtin;
 mod explain;
 mod listing;
 mod local;

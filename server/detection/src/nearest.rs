@@ -54,15 +54,18 @@ fn closest<'a>(name: &str, all: &'a [Buildpack]) -> Option<(usize, &'a str, &'a 
     let lower = name.to_lowercase();
     manifests(all)
         .filter(|(_, manifest)| *manifest != name)
-        .map(|(buildpack, manifest)| (damerau_levenshtein(&lower, &manifest.to_lowercase()), buildpack, manifest))
+        .map(|(buildpack, manifest)| {
+            (damerau_levenshtein(&lower, &manifest.to_lowercase()), buildpack, manifest)
+        })
         .filter(|(distance, _, manifest)| *distance <= (manifest.len() / 6).max(1))
         .min()
 }
 
 fn to_come(source: &Listing, all: &[Buildpack]) -> Option<Miss> {
     let known = |manifest: &str| manifests(all).any(|(_, known)| known == manifest);
-    let (manifest, language) =
-        TO_COME.into_iter().find(|(manifest, _)| !known(manifest) && source.root().any(|name| name == *manifest))?;
+    let (manifest, language) = TO_COME
+        .into_iter()
+        .find(|(manifest, _)| !known(manifest) && source.root().any(|name| name == *manifest))?;
     let hint = format!(
         "`{manifest}` is there, but this platform has no `{language}` buildpack yet: bring an executable and name it in a \
          `Procfile`, such as `web: ./server --port $PORT`"

@@ -82,7 +82,10 @@ fn first(matching: &[String]) -> (Option<String>, String) {
 fn every(attempts: &[Attempt], matching: &[String], set: &[String]) -> (Option<String>, String) {
     let failing: Vec<_> = attempts.iter().filter(|a| !a.matched).map(|a| a.buildpack.as_str()).collect();
     if let Some(name) = failing.first() {
-        return (None, format!("the buildpack `{name}` is set for this app and does not apply to this source"));
+        return (
+            None,
+            format!("the buildpack `{name}` is set for this app and does not apply to this source"),
+        );
     }
     match matching.last() {
         Some(last) => (Some(last.clone()), format!("set for this app: {}", set.join(", "))),
@@ -106,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_trace_is_read_and_what_steers_a_terminal_is_replaced() {
-        let trace = "look\tGemfile\tfound\tlists \u{1b}gems\nlook\tx\tabsent\nnonsense\ntherefore\tit applies\n";
+        let trace =
+            "look\tGemfile\tfound\tlists \u{1b}gems\nlook\tx\tabsent\nnonsense\ntherefore\tit applies\n";
         let attempt = attempt(&outcome("ruby", true, trace));
         assert_eq!(attempt.looked_for[0].note.as_deref(), Some("lists \u{fffd}gems"));
         assert_eq!((attempt.looked_for.len(), attempt.looked_for[1].found), (2, false));
@@ -121,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_first_match_is_chosen_and_the_others_are_named() {
-        let outcomes = [outcome("python", true, ""), outcome("static", true, ""), outcome("procfile", false, "")];
+        let outcomes =
+            [outcome("python", true, ""), outcome("static", true, ""), outcome("procfile", false, "")];
         let trace = verdict(&outcomes, &[], &[], &Listing::default());
         assert_eq!(trace.chosen.as_deref(), Some("python"));
         assert!(trace.because.contains("static applies too"), "{}", trace.because);

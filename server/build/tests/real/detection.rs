@@ -14,7 +14,18 @@ fn explained(log: &str) -> String {
 #[tokio::test]
 async fn a_static_site_is_found_after_python_was_not() {
     let ended = App::new().push(&[("public/index.html", "<p>"), ("Procfile", "worker: true")]).await;
-    assert_snapshot!(explained(&ended.log), @"");
+    assert_snapshot!(explained(&ended.log), @r"
+           python    not found  uv.lock, poetry.lock, Pipfile.lock, requirements.txt, pyproject.toml,
+                                Pipfile, setup.py, manage.py, app.py, main.py, wsgi.py, asgi.py, server.py,
+                                .python-version
+                     therefore  it does not apply: there is neither a list of packages nor an entry file
+           static    found      public/index.html (a site in public/)
+                     not found  static.json, index.html, dist/index.html, package.json
+                     therefore  it applies: the files in public/ are the site
+           procfile  found      Procfile (names the commands)
+                     therefore  it applies: the Procfile says what to run, and the app brings what it needs
+           => static: the first that applies; procfile applies too: set one with `paasctl buildpacks:set` to choose
+    ");
     assert_eq!(ended.output().trace.attempts.len(), 3);
     assert_eq!(ended.web(), ".paas/bin/static-server --root public");
     assert_eq!(ended.output().manifest.processes.len(), 2);
@@ -34,7 +45,20 @@ async fn an_app_with_a_procfile_alone_brings_its_own_executable() {
 #[tokio::test]
 async fn no_match_shows_every_attempt_and_the_nearest_miss() {
     let ended = App::new().push(&[("requirement.txt", "flask\n"), ("app.py", "x = 1\n")]).await;
-    assert_snapshot!(explained(&ended.log), @"");
+    assert_snapshot!(explained(&ended.log), @r"
+           python    found      requirement.txt (is not the name that is read)
+                     found      app.py (Python code)
+                     not found  uv.lock, poetry.lock, Pipfile.lock, requirements.txt, pyproject.toml,
+                                Pipfile, setup.py, manage.py
+                     therefore  it does not apply: requirement.txt is not read under this name; requirements.txt is
+           static    not found  static.json, index.html, dist/index.html, public/index.html
+                     therefore  it does not apply: there is no page to serve
+           procfile  not found  Procfile
+                     therefore  it does not apply: nothing says which commands to run
+           => none: no buildpack applies to this source
+     !     no buildpack applies to this source
+     !     `requirement.txt` looks like `requirements.txt`, which python reads: rename it with `git mv requirement.txt requirements.txt` and push again
+    ");
     assert_eq!(ended.failure().kind, FailureKind::NoMatch);
     assert_eq!(ended.failure().trace.attempts.len(), 3);
 }
