@@ -39,7 +39,7 @@ pub(super) async fn cancel(call: Call) -> Result<Answer, ApiError> {
 }
 
 async fn find(call: &Call) -> Result<Operation, ApiError> {
-    let missing = || ApiError::not_found("operation").hint("`paasctl operations` lists them");
+    let missing = || ApiError::not_found("operation").hint("`paasctl releases` shows what became of each");
     let id = call.parameter("operation").parse().map_err(|_| missing())?;
     let found = store::find_operation(&mut *call.read().await?, id).await?;
     found.filter(|operation| operation.app_id == call.app().id).ok_or_else(missing)
