@@ -49,7 +49,7 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     if !call.fields.objects("buildpacks")?.is_empty() {
         return Err(ApiError::invalid("buildpacks belong to the app, not to a build")
-            .hint("set them with `paasctl buildpacks:set`"));
+            .hint("set them with `paasctl settings:set`"));
     }
     let id = BuildId::new();
     let commit = uploaded_commit(&call, id).await?;

@@ -35,7 +35,7 @@ pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
     let user = store::find_user(&mut tx, &wanted.trim().to_ascii_lowercase()).await?;
     let user = user.ok_or_else(|| {
         ApiError::invalid("there is no user with that address")
-            .hint("an administrator adds one: `paasctl users:add`")
+            .hint("an administrator adds one: `paasctl users:create`")
     })?;
     if user.id == call.app().owner_id {
         return Err(ApiError::invalid(format!("{} owns the app already", user.email)));

@@ -67,7 +67,7 @@ fn everybody_lists_their_own_apps_and_administrators_all() {
     server.ask("DELETE", "/apps/admins/collaborators/ann@example.org").expect(200);
     server.bare("GET", "/apps/admins").token(&token).expect(404);
     let unknown = server.ask("POST", "/apps/admins/collaborators").body(json!({ "user": "x@y" })).expect(422);
-    assert!(unknown["hint"].as_str().unwrap().contains("users:add"));
+    assert!(unknown["hint"].as_str().unwrap().contains("users:create"));
 }
 
 #[test]
