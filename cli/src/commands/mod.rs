@@ -3,6 +3,7 @@
 mod access;
 mod activity;
 mod apps;
+mod buildpacks;
 mod builds;
 mod completions;
 mod config;
@@ -10,6 +11,7 @@ mod detect;
 mod doctor;
 mod domains;
 mod git_credentials;
+mod git_remote;
 mod log_line;
 mod login;
 mod logout;
@@ -99,6 +101,9 @@ commands! {
         "builds:info" => BuildsInfo(builds::info::Info);
         "builds:output" => BuildsOutput(builds::output::Output);
         "builds:cancel" => BuildsCancel(builds::cancel::Cancel);
+        "buildpacks" => Buildpacks(buildpacks::list::List);
+        "buildpacks:set" => BuildpacksSet(buildpacks::set::Set);
+        "buildpacks:clear" => BuildpacksClear(buildpacks::clear::Clear);
         "pins" => Pins(pins::list::List);
         "pins:upgrade" => PinsUpgrade(pins::upgrade::Upgrade);
     }
@@ -120,6 +125,7 @@ commands! {
     "This tool" {
         "detect" => Detect(detect::Detect);
         "doctor" => Doctor(doctor::Doctor);
+        "git:remote" => GitRemote(git_remote::GitRemote);
         "git:credentials" => GitCredentials(git_credentials::GitCredentials);
         "completions" => Completions(completions::Completions);
         "version" => Version(version::Version);

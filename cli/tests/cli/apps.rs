@@ -67,7 +67,7 @@ fn outside_a_repository_creating_an_app_says_how_to_push() {
     http://shop.localhost:8080
     --- stderr
     Created shop.
-    Next: in a git repository, `git remote add paas http://SERVER/shop.git`, then push.
+    Next: in a git repository, `paasctl git:remote -a shop`, then push.
     ");
     assert_eq!(env.server.asked(), [r#"POST /apps {"name":"shop"}"#]);
 }

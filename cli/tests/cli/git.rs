@@ -83,3 +83,16 @@ fn a_renamed_app_takes_its_remote_along() {
     ");
     assert_snapshot!(env.git(&["config", "--get", "remote.paas.url"]), @"http://SERVER/store.git");
 }
+
+#[test]
+fn a_remote_is_added_for_an_app_that_exists_and_not_for_one_that_does_not() {
+    let env = repository();
+    env.server.on("GET /apps/shop", json!({"name": "shop"}));
+    assert_snapshot!(env.run(&["git:remote", "-a", "shop"]), @"
+    --- stderr
+    Added the git remote `paas`: http://SERVER/shop.git
+    Next: `git push paas main` deploys what is committed.
+    ");
+    env.git(&["remote", "remove", "paas"]);
+    assert!(env.run(&["git:remote", "-a", "blog"]).contains("--- exit Some(1)"));
+}

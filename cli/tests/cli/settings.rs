@@ -50,3 +50,24 @@ fn several_are_changed_as_one_and_a_misspelt_one_is_refused_here() {
     --- exit Some(2)
     ");
 }
+
+#[test]
+fn buildpacks_are_set_shown_and_cleared() {
+    let env = TestEnvironment::new();
+    let set = json!({"buildpacks": ["static", "python"]});
+    env.server.on("PATCH /apps/shop/settings", set.clone()).on("GET /apps/shop/settings", set);
+    assert_snapshot!(env.run(&["buildpacks:set", "static", "python", "-a", "shop"]), @"
+    --- stderr
+    The next push to shop builds with static, then python.
+    ");
+    assert_snapshot!(env.run(&["buildpacks", "-a", "shop"]), @"
+    static
+    python
+    ");
+    let env = TestEnvironment::new();
+    env.server.on("PATCH /apps/shop/settings", json!({"buildpacks": []}));
+    assert_snapshot!(env.run(&["buildpacks:clear", "-a", "shop"]), @"
+    --- stderr
+    The next push to shop detects what fits.
+    ");
+}

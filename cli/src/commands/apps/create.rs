@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use crate::api::app::App;
 use crate::api::read;
 use crate::context::{Context, JsonOption};
-use crate::credentials::Credentials;
 use crate::error::Result;
-use crate::git;
+use crate::{git, remote};
 
 /// Create an app
 ///
@@ -49,7 +48,7 @@ impl Create {
         let app: App = read(&answer)?;
         context.screen.say(&format!("Created {}.", app.name));
         if !self.no_remote {
-            self.prepare_git(context, &context.credentials()?, &app)?;
+            remote::lead_to(context, &app.name, &self.remote)?;
         }
         self.show(context, &answer, &app)
     }
@@ -60,37 +59,5 @@ impl Create {
             Some(url) => context.screen.print(url),
             None => Ok(()),
         }
-    }
-
-    fn prepare_git(&self, context: &Context, credentials: &Credentials, app: &App) -> Result<()> {
-        let screen = &context.screen;
-        let Ok(name) = app.name.parse() else { return Ok(()) };
-        let url = credentials.url.repository(&name);
-        if !git::is_repository() {
-            screen.say(&format!(
-                "Next: in a git repository, `git remote add {} {url}`, then push.",
-                self.remote
-            ));
-            return Ok(());
-        }
-        match git::remote_url(&self.remote) {
-            None => {
-                git::add_remote(&self.remote, &url)?;
-                screen.say(&format!("Added the git remote `{}`: {url}", self.remote));
-            }
-            Some(same) if same == url => {}
-            Some(other) => {
-                let remote = &self.remote;
-                screen.say(&format!("The git remote `{remote}` leads to {other} and was left alone;"));
-                screen.say(&format!("  `git remote set-url {remote} {url}` makes it lead to {name}."));
-            }
-        }
-        git::use_our_credentials(&credentials.url)?;
-        if !credentials.lasting {
-            screen.say("Git will ask for a password (the token), unless `paasctl login` stores it.");
-        }
-        let branch = git::branch().filter(|branch| branch == "master").unwrap_or_else(|| "main".to_owned());
-        screen.say(&format!("Next: `git push {} {branch}` deploys what is committed.", self.remote));
-        Ok(())
     }
 }
