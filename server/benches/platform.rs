@@ -1,7 +1,12 @@
 //! What the platform adds to what must be done anyhow. Each figure stands beside a floor that was taken in the same run:
 //! the same steps by hand, with nothing around them. Prints medians and ratios; asserts nothing.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, dead_code, reason = "a program that prints what it measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a program that prints what it measured"
+)]
 
 #[path = "../tests/stories/app.rs"]
 mod app;
@@ -32,7 +37,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    println!("push to live, a small Flask app: until the first answer of the new version, medians of {ROUNDS}\n");
+    println!(
+        "push to live, a small Flask app: until the first answer of the new version, medians of {ROUNDS}\n"
+    );
     println!("{:<34}{:>10}{:>10}{:>9}{:>22}", "", "platform", "floor", "ratio", "target 1.25 x + 0.5 s");
     push_to_live();
     println!("\nwithout a floor of its own; the app's boot is what any start of it takes\n");
@@ -53,7 +60,9 @@ fn push_to_live() {
             samples[index].1.push(floor.push(&app.dir, &greeting));
         }
     }
-    for (name, (ours, floor)) in ["first push", "one changed line", "changed requirements"].iter().zip(samples) {
+    for (name, (ours, floor)) in
+        ["first push", "one changed line", "changed requirements"].iter().zip(samples)
+    {
         let (ours, floor) = (median(ours), median(floor));
         let target = floor.mul_f64(1.25) + Duration::from_millis(500);
         let verdict = if ours <= target { "met" } else { "missed" };

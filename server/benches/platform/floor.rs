@@ -24,11 +24,20 @@ impl Floor {
     /// Pushes, installs, starts, and returns how long it took until the greeting came.
     pub fn push(&self, source: &Path, greeting: &str) -> Duration {
         let begun = Instant::now();
-        run(Command::new("git").arg("-C").arg(source).args(["push", "-q", "-f"]).arg(self.dir.join("repo.git")).arg("main"));
+        run(Command::new("git")
+            .arg("-C")
+            .arg(source)
+            .args(["push", "-q", "-f"])
+            .arg(self.dir.join("repo.git"))
+            .arg("main"));
         let exported = self.dir.join("app");
         let _ = std::fs::remove_dir_all(&exported);
         std::fs::create_dir_all(&exported).unwrap();
-        let archive = format!("git -C '{}' archive main | tar -x -C '{}'", self.dir.join("repo.git").display(), exported.display());
+        let archive = format!(
+            "git -C '{}' archive main | tar -x -C '{}'",
+            self.dir.join("repo.git").display(),
+            exported.display()
+        );
         run(Command::new("sh").args(["-c", &archive]));
         self.prepare(&exported);
         let (mut server, address) = self.start(&exported);

@@ -96,11 +96,8 @@ fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
     plan.actions.extend(leaving.into_iter().skip(stayers).map(|replica| Action::Drain(replica.id)));
 }
 
-/// Stops everything of a destroyed app, and lets the rest of it be removed once nothing runs.
+/// Stops everything of a destroyed app.
 pub(super) fn dismiss_all(app: &AppView, plan: &mut Plan) {
-    if app.replicas.is_empty() {
-        plan.actions.push(Action::Purge(app.id));
-    }
     let running = app.replicas.iter().filter(|replica| replica.wish != ReplicaWish::Stop);
     plan.actions.extend(running.map(|replica| Action::Stop(replica.id)));
 }

@@ -43,8 +43,6 @@ pub enum Action {
     Switch(OperationId),
     /// A rollout cannot succeed any more; what serves goes on.
     Fail(OperationId, String),
-    /// Nothing of a destroyed app runs any more: remove what is left of it.
-    Purge(AppId),
 }
 
 /// A replica to be made.

@@ -129,7 +129,6 @@ impl Toy {
                 self.app().rollout = None;
                 self.outcome.insert(id.0.as_u128(), Err(reason));
             }
-            Action::Purge(_) => {}
         }
     }
 
@@ -305,15 +304,12 @@ fn a_busy_replica_finishes_before_it_is_stopped_but_not_for_ever() {
 }
 
 #[test]
-fn a_destroyed_app_is_purged_when_nothing_of_it_runs() {
+fn nothing_of_a_destroyed_app_stays() {
     let mut toy = Toy::new(1, 2);
     toy.deploy(1).unwrap();
     toy.app().deleted = true;
-    for _ in 0..3 {
-        plan(&toy.world, toy.now).actions.into_iter().for_each(|action| toy.act(action));
-        toy.observe();
-    }
-    assert_eq!(plan(&toy.world, toy.now).actions, [Action::Purge(AppId(Uuid::from_u128(1)))]);
+    toy.settle();
+    assert!(toy.world.apps[0].replicas.is_empty());
 }
 
 proptest! {
