@@ -14,12 +14,13 @@ indent() {
 	while IFS= read -r line || [[ -n $line ]]; do printf '       %s\n' "$line"; done
 }
 
-# fail REASON [HINT]: ends the build with a sentence and what helps.
+# fail REASON [HINT]: ends the build with a sentence and what helps. The platform shows both as the log's last words.
 fail() {
-	warn "$1"
-	[[ -z ${2:-} ]] || warn "$2"
 	if [[ -n ${BUILD_REPORT:-} ]]; then
 		printf '%s\n%s\n' "${1//$'\n'/ }" "${2:-}" >"$BUILD_REPORT/failure"
+	else
+		warn "$1"
+		[[ -z ${2:-} ]] || warn "$2"
 	fi
 	exit 1
 }
@@ -63,6 +64,9 @@ keep() { [[ -z ${BUILD_REPORT:-} ]] || printf '%s\n' "$1" >>"$BUILD_REPORT/keep"
 
 # was_kept PATH: tells whether a directory was kept from an earlier build, and is not part of the source.
 was_kept() { [[ $'\n'${KEPT:-}$'\n' == *$'\n'"$1"$'\n'* ]]; }
+
+# discard PATH: has the platform take a directory of BUILD_DIR away before packing, which is faster than to delete it.
+discard() { if [[ -n ${BUILD_REPORT:-} ]]; then printf '%s\n' "$1" >>"$BUILD_REPORT/discard"; else rm -rf "${build:?}/$1"; fi; }
 
 # took NAME START: reports how long a part of the build took that began at START, which was $EPOCHREALTIME then.
 took() {

@@ -93,8 +93,11 @@ find_python() {
 }
 
 make_environment() {
-	rm -rf "$environment"
 	mkdir -p "$build/.paas"
+	if [[ -d $environment ]]; then
+		mv "$environment" "$build/.paas/stale"
+		discard .paas/stale
+	fi
 	uv venv -q --no-config --no-project --python "$interpreter" "$environment" 2>&1 | indent ||
 		fail "no environment could be made for Python ${plan[python_version]}" "the lines above say why"
 }

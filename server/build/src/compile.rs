@@ -27,7 +27,11 @@ pub(crate) fn compile(
     let end = watch.run(&sandbox).context("the buildpacks could not be run")?;
     let reports: Vec<_> = chosen.iter().map(|b| Report::read(&material.report(&b.name))).collect();
     let failure = match end {
-        End::Exited(0) => return Ok(reports),
+        End::Exited(0) => {
+            let paths: Vec<_> = reports.iter().flat_map(|report| report.discard.clone()).collect();
+            material.discard(&paths)?;
+            return Ok(reports);
+        }
         End::Exited(status) => failed(status, chosen, &reports),
         end => ended(end, material),
     };

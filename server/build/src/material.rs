@@ -86,6 +86,14 @@ impl<'a> Material<'a> {
         keep::keep(&self.kept(), &self.request.source, paths).context("cannot keep what the build asked for")
     }
 
+    /// Moves what a buildpack wants gone out of the source, to be deleted with the work directory.
+    pub(crate) fn discard(&self, paths: &[String]) -> anyhow::Result<()> {
+        let discarded = self.request.work_dir.join("discarded");
+        fs::create_dir_all(&discarded).context("cannot make a directory for what the build discards")?;
+        keep::keep(&discarded, &self.request.source, paths)
+            .context("cannot take away what the build discards")
+    }
+
     fn kept(&self) -> PathBuf {
         self.request.cache_dir.join("kept")
     }

@@ -29,6 +29,8 @@ pub(crate) struct Report {
     pub(crate) steps: Vec<Step>,
     /// Directories of the source to hold for the next build.
     pub(crate) keep: Vec<String>,
+    /// Directories of the source to take away before packing.
+    pub(crate) discard: Vec<String>,
     /// The reason and the hint of a failure.
     pub(crate) failure: Option<(String, Option<String>)>,
     /// The exit status of `bin/compile`, once it has ended.
@@ -46,6 +48,7 @@ impl Report {
         report.packages = lines("packages").iter().filter_map(|line| pair(line)).collect();
         report.steps = lines("steps").iter().filter_map(|line| step(line)).collect();
         report.keep = lines("keep");
+        report.discard = lines("discard");
         report.status = text(directory, "status").trim().parse().ok();
         let failure = lines("failure");
         report.failure = failure

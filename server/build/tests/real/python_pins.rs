@@ -39,6 +39,10 @@ async fn a_changed_list_moves_only_what_changed_and_an_upgrade_moves_all() {
     app.pins.remove("python-packages");
     let upgraded = app.push(&files).await;
     assert_ne!(upgraded.output().manifest.packages["itsdangerous"], "2.1.2");
+    // What was kept and no longer fits leaves no trace in the slug.
+    std::fs::remove_dir_all(app.dir.path().join("cache")).unwrap();
+    let cold = app.push(&files).await;
+    assert_eq!(upgraded.output().slug.digest, cold.output().slug.digest);
 }
 
 #[tokio::test]
@@ -86,4 +90,31 @@ async fn another_uv_than_the_platforms_is_fetched_while_it_is_pinned() {
     assert_eq!(app.pins["uv"].version, "0.9.5");
     let uv = ended.output().trace.versions.iter().find(|version| version.name == "uv").unwrap();
     assert!(uv.pinned && uv.newer.is_some(), "{uv:?}");
+}
+
+#[test]
+fn a_version_is_compared_as_the_tool_that_asks_means_it() {
+    let cases = [
+        ("3.11", true),
+        ("3.1", false),
+        (">=3.10,<4", true),
+        (">= 3.10, < 3.11", false),
+        ("^3.10", true),
+        ("~3.11", true),
+        ("~=3.10", true),
+        ("~=3.11.3", false),
+        ("==3.11.*", true),
+        ("!=3.11.2,>=3", false),
+        ("3.9 || ^3.11", true),
+        ("*", true),
+        ("", true),
+    ];
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/../../buildpacks/python/lib");
+    let program = "import sys; sys.path.insert(0, sys.argv[1]); from versions import meets\n\
+                   print('\\n'.join(str(meets('3.11.2', wanted)) for wanted in sys.argv[2:]))";
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.args(["-B", "-c", program, library]).args(cases.map(|(wanted, _)| wanted));
+    let told = String::from_utf8(python.output().unwrap().stdout).unwrap();
+    let told: Vec<_> = told.lines().map(|line| line == "True").collect();
+    assert_eq!(told, cases.map(|(_, meets)| meets));
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// One app with its cache and pins.
 pub(crate) struct App {
     pub(crate) dir: TempDir,
+    pub(crate) host: Arc<HostFacts>,
     pub(crate) builder: Builder,
     pub(crate) pins: Pins,
     pub(crate) config: ConfigVars,
@@ -58,7 +59,8 @@ impl App {
         let host = Arc::new(HostFacts::detect(&dir.path().join("etc")).unwrap());
         let tools = Tools::new(Some(uv()), Some("/bin/true".into()));
         Self {
-            builder: Builder::new(host, tools),
+            builder: Builder::new(Arc::clone(&host), tools),
+            host,
             dir,
             pins: Pins::new(),
             config: ConfigVars::default(),
