@@ -20,8 +20,8 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
 use super::fields::Fields;
-use super::reply;
 use super::route::{Needs, Route};
+use super::{intake, reply};
 use crate::audit;
 use crate::auth::{Access, Session, SignInError, sign_in};
 use crate::platform::Platform;
@@ -102,8 +102,11 @@ async fn prepare(
     }
     let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri)
         .map_err(|_| ApiError::bad_request("the query of the address cannot be read"))?;
-    let (fields, body) =
-        if route.streams { (Fields::default(), body) } else { (read(body).await?, Body::empty()) };
+    let (fields, body) = if route.streams {
+        (Fields::default(), body)
+    } else {
+        (Fields::parse(&intake::read(body, BODY_BYTES_MAX).await?)?, Body::empty())
+    };
     Ok(Call {
         platform,
         session,
@@ -157,18 +160,6 @@ fn too_little(session: &Session, needs: Needs) -> ApiError {
         Needs::Own => ApiError::forbidden("only the app's owner and administrators may do this"),
         _ => ApiError::forbidden("you were invited to look at this app, not to change it"),
     }
-}
-
-async fn read(body: Body) -> Result<Fields, ApiError> {
-    let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
-        if error.into_inner().is::<http_body_util::LengthLimitError>() {
-            let message = format!("the body has more than {}", model::wording::bytes(BODY_BYTES_MAX as u64));
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
-        } else {
-            ApiError::bad_request("the body did not arrive whole")
-        }
-    })?;
-    Fields::parse(&bytes)
 }
 
 /// Calls the handler, between the two halves of the audit row if it changes something.

@@ -18,6 +18,7 @@ mod dynos;
 mod error;
 mod fields;
 mod formation;
+mod intake;
 mod log_sessions;
 mod log_stream;
 mod operations;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::StatusCode;
 use futures::StreamExt as _;
 use model::id::BuildId;
 use serde_json::json;
@@ -15,6 +14,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::capability::{self, Purpose};
 use super::error::ApiError;
+use super::intake;
 
 /// How long an upload is kept: longer than its address works.
 const KEPT: Duration = Duration::from_secs(2 * 3600);
@@ -63,8 +63,7 @@ async fn receive_into(path: &Path, body: Body, limit: u64) -> Result<u64, ApiErr
         let chunk = chunk.map_err(|_| ApiError::bad_request("the source did not arrive whole"))?;
         bytes += chunk.len() as u64;
         if bytes > limit {
-            let message = format!("the source has more than {}", model::wording::bytes(limit));
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
+            return Err(intake::too_large(chunks, limit).await);
         }
         file.write_all(&chunk).await.map_err(anyhow::Error::from)?;
     }
