@@ -43,7 +43,6 @@ pub(super) async fn run(
     let work = Work { platform, app, build, dir: platform.options.dir("builds").join(build.id.to_string()) };
     let made = work.make(cancel).await;
     drop(place);
-    work.tidy().await;
     match made {
         Ok(Some(made)) => {
             if let Err(error) = work.settle(made).await {
@@ -63,6 +62,8 @@ pub(super) async fn run(
             }
         }
     }
+    // Thousands of files go more slowly than a rollout does, so they go after it.
+    work.tidy().await;
 }
 
 struct Work<'a> {
@@ -83,7 +84,7 @@ impl Work<'_> {
         let outcome = self.attempt(config, &log, cancel).await;
         let made = match outcome {
             Ok((output, started)) => self.release(output, started, &log).await.map(Some),
-            Err(failure) => self.fail(failure, &log).await.map(|()| None),
+            Err(failure) => self.fail(failure).await.map(|()| None),
         };
         log.end();
         self.platform.changed();
@@ -97,15 +98,27 @@ impl Work<'_> {
         cancel: CancellationToken,
     ) -> Result<(BuildOutput, Instant), BuildFailure> {
         let started = Instant::now();
+        let request = match self.prepare(config, log).await {
+            Ok(request) => request,
+            Err(failure) => {
+                log.warn(&format!("{}.", failure.reason));
+                failure.hint.iter().for_each(|hint| log.warn(hint));
+                return Err(failure);
+            }
+        };
+        let output = self.platform.builder.run(request, log, cancel).await?;
+        Ok((output, started))
+    }
+
+    /// Looks whether there is room, and fetches the source.
+    async fn prepare(&self, config: ConfigVars, log: &BuildLog) -> Result<BuildRequest, BuildFailure> {
         let room = Room::at(&self.dir).map_err(anyhow::Error::from)?;
         if let Some(why) = room.refusal(self.platform.options.reserve_bytes) {
             let hint = "free space on the server; `paasctl doctor` shows the disk";
             return Err(failure(FailureKind::DiskFull, why, Some(hint.to_owned())));
         }
         let source = self.source(log).await?;
-        let request = self.request(source, config).await?;
-        let output = self.platform.builder.run(request, log, cancel).await?;
-        Ok((output, started))
+        Ok(self.request(source, config).await?)
     }
 
     async fn config(&self) -> anyhow::Result<ConfigVars> {
@@ -213,8 +226,7 @@ impl Work<'_> {
         Actor { user: *user_id, email: user_email.clone(), token: None, remote: None }
     }
 
-    async fn fail(&self, failure: BuildFailure, log: &BuildLog) -> anyhow::Result<()> {
-        log.warn(&format!("{}.", failure.reason));
+    async fn fail(&self, failure: BuildFailure) -> anyhow::Result<()> {
         self.store_trace(&failure.trace).await?;
         let cancelled = failure.kind == FailureKind::Cancelled;
         let state = if cancelled { BuildState::Cancelled } else { BuildState::Failed };
@@ -301,7 +313,7 @@ fn source_failure(error: SourceError) -> BuildFailure {
 }
 
 fn failure(kind: FailureKind, reason: String, hint: Option<String>) -> BuildFailure {
-    BuildFailure { reason, hint, trace: model::detection::DetectionTrace::default(), kind }
+    BuildFailure { reason, hint, trace: Box::default(), kind }
 }
 
 fn milliseconds(took: Duration) -> u64 {

@@ -47,13 +47,14 @@ pub(super) async fn build(
     }
 }
 
+/// Says how a build ended that made no slug. Why it failed is what its log says last.
 fn say_failure(build: &Build, reply: &PushReply) {
-    let reason = build.reason.as_deref().unwrap_or("the build did not succeed");
-    let mut words = format!("\n !     Push rejected: {reason}.\n");
-    if let Some(hint) = &build.hint {
-        words += &format!(" !     {hint}\n");
-    }
-    words += " !     Nothing was deployed and nothing that runs was touched.\n";
+    let why = match (&build.reason, build.state) {
+        (Some(reason), BuildState::Cancelled | BuildState::Superseded) => format!(": {reason}"),
+        _ => String::new(),
+    };
+    let words =
+        format!("\n !     Push rejected{why}\n !     Nothing was deployed, and what runs was not touched.\n");
     reply.say(words.as_bytes());
 }
 
