@@ -20,6 +20,7 @@ pub trait Seal: Send + Sync {
 }
 
 /// The file that holds the newest wishes.
+#[derive(Clone)]
 pub(crate) struct DesiredFile {
     path: PathBuf,
 }

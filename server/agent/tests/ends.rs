@@ -81,7 +81,7 @@ async fn a_supervisor_that_hangs_is_killed_with_its_replica() {
     stage.desire(&[&stop]);
     let status = stage.phase(&stop, Phase::Ended).await;
     assert_eq!(status.last_exit.unwrap().cause, ExitCause::Lost);
-    assert!(!processes.into_iter().any(stage::is_alive));
+    stage::gone(&processes).await;
     stage.leave(&[&stop]).await;
 }
 
@@ -164,7 +164,7 @@ async fn a_supervisor_that_is_killed_takes_its_replica_with_it_and_it_is_started
     let status = stage.phase(&web, Phase::Backoff).await;
     assert_eq!(status.last_exit.unwrap().cause, ExitCause::Lost);
     stage.phase(&web, Phase::Healthy).await;
-    assert!(!before.into_iter().any(stage::is_alive), "an orphan is left");
+    stage::gone(&before).await;
     stage.leave(&[&web]).await;
 }
 

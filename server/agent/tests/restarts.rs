@@ -44,7 +44,7 @@ async fn an_end_between_two_agents_is_noted_by_the_second() {
     stage.desire(&[&worker]);
     stage.logged("app[worker.1]: up").await;
     stage.phase(&worker, Phase::Healthy).await;
-    stage.drop_agent();
+    stage.shut_down_agent().await;
     let processes = stage.processes_of(&worker);
     let init = sandbox::init_of(processes[1]).unwrap();
     sandbox::signal_all(init, Signal::USR1);

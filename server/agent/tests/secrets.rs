@@ -16,7 +16,7 @@ const SENTINEL: &str = "s3nt1nel-value";
 async fn variables_arrive_as_they_are_and_the_platforms_own_are_there() {
     let mut stage = Stage::new().await;
     let profile = "export FROM_PROFILE=\"$GREETING and more\"\n";
-    let show = "import os, json\nprint(json.dumps(dict(os.environ)))\nprint(os.getcwd())\n";
+    let show = "import os, json\nprint(json.dumps(dict(os.environ)))\nprint(os.getcwd())\nprint(open('/sys/fs/cgroup/memory/memory.limit_in_bytes').read())\n";
     let last = "export FROM_PROFILE=\"$FROM_PROFILE, last\"\n";
     let files =
         [(".profile.d/b.sh", last), (".profile.d/a.sh", profile), (".profile", last), ("show.py", show)];
@@ -27,8 +27,8 @@ async fn variables_arrive_as_they_are_and_the_platforms_own_are_there() {
     let job = ReplicaSpec { config: vars, wish, ..stage.spec(&slug, "worker", "/usr/bin/python3 show.py") };
     stage.desire(&[&job]);
     let exit = stage.phase(&job, Phase::Ended).await.last_exit.unwrap();
-    assert_eq!(exit.last_lines.len(), 2, "{:?}", exit.last_lines);
-    assert_eq!(exit.last_lines[1], "/app");
+    assert_eq!(exit.last_lines.len(), 3, "{:?}", exit.last_lines);
+    assert_eq!(exit.last_lines[1..], ["/app", "536870912"]);
     let lines = stage.log();
     let shown = lines.iter().find_map(|line| line.strip_prefix("app[worker.1]: {")).unwrap();
     let shown: serde_json::Value = serde_json::from_str(&format!("{{{shown}")).unwrap();

@@ -8,6 +8,7 @@ mod changes;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use model::exit::Exit;
 use model::id::ReplicaId;
 use model::replica::{HostDesired, HostReport, Phase, Wish};
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::converge::{self, Step};
@@ -138,8 +140,11 @@ impl Host {
             tracing::warn!(generation = desired.generation, "wishes older than the present ones are refused");
             return;
         }
+        let (file, seal) = (self.parts.desired_file.clone(), Arc::clone(&self.parts.seal));
+        let kept = desired.clone();
+        let written = spawn_blocking(move || file.write(seal.as_ref(), &kept)).await;
         // Kept before acted upon. A full disk must not keep the platform from stopping what fills it.
-        if let Err(error) = self.parts.desired_file.write(self.parts.seal.as_ref(), &desired) {
+        if let Err(error) = written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             tracing::error!(%error, "cannot keep the wishes of the control plane on disk");
         }
         self.desired = Some(desired);

@@ -61,13 +61,7 @@ impl SandboxEngine {
         let host = HostFacts::detect(&options.dir.join("etc"))?;
         let slugs = HostSlugs::new(&options.dir, options.slugs.clone(), host.clone())?;
         let (supervised, turns) = (Mutex::default(), Mutex::default());
-        let inner = Arc::new(Inner { options, host, slugs, supervised, turns });
-        // Found out before the first replica asks, and without keeping anybody waiting.
-        let trial = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            trial.slugs.delivery();
-        });
-        Ok(Self(inner))
+        Ok(Self(Arc::new(Inner { options, host, slugs, supervised, turns })))
     }
 
     async fn turn(&self, id: ReplicaId) -> tokio::sync::OwnedMutexGuard<()> {
@@ -98,7 +92,11 @@ impl SandboxEngine {
 
     async fn clean_in_turn(&self, id: ReplicaId) -> Result<(), EngineError> {
         self.clear(id).await?;
-        self.blocking(move |inner| inner.slugs.release(id)).await
+        self.blocking(move |inner| {
+            inner.slugs.release(id);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -1,19 +1,16 @@
 //! The slugs on this host: puts one under a run, and unmounts those that no replica uses any more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use model::id::ReplicaId;
 use model::slug::Digest;
-use sandbox::{HostFacts, Identity};
-use slug::{Delivery, Mounts, SlugError, SlugStore, UnpackLimits};
+use sandbox::{HostFacts, Identity, Privilege};
+use slug::{MountFacts, Mounts, SlugError, SlugStore, UnpackLimits};
 
 use crate::engine::EngineError;
-
-/// The user that a trial mount is made for; no app has it.
-const TRIAL_USER: u32 = 199_999;
 
 /// The slugs of one host.
 pub(super) struct HostSlugs {
@@ -21,7 +18,8 @@ pub(super) struct HostSlugs {
     host: HostFacts,
     dir: PathBuf,
     mounts: Mounts,
-    delivery: OnceLock<(Delivery, String)>,
+    /// Why slugs are not mounted, as a sentence, since the last time that they were.
+    unmountable: Mutex<Option<String>>,
     /// The slug of each replica. Locked while mounts are removed, so that none is that was just given out.
     users: Mutex<HashMap<ReplicaId, Digest>>,
 }
@@ -30,17 +28,40 @@ impl HostSlugs {
     /// Returns the slugs with mounts and copies below the agent's directory.
     pub(super) fn new(dir: &Path, store: SlugStore, host: HostFacts) -> Result<Self> {
         let mounts = Mounts::new(&dir.join("slugs"))?;
-        let (delivery, users) = (OnceLock::new(), Mutex::default());
-        Ok(Self { store, host, dir: dir.to_owned(), mounts, delivery, users })
+        let slugs = Self {
+            store,
+            host,
+            dir: dir.to_owned(),
+            mounts,
+            unmountable: Mutex::default(),
+            users: Mutex::default(),
+        };
+        if slugs.host.privilege == Privilege::User {
+            slugs.note_unmountable("only root may mount".to_owned());
+        }
+        Ok(slugs)
     }
 
     /// Takes note of replicas that were found, and unmounts what none of them uses. Blocks.
     pub(super) fn found(&self, replicas: impl Iterator<Item = (ReplicaId, Digest)>) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         users.extend(replicas);
+        self.sweep(&users);
+    }
+
+    /// Takes note that a replica needs its slug no more, and unmounts what none uses. Blocks.
+    pub(super) fn release(&self, id: ReplicaId) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.remove(&id);
+        self.sweep(&users);
+    }
+
+    fn sweep(&self, users: &HashMap<ReplicaId, Digest>) {
+        let used: BTreeSet<_> = users.values().collect();
         let mounted = self.mounts.all().unwrap_or_default();
-        for digest in mounted.into_iter().filter(|digest| !users.values().any(|used| used == digest)) {
-            if let Err(error) = self.mounts.unmount(&digest) {
+        for digest in mounted.iter().filter(|digest| !used.contains(digest)) {
+            // It is tried again with the next replica that ends.
+            if let Err(error) = self.mounts.unmount(digest) {
                 tracing::warn!(%error, "cannot unmount slug {}", digest.short());
             }
         }
@@ -55,7 +76,8 @@ impl HostSlugs {
         })
     }
 
-    /// Puts a slug under a run and returns the tree that the user may write to. Blocks.
+    /// Puts a slug under a run and returns the tree that the user may write to: mounted, or where that does not work
+    /// unpacked. Blocks.
     pub(super) fn lay_out(
         &self,
         (id, digest): (ReplicaId, &Digest),
@@ -64,40 +86,40 @@ impl HostSlugs {
         directory: &Path,
     ) -> Result<PathBuf> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(id, digest.clone());
-        match self.delivery().0 {
-            Delivery::Mount => {
-                let lower = self.mounts.mount(digest, image, identity)?;
-                Ok(slug::overlay(directory, &lower, identity)?)
-            }
-            Delivery::Unpack => {
-                let app = directory.join("app");
-                slug::unpack(image, &app, &self.host, identity, &UnpackLimits::default())?;
-                Ok(app)
+        if self.host.privilege == Privilege::Root {
+            match self.mount(digest, image, identity, directory) {
+                Ok(app) => {
+                    *self.unmountable.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    return Ok(app);
+                }
+                Err(error) => self.note_unmountable(format!("{:#}", anyhow::Error::from(error))),
             }
         }
+        slug::remove_overlay(directory)?;
+        let app = directory.join("app");
+        slug::unpack(image, &app, &self.host, identity, &UnpackLimits::default())?;
+        Ok(app)
     }
 
-    /// Takes note that a replica needs its slug no more, and unmounts it with the last. Blocks.
-    pub(super) fn release(&self, id: ReplicaId) -> Result<()> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(digest) = users.remove(&id) else { return Ok(()) };
-        if !users.values().any(|used| *used == digest) && self.mounts.all()?.contains(&digest) {
-            self.mounts.unmount(&digest)?;
-        }
-        Ok(())
+    fn mount(
+        &self,
+        digest: &Digest,
+        image: &Path,
+        identity: Identity,
+        directory: &Path,
+    ) -> Result<PathBuf, SlugError> {
+        let lower = self.mounts.mount(digest, image, identity)?;
+        slug::overlay(directory, &lower, identity)
     }
 
-    /// Finds out once how slugs are put under replicas here. Blocks for some hundredths of a second.
-    pub(super) fn delivery(&self) -> &(Delivery, String) {
-        self.delivery.get_or_init(|| {
-            let user = Identity::new(TRIAL_USER, TRIAL_USER).expect("it is not root");
-            slug::try_out(&self.host, &self.dir, user).decide()
-        })
+    fn note_unmountable(&self, why: String) {
+        let (_, sentence) = MountFacts { privilege: self.host.privilege, trial: Err(why) }.decide();
+        tracing::warn!("{sentence}");
+        *self.unmountable.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
     }
 
-    /// Returns a sentence if slugs cannot be mounted, once that is known.
+    /// Returns a sentence if slugs cannot be mounted, as far as was seen.
     pub(super) fn degraded(&self) -> Option<String> {
-        let (delivery, why) = self.delivery.get()?;
-        (*delivery == Delivery::Unpack).then(|| why.clone())
+        self.unmountable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,6 +1,5 @@
-//! Waits for the end of a sandbox, and carries out the wish to end it.
-//!
-//! SIGTERM asks the program to end and gives it time; SIGINT ends it at once.
+//! Waits for the end of a sandbox, and carries out the wish to end it: SIGTERM asks the program to end and gives it
+//! time.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,27 +10,23 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sandbox::Signal;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::SIGTERM;
 
 /// How often the end is looked for when the kernel cannot wake us.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// The signals that were sent to this process.
+/// The wishes that were sent to this process as signals.
 pub(crate) struct Wishes {
     end: UnixStream,
-    kill: UnixStream,
 }
 
 impl Wishes {
     /// Begins to take signals.
     pub(crate) fn listen() -> io::Result<Self> {
-        let signal = |number| {
-            let (reader, writer) = UnixStream::pair()?;
-            reader.set_nonblocking(true)?;
-            signal_hook::low_level::pipe::register(number, writer)?;
-            io::Result::Ok(reader)
-        };
-        Ok(Self { end: signal(SIGTERM)?, kill: signal(SIGINT)? })
+        let (end, writer) = UnixStream::pair()?;
+        end.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(SIGTERM, writer)?;
+        Ok(Self { end })
     }
 
     /// Waits until the sandbox has ended, ending it when asked to; returns its status and whether it was killed here.
@@ -49,7 +44,7 @@ impl Wishes {
                 kill_at = Some(Instant::now() + stop_time);
                 end(pid);
             }
-            if taken(&mut self.kill) || kill_at.is_some_and(|at| at <= Instant::now()) {
+            if kill_at.is_some_and(|at| at <= Instant::now()) {
                 (kill_at, killed) = (None, true);
                 kill(child, pid);
             }
@@ -59,7 +54,7 @@ impl Wishes {
     }
 
     fn wait(&self, handle: Option<&OwnedFd>, left: Option<Duration>) {
-        let mut on = vec![PollFd::new(&self.end, PollFlags::IN), PollFd::new(&self.kill, PollFlags::IN)];
+        let mut on = vec![PollFd::new(&self.end, PollFlags::IN)];
         on.extend(handle.map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN)));
         let time = match (left, handle) {
             // Rounded up, so that the deadline has passed when it ends.

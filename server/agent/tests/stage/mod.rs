@@ -95,6 +95,11 @@ impl Stage {
         self.agent = None;
     }
 
+    /// Ends the agent in order.
+    pub(crate) async fn shut_down_agent(&mut self) {
+        self.agent.take().unwrap().shutdown().await;
+    }
+
     pub(crate) fn agent(&self) -> &Agent {
         self.agent.as_ref().unwrap()
     }
@@ -238,9 +243,7 @@ impl Stage {
             .collect();
         self.desire(&[]);
         self.report("nothing is left", |report| report.replicas.is_empty()).await;
-        for pid in processes {
-            assert!(!is_alive(pid), "process {} is left", pid.as_raw_nonzero());
-        }
+        gone(&processes).await;
         assert_eq!(
             fs::read_dir(self.agent_dir().join("replicas")).unwrap().count(),
             0,
@@ -289,6 +292,12 @@ pub(crate) async fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until these processes are gone: the kernel takes a moment after the last of them was told.
+pub(crate) async fn gone(processes: &[Pid]) {
+    let all_gone = || (!processes.iter().any(|pid| is_alive(*pid))).then_some(());
+    wait("processes to be gone", all_gone).await;
 }
 
 /// Tells whether a process is there and not just waiting to be collected.
