@@ -61,6 +61,18 @@ impl TestPlatform {
     /// Ends the server as `kill -9` does, or in order, and starts it again at the same addresses.
     pub(crate) fn restart(&mut self, orderly: bool) {
         self.end_server(orderly);
+        self.start_again();
+    }
+
+    /// Ends the server and everything it runs.
+    pub(crate) fn stop(&mut self) {
+        let stopped = Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output().unwrap();
+        assert!(stopped.status.success(), "{stopped:?}");
+        self.server.wait().unwrap();
+    }
+
+    /// Starts an ended server at the same addresses.
+    pub(crate) fn start_again(&mut self) {
         let addresses = (self.api.to_string(), self.router.to_string());
         self.server = spawn(&self.data, &self.options, (&addresses.0, &addresses.1));
         self.wait_until_ready();

@@ -1,44 +1,53 @@
 //! What survives the server.
 
-use crate::platform::TestPlatform;
+use std::ffi::OsString;
 
-fn replica_pids(app: &crate::app::TestApp<'_>) -> String {
-    app.get("/env/NOTHING");
-    app.paasctl(&["ps"]).lines().map(str::to_owned).collect::<Vec<_>>().join("\n")
+use crate::platform::TestPlatform;
+use crate::{visitor, wait};
+
+fn replicas(platform: &TestPlatform) -> Vec<OsString> {
+    let entries = std::fs::read_dir(platform.data.join("agent/replicas")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 #[test]
 fn replicas_outlive_a_killed_server_and_are_adopted() {
     let mut platform = TestPlatform::start();
-    let name = "survivor";
-    {
-        let app = platform.app(name);
+    let host = {
+        let app = platform.app("survivor");
         app.greets("one").deploy();
         app.paasctl(&["config:set", "BORN=before"]);
-        replica_pids(&app);
-    }
-    let supervisors = || {
-        let output = std::process::Command::new("pgrep").args(["-f", "paasd supervise"]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        app.host()
     };
-    let replicas = |platform: &TestPlatform| {
-        let mut names: Vec<_> = std::fs::read_dir(platform.data.join("agent/replicas"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        names.sort();
-        names
-    };
-    let before = (replicas(&platform), supervisors());
+    let before = wait::until("the replica of before to end", || {
+        Some(replicas(&platform)).filter(|replicas| replicas.len() == 1)
+    });
     for orderly in [true, false] {
         platform.restart(orderly);
-        let host = format!("{name}.localhost");
-        let answer = crate::wait::until("the app to answer again", || {
-            crate::visitor::get(platform.router, &host, "/env/BORN")
-                .ok()
-                .filter(|answer| answer.status == 200)
+        let answer = wait::until("the app to answer again", || {
+            visitor::get(platform.router, &host, "/env/BORN").ok().filter(|answer| answer.status == 200)
         });
         assert_eq!(answer.body, "before");
-        assert_eq!(replicas(&platform), before.0, "no replica was started anew");
+        assert_eq!(replicas(&platform), before, "no replica was started anew");
     }
+}
+
+#[test]
+fn stopping_the_platform_ends_everything_and_starting_it_brings_everything_back() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("sleeper");
+        app.greets("awake").deploy();
+        app.host()
+    };
+    platform.stop();
+    assert_eq!(replicas(&platform).len(), 0);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(platform.data.to_str().unwrap()), "{mounts}");
+    platform.start_again();
+    wait::until("the app to answer again", || {
+        visitor::get(platform.router, &host, "/").ok().filter(|answer| answer.body == "awake")
+    });
 }
