@@ -1,7 +1,8 @@
 //! Starts one run: files first, then a supervisor that is told through a pipe what to run.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +15,6 @@ use sandbox::Identity;
 
 use super::supervised::Supervised;
 use super::{Inner, SandboxEngine, cgroup_name, lock};
-use crate::atomic::{self, Durability};
 use crate::engine::EngineError;
 use crate::environment;
 use crate::supervisor::{Order, STARTED};
@@ -74,9 +74,7 @@ impl Inner {
     }
 
     fn supervise(&self, id: model::id::ReplicaId, order: &Order) -> Result<()> {
-        let limit = (order.memory_mb << 20).to_string();
-        atomic::replace(&order.memory_limit, limit.as_bytes(), Durability::Cached)
-            .context("cannot write the memory limit")?;
+        write_memory_limit(order).context("cannot write the memory limit")?;
         let mut child = self.spawn(&order.directory)?;
         let pid = Pid::from_child(&child);
         // Nobody has waited for it, so the id is still its own.
@@ -105,6 +103,12 @@ impl Inner {
             .spawn()
             .with_context(|| format!("cannot start {}", self.options.supervisor.display()))
     }
+}
+
+/// Writes the file that the app reads its memory limit from.
+fn write_memory_limit(order: &Order) -> std::io::Result<()> {
+    fs::write(&order.memory_limit, (order.memory_mb << 20).to_string())?;
+    fs::set_permissions(&order.memory_limit, fs::Permissions::from_mode(0o644))
 }
 
 /// Gives a supervisor its order and waits for its answer.
