@@ -66,7 +66,8 @@ impl Watched {
         let mut pulse = Pulse::new(self.was_healthy);
         let boot = Duration::from_secs(self.spec.health.boot_seconds.into());
         let mut told = None;
-        let mut elsewhere: (Option<Instant>, Vec<SocketAddr>) = (None, Vec::new());
+        // Not at once: looking takes longer than many a boot.
+        let mut elsewhere = (started, Vec::new());
         let mut address = self.answered;
         loop {
             let known = pulse.health() != Health::Booting;
@@ -116,10 +117,10 @@ impl Watched {
         listening.is_none_or(|addresses| addresses.iter().any(|address| address.port() == port))
     }
 
-    async fn look(&self, elsewhere: &mut (Option<Instant>, Vec<SocketAddr>)) {
-        if elsewhere.0.is_none_or(|last| last.elapsed() >= LOOK) {
+    async fn look(&self, elsewhere: &mut (Instant, Vec<SocketAddr>)) {
+        if elsewhere.0.elapsed() >= LOOK {
             let found = self.engine.listening(self.spec.id).await.unwrap_or_default();
-            *elsewhere = (Some(Instant::now()), found);
+            *elsewhere = (Instant::now(), found);
         }
     }
 }

@@ -58,8 +58,8 @@ impl Stage {
     pub(crate) async fn new() -> Self {
         // Stories run side by side, each with ports of its own.
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        let process = u16::try_from(std::process::id() % 90).unwrap() * 100;
-        let first = 20_000 + process + NEXT.fetch_add(10, Ordering::Relaxed) % 100;
+        let process = u16::try_from(std::process::id() % 900).unwrap() * 10;
+        let first = 20_000 + (process + NEXT.fetch_add(10, Ordering::Relaxed)) % 9_900;
         Self::with_ports(first..=first + 9).await
     }
 
