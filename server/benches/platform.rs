@@ -90,7 +90,7 @@ fn others() {
         let to = if greeting == "one" { "v1" } else { "v2" };
         rollbacks.push(timed(|| {
             app.paasctl(&["rollback", to, "--no-wait"]);
-            wait_for(&app, greeting);
+            assert!(wait_for(&app, greeting), "{to} does not serve");
         }));
     }
     row("rollback to live", median(rollbacks), Some(boot));
@@ -118,18 +118,21 @@ fn write(app: &TestApp<'_>, greeting: &str, requirements: &str) {
 /// Pushes and waits for the new version; the router is asked while the push still runs.
 fn live(app: &TestApp<'_>, greeting: &str) {
     let pusher = app.push_in_background();
-    wait_for(app, greeting);
+    let came = wait_for(app, greeting);
     let output = pusher.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(came && output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn wait_for(app: &TestApp<'_>, greeting: &str) {
-    loop {
+/// Asks every few milliseconds; gives up after a minute.
+fn wait_for(app: &TestApp<'_>, greeting: &str) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
         if visitor::get(app.platform.router, &app.host(), "/").is_ok_and(|answer| answer.body == greeting) {
-            return;
+            return true;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    false
 }
 
 fn timed(what: impl FnOnce()) -> Duration {

@@ -5,6 +5,7 @@ Runs under the app's own Python, with -S -s and PYTHONHASHSEED=0.
 """
 
 import glob
+import importlib.util
 import os
 import sys
 
@@ -12,6 +13,8 @@ import web
 
 # Fixed, so that the bytes do not depend on the number of processors.
 SHARDS = 4
+# PEP 552: bytecode that is found by the hash of its source, which is not checked.
+UNCHECKED = (1).to_bytes(4, "little")
 # uv's notes about when and from what it built; pip and importlib do not read them.
 NOTES = ("uv_cache.json", "uv_build.json")
 
@@ -39,7 +42,8 @@ def compile_all(root):
     for directory, directories, names in os.walk(root):
         directories[:] = [name for name in directories if name != "__pycache__"]
         paths = [os.path.join(directory, name) for name in names if name.endswith(".py")]
-        files += [(-os.path.getsize(path), path) for path in paths if os.path.isfile(path)]
+        drop_orphans(directory, set(names))
+        files += [(-os.path.getsize(path), path) for path in paths if os.path.isfile(path) and not is_compiled(path)]
     files.sort()
     children = []
     import py_compile  # Slow to load, and not needed for a kept environment.
@@ -51,6 +55,27 @@ def compile_all(root):
         children.append(child)
     for child in children:
         os.waitpid(child, 0)
+
+
+def is_compiled(path):
+    """Tells whether the bytecode is of this very source. The loader will not ask again, so nothing stale may stay."""
+    try:
+        with open(importlib.util.cache_from_source(path), "rb") as file:
+            head = file.read(16)
+        with open(path, "rb") as file:
+            return head == importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(file.read())
+    except OSError:
+        return False
+
+
+def drop_orphans(directory, names):
+    """Removes bytecode whose source is gone, and directories that only held such."""
+    cache = os.path.join(directory, "__pycache__")
+    for compiled in os.listdir(cache) if os.path.isdir(cache) else ():
+        if compiled.split(".", 1)[0] + ".py" not in names:
+            os.unlink(os.path.join(cache, compiled))
+    if os.path.isdir(cache) and not os.listdir(cache):
+        os.rmdir(cache)
 
 
 def compile_some(py_compile, paths):

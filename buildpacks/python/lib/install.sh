@@ -92,14 +92,21 @@ find_python() {
 	plan[python_version]=$("$interpreter" -c 'import platform; print(platform.python_version())')
 }
 
+# Makes an empty environment. Where only a list has changed, the last one is the start: its bytes do not depend on that.
 make_environment() {
+	local base="$BUILDPACK_VERSION uv $uv_version python ${plan[python_version]} ${plan[kind]}"
 	mkdir -p "$build/.paas"
+	if [[ ${plan[resolution]:-} == outdated && ${plan[local]} == no && ${plan[project]} == no && -f $environment/base && $(<"$environment/base") == "$base" ]]; then
+		plan[grown]=yes
+		return
+	fi
 	if [[ -d $environment ]]; then
 		mv "$environment" "$build/.paas/stale"
 		discard .paas/stale
 	fi
 	uv venv -q --no-config --no-project --python "$interpreter" "$environment" 2>&1 | indent ||
 		fail "no environment could be made for Python ${plan[python_version]}" "the lines above say why"
+	printf '%s' "$base" >"$environment/base"
 }
 
 # finish_environment fresh|kept: drops what would differ, compiles bytecode if fresh, lists the packages, finds the web process.

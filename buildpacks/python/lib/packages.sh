@@ -66,11 +66,13 @@ install_list() {
 	fi
 	if [[ -n ${plan[resolution]:-} ]]; then
 		cat "$work/options" "$work/resolution" >"$work/requirements.txt"
-		run_uv pip install --no-deps -r "$work/requirements.txt" || fail "the packages of $list could not be installed" "$hint"
+		local how=(install --no-deps -r)
+		[[ ${plan[grown]:-no} == no ]] || how=(sync)
+		run_uv pip "${how[@]}" "$work/requirements.txt" || fail "the packages of $list could not be installed" "$hint"
 	else
 		run_uv pip install -r "$list" || fail "the packages of $list could not be installed" "$hint"
+		UV_PYTHON=$environment/bin/python uv pip freeze -q >"$work/resolution"
 	fi
-	UV_PYTHON=$environment/bin/python uv pip freeze -q >"$work/resolution"
 }
 
 # Installs the source itself, where it is a package: editable, so that it stays where it was pushed.

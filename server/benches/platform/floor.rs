@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use crate::visitor;
 
 /// A directory that holds what a bare script would keep between two pushes.
-pub struct Floor {
+pub(crate) struct Floor {
     dir: PathBuf,
     uv: PathBuf,
 }
 
 impl Floor {
-    pub fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         std::fs::create_dir_all(dir).unwrap();
         run(Command::new("git").args(["init", "-q", "--bare"]).arg(dir.join("repo.git")));
         let uv = std::env::var_os("PAASD_UV").map_or_else(|| PathBuf::from("uv"), PathBuf::from);
@@ -22,7 +22,7 @@ impl Floor {
     }
 
     /// Pushes, installs, starts, and returns how long it took until the greeting came.
-    pub fn push(&self, source: &Path, greeting: &str) -> Duration {
+    pub(crate) fn push(&self, source: &Path, greeting: &str) -> Duration {
         let begun = Instant::now();
         run(Command::new("git")
             .arg("-C")
@@ -48,7 +48,7 @@ impl Floor {
     }
 
     /// Makes the virtual environment, and installs what has changed.
-    pub fn prepare(&self, source: &Path) {
+    pub(crate) fn prepare(&self, source: &Path) {
         let venv = self.dir.join("venv");
         if !venv.exists() {
             run(self.uv().args(["venv", "-q", "--python", "/usr/bin/python3"]).arg(&venv));
@@ -68,7 +68,7 @@ impl Floor {
     }
 
     /// Starts the app and returns how long its first answer took.
-    pub fn boot(&self, source: &Path) -> Duration {
+    pub(crate) fn boot(&self, source: &Path) -> Duration {
         let begun = Instant::now();
         let (mut server, address) = self.start(source);
         wait_for(address, None);
@@ -93,12 +93,14 @@ impl Floor {
 }
 
 fn wait_for(address: SocketAddr, greeting: Option<&str>) {
-    loop {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
         match visitor::get(address, "localhost", "/") {
             Ok(answer) if greeting.is_none_or(|greeting| answer.body == greeting) => return,
             _ => std::thread::sleep(Duration::from_millis(5)),
         }
     }
+    panic!("the app does not answer at {address}");
 }
 
 fn end(server: &mut Child) {

@@ -46,8 +46,12 @@ fn main() {
         }));
         unmount_below(&at).unwrap();
         let tar = at.join("tar");
-        samples[3].push(timed(|| shell(&format!("tar -C {} -cf - . | zstd -q -T2 -3 -o {}", tree.display(), tar.display()))));
-        samples[4].push(timed(|| shell(&format!("zstd -q -dc {} | tar -C {} -xf -", tar.display(), at.join("unpacked").display()))));
+        samples[3].push(timed(|| {
+            shell(&format!("tar -C {} -cf - . | zstd -q -T2 -3 -o {}", tree.display(), tar.display()))
+        }));
+        samples[4].push(timed(|| {
+            shell(&format!("zstd -q -dc {} | tar -C {} -xf -", tar.display(), at.join("unpacked").display()))
+        }));
         std::fs::remove_dir_all(&at).unwrap();
     }
     let [packing, storing, mounting, taring, untaring] = samples.map(median);
@@ -91,7 +95,11 @@ fn median(mut samples: Vec<Duration>) -> Duration {
 
 fn row(name: &str, took: Duration, peer: Option<(&str, Duration)>) {
     let beside = peer.map_or(String::new(), |(peer, other)| {
-        format!("   {peer}: {:.3} s, {:.1} times as long", other.as_secs_f64(), other.as_secs_f64() / took.as_secs_f64())
+        format!(
+            "   {peer}: {:.3} s, {:.1} times as long",
+            other.as_secs_f64(),
+            other.as_secs_f64() / took.as_secs_f64()
+        )
     });
     println!("{name:<36}{:>8.3} s{beside}", took.as_secs_f64());
 }

@@ -66,7 +66,8 @@ impl TestPlatform {
 
     /// Ends the server and everything it runs.
     pub(crate) fn stop(&mut self) {
-        let stopped = Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output().unwrap();
+        let stopped =
+            Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output().unwrap();
         assert!(stopped.status.success(), "{stopped:?}");
         self.server.wait().unwrap();
     }

@@ -1,6 +1,8 @@
 //! `pins`: the versions that the first build chose and later ones keep.
 
-use model::pins::Pins;
+use model::pins::{Pin, Pins};
+use model::slug::Digest;
+use model::wording;
 
 use crate::api::read;
 use crate::context::{AppOption, Context, JsonOption};
@@ -41,9 +43,23 @@ impl List {
         }
         let mut table = Table::new(["NAME", "VERSION", "ASKED FOR", "BY"]);
         for (name, pin) in pins {
-            let asked = pin.requested.unwrap_or_default();
-            table.row([Cell::toned(Tone::Name, name), pin.version.into(), asked.into(), pin.origin.into()]);
+            let (version, asked) = (version(&pin), asked(&pin));
+            table.row([Cell::toned(Tone::Name, name), version.into(), asked.into(), pin.origin.into()]);
         }
         context.screen.print(&table.render(&context.screen))
     }
+}
+
+/// A pin may hold a whole list, a line each, such as the packages that a list without a lock file resolved to.
+fn version(pin: &Pin) -> String {
+    match pin.version.lines().count() {
+        0 | 1 => pin.version.clone(),
+        lines => wording::count(lines, "version"),
+    }
+}
+
+/// What a list was resolved from is kept as a digest, which tells a reader nothing.
+fn asked(pin: &Pin) -> String {
+    let asked = pin.requested.clone().unwrap_or_default();
+    if asked.parse::<Digest>().is_ok() { String::new() } else { asked }
 }

@@ -118,3 +118,19 @@ fn a_version_is_compared_as_the_tool_that_asks_means_it() {
     let told: Vec<_> = told.lines().map(|line| line == "True").collect();
     assert_eq!(told, cases.map(|(_, meets)| meets));
 }
+
+#[tokio::test]
+async fn an_environment_that_grew_is_the_same_as_one_made_afresh() {
+    let mut app = App::new();
+    let list = |lines: &'static str| [("requirements.txt", lines), ("app.py", FLASK)];
+    app.push(&list("flask==3.0.3\ngunicorn==22.0.0\nitsdangerous==2.2.0\nsix==1.16.0\n")).await;
+    let changed = list("flask==3.0.3\ngunicorn==22.0.0\nitsdangerous==2.1.2\niniconfig==2.0.0\n");
+    let grown = app.push(&changed).await;
+    assert!(grown.log.contains("The list has changed"), "{}", grown.log);
+    assert!(grown.log.contains("Uninstalled 2 packages"), "it did not grow: {}", grown.log);
+    let installed = &grown.output().manifest.packages;
+    assert_eq!((installed["itsdangerous"].as_str(), installed.contains_key("six")), ("2.1.2", false));
+    std::fs::remove_dir_all(app.dir.path().join("cache")).unwrap();
+    let fresh = app.push(&changed).await;
+    assert_eq!(grown.output().slug.digest, fresh.output().slug.digest);
+}
