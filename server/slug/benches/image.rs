@@ -69,7 +69,7 @@ fn plant(tree: &Path, identity: Identity) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let byte = |index: usize| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            if index % 2 == 0 { (state >> 33) as u8 } else { b'x' }
+            if index.is_multiple_of(2) { (state >> 33) as u8 } else { b'x' }
         };
         std::fs::write(&path, (0..FILE_BYTES).map(byte).collect::<Vec<u8>>()).unwrap();
         lchown(&path, Some(identity.uid()), Some(identity.gid())).unwrap();

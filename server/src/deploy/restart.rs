@@ -31,7 +31,7 @@ pub async fn restart(
 ) -> Result<Option<Operation>, ChangeError> {
     let mut tx = platform.store.write().await?;
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
-    let Some(serving) = app.serving.clone() else {
+    let Some(serving) = app.serving else {
         return Err(ChangeError::invalid(
             format!("{} has nothing running to restart", app.name),
             "deploy it with `git push paas main`",

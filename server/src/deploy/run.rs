@@ -40,7 +40,7 @@ pub async fn run_detached(
     }
     let mut tx = platform.store.write().await?;
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
-    let Some(serving) = app.serving.clone() else {
+    let Some(serving) = app.serving else {
         let message = format!("{} has no release to run it in", app.name);
         return Err(ChangeError::invalid(message, "deploy it with `git push paas main`"));
     };

@@ -143,7 +143,7 @@ async fn say_failed_rollout(
     let serving = store::find_app_by_id(&mut db, app.id).await?.and_then(|app| app.serving);
     let reason = plain(operation.reason.as_deref().unwrap_or("it was ended"), 2_000);
     let stays = match serving {
-        Some(serving) => format!("{} goes on serving; no request was affected.", serving.version),
+        Some(serving) => format!("{} goes on serving; nothing that runs was touched.", serving.version),
         None => "Nothing served before, so nothing serves now.".to_owned(),
     };
     let version = operation.version;

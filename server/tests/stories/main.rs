@@ -1,6 +1,6 @@
 //! Stories through the real binaries: a server on a data directory of its own, `git push`, `paasctl`, and a visitor.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap is a failed test, and says more")]
 
 mod app;
 mod platform;
