@@ -18,6 +18,9 @@ use crate::request::BuildRequest;
 use crate::tools::Tools;
 use crate::tree::{Amount, give_away};
 
+/// The share of the CPU under contention; the smallest replica has 1024, so what serves goes before what is built.
+const CPU_SHARES: u32 = 128;
+
 /// The prefix under which config vars reach the driver.
 pub(crate) const CONFIG_PREFIX: &str = "BUILD_VAR_";
 
@@ -159,6 +162,7 @@ impl<'a> Material<'a> {
         let limits = self.request.limits;
         Limits {
             memory_bytes: Some(limits.memory_mb << 20),
+            cpu_shares: Some(CPU_SHARES),
             pids: Some(limits.pids),
             file_bytes: Some(limits.disk_bytes),
             ..Limits::default()
