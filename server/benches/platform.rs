@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::unwrap_used,
     dead_code,
     reason = "a program that prints what it measured"

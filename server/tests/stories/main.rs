@@ -1,6 +1,10 @@
 //! Stories through the real binaries: a server on a data directory of its own, `git push`, `paasctl`, and a visitor.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap is a failed test, and says more")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed unwrap is a failed test, and says more"
+)]
 
 mod app;
 mod platform;
