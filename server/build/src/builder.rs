@@ -70,6 +70,7 @@ impl Builder {
         log: &BuildLog,
         cancel: &CancellationToken,
     ) -> Result<BuildOutput, BuildFailure> {
+        log.hide_credentials(&request.build_env);
         let trees = vec![request.source.clone(), request.cache_dir.clone()];
         let watch = Watch {
             host: &self.host,
@@ -85,11 +86,12 @@ impl Builder {
             tracing::warn!(%error, "the cgroup of a build stays behind");
         }
         result.map_err(|failure| {
-            log.warn(&failure.reason);
-            if let Some(hint) = &failure.hint {
-                log.warn(hint);
-            }
-            BuildFailure { trace: Box::new(work.trace), ..failure }
+            // A buildpack's words may hold what it was given; they go further than the log.
+            let (reason, hint) =
+                (log.masked(&failure.reason), failure.hint.as_deref().map(|h| log.masked(h)));
+            log.warn(&reason);
+            hint.iter().for_each(|hint| log.warn(hint));
+            BuildFailure { reason, hint, trace: Box::new(work.trace), ..failure }
         })
     }
 }

@@ -5,39 +5,59 @@ use std::path::PathBuf;
 
 use sandbox::Bind;
 
-const NAMES: [&str; 14] = [
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
+/// The variables, in any case: tools read some in small letters. None of them is a credential by itself, and a
+/// new name never comes in by how it starts: `UV_PUBLISH_TOKEN` and `CARGO_REGISTRY_TOKEN` are the server's own.
+const NAMES: [&str; 50] = [
     "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "CARGO_HTTP_CHECK_REVOKE",
+    "CARGO_HTTP_PROXY",
+    "CARGO_HTTP_TIMEOUT",
+    "CARGO_NET_RETRY",
     "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
     "GIT_SSL_CAINFO",
-];
-
-const PREFIXES: [&str; 5] = ["PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "CARGO_"];
-
-/// Variables with these prefixes that are about this machine and not about the way out.
-const NOT: [&str; 12] = [
-    "UV_CACHE_DIR",
-    "UV_PYTHON",
-    "UV_PROJECT_ENVIRONMENT",
-    "UV_LINK_MODE",
-    "UV_TOOL_DIR",
-    "UV_TOOL_BIN_DIR",
-    "UV_INSTALL_DIR",
-    "PIP_CACHE_DIR",
-    "PIP_TARGET",
-    "CARGO_HOME",
-    "CARGO_TARGET_DIR",
-    "PIP_REQUIRE_VIRTUALENV",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "NO_PROXY",
+    "NPM_CONFIG_CAFILE",
+    "NPM_CONFIG_FETCH_RETRIES",
+    "NPM_CONFIG_FETCH_TIMEOUT",
+    "NPM_CONFIG_HTTPS_PROXY",
+    "NPM_CONFIG_NOPROXY",
+    "NPM_CONFIG_PROXY",
+    "NPM_CONFIG_REGISTRY",
+    "NPM_CONFIG_STRICT_SSL",
+    "PIP_CERT",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_DISABLE_PIP_VERSION_CHECK",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_NO_INDEX",
+    "PIP_PROXY",
+    "PIP_RETRIES",
+    "PIP_TIMEOUT",
+    "PIP_TRUSTED_HOST",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "UV_CONCURRENT_DOWNLOADS",
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_HTTP_CONNECT_TIMEOUT",
+    "UV_HTTP_RETRIES",
+    "UV_HTTP_TIMEOUT",
+    "UV_INDEX",
+    "UV_INDEX_STRATEGY",
+    "UV_INDEX_URL",
+    "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS",
+    "UV_PYTHON_DOWNLOADS_JSON_URL",
+    "UV_PYTHON_INSTALL_MIRROR",
+    "UV_REQUEST_TIMEOUT",
+    "UV_SYSTEM_CERTS",
 ];
 
 /// Variables that name files or directories of certificates.
@@ -56,15 +76,10 @@ const CERTIFICATES: [&str; 8] = [
 const SHOWN: [&str; 4] = ["/usr", "/etc/ssl/certs", "/etc/pki", "/etc/ca-certificates"];
 
 /// Returns those of the server's variables that a build needs to reach package indexes: proxies, certificates,
-/// and the settings of package managers.
+/// indexes, mirrors and times to wait. A URL among them may hold a user's password, which logs must hide.
 #[must_use]
 pub fn build_environment(vars: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    let wanted = |name: &str| {
-        let package_manager = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        // Cargo sets these for programs it runs; they tell of that program.
-        let of_cargo = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST");
-        NAMES.contains(&name) || package_manager && !of_cargo && !NOT.contains(&name)
-    };
+    let wanted = |name: &str| NAMES.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
     vars.into_iter().filter(|(name, _)| wanted(name)).collect()
 }
 
@@ -84,12 +99,38 @@ pub(crate) fn binds(environment: &BTreeMap<String, String>) -> Vec<Bind> {
 mod tests {
     use super::*;
 
+    fn kept(names: &[&str]) -> Vec<String> {
+        let vars = names.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+        build_environment(vars).into_keys().collect()
+    }
+
     #[test]
     fn only_what_leads_outside_is_passed_on() {
-        let vars =
-            ["HTTPS_PROXY", "UV_DEFAULT_INDEX", "UV_CACHE_DIR", "PAASD_DATA_DIR", "AWS_SECRET", "PIP_CERT"];
-        let kept = build_environment(vars.map(|name| (name.to_owned(), "x".to_owned())));
-        assert_eq!(kept.keys().collect::<Vec<_>>(), ["HTTPS_PROXY", "PIP_CERT", "UV_DEFAULT_INDEX"]);
+        let outside = ["HTTPS_PROXY", "PIP_CERT", "UV_DEFAULT_INDEX", "https_proxy", "npm_config_registry"];
+        assert_eq!(kept(&outside), outside);
+        assert!(kept(&["UV_CACHE_DIR", "CARGO_HOME", "CARGO_PKG_NAME", "PAASD_DATA_DIR"]).is_empty());
+    }
+
+    #[test]
+    fn no_credential_of_the_server_is_passed_on() {
+        let credentials = [
+            "CARGO_REGISTRY_TOKEN",
+            "CARGO_REGISTRIES_OURS_TOKEN",
+            "UV_PUBLISH_TOKEN",
+            "UV_PUBLISH_PASSWORD",
+            "UV_PUBLISH_URL",
+            "UV_INDEX_OURS_PASSWORD",
+            "UV_GITHUB_TOKEN",
+            "UV_KEYRING_PROVIDER",
+            "PIP_PASSWORD",
+            "NPM_CONFIG__AUTH",
+            "npm_config__authToken",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        assert!(kept(&credentials).is_empty(), "{:?}", kept(&credentials));
+        let words = ["TOKEN", "PASSWORD", "SECRET", "KEY", "PUBLISH", "AUTH"];
+        let odd: Vec<_> = NAMES.iter().filter(|name| words.iter().any(|word| name.contains(word))).collect();
+        assert!(odd.is_empty(), "{odd:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Config values are hidden before anything reaches the file. What a build writes is bounded; what the platform
 //! itself says always finds room.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -98,6 +99,20 @@ impl BuildLog {
             Ok(())
         });
         self.progress.send_modify(|progress| progress.ended = true);
+    }
+
+    /// Hides from now on the users and passwords in the URLs of these variables, beside the config values.
+    pub(crate) fn hide_credentials(&self, environment: &BTreeMap<String, String>) {
+        self.write(|writer| {
+            writer.masker.hide_credentials(environment);
+            Ok(())
+        });
+    }
+
+    /// Returns a text as the log would show it.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&writer.masker.whole(text.as_bytes())).into_owned()
     }
 
     /// Returns how many bytes the log has.

@@ -1,16 +1,20 @@
 //! Hides config values in a stream of bytes, also where a value is cut by the borders of chunks.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use model::config::ConfigVars;
 
-use crate::patterns::patterns;
+use crate::patterns::{credentials, patterns};
 
 /// Replaces secrets by `[hidden: NAME]`. Holds back only an end that may be the start of a secret.
-#[derive(Debug)]
+///
+/// `Debug` shows nothing of the secrets.
 pub(crate) struct Masker {
     finder: Option<AhoCorasick>,
     patterns: Vec<Vec<u8>>,
-    replacements: Vec<String>,
+    names: Vec<String>,
     starts: [bool; 256],
     longest: usize,
     held: Vec<u8>,
@@ -18,7 +22,20 @@ pub(crate) struct Masker {
 
 impl Masker {
     pub(crate) fn new(config: &ConfigVars) -> Self {
-        let (patterns, names): (Vec<_>, Vec<_>) = patterns(config).into_iter().unzip();
+        Self::of(patterns(config))
+    }
+
+    /// Hides the users and passwords in the URLs of these variables, too.
+    pub(crate) fn hide_credentials(&mut self, environment: &BTreeMap<String, String>) {
+        let mut all: Vec<_> = self.patterns.drain(..).zip(self.names.drain(..)).collect();
+        all.extend(credentials(environment));
+        *self = Self { held: std::mem::take(&mut self.held), ..Self::of(all) };
+    }
+
+    fn of(mut all: Vec<(Vec<u8>, String)>) -> Self {
+        all.sort();
+        all.dedup_by(|a, b| a.0 == b.0);
+        let (patterns, names): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let mut starts = [false; 256];
         for pattern in &patterns {
             starts[usize::from(pattern[0])] = true;
@@ -26,7 +43,7 @@ impl Masker {
         let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).ok();
         Self {
             finder: finder.filter(|_| !patterns.is_empty()),
-            replacements: names.iter().map(|name| format!("[hidden: {name}]")).collect(),
+            names,
             longest: patterns.iter().map(Vec::len).max().unwrap_or(0),
             patterns,
             starts,
@@ -68,7 +85,8 @@ impl Masker {
                 break;
             }
             out.extend_from_slice(&text[done..found.start()]);
-            out.extend_from_slice(self.replacements[found.pattern().as_usize()].as_bytes());
+            let name = &self.names[found.pattern().as_usize()];
+            out.extend_from_slice(format!("[hidden: {name}]").as_bytes());
             done = found.end();
         }
         if done < until {
@@ -90,6 +108,12 @@ impl Masker {
     fn is_start(&self, end: &[u8]) -> bool {
         let at = self.patterns.partition_point(|pattern| pattern.as_slice() <= end);
         self.patterns.get(at).is_some_and(|pattern| pattern.starts_with(end))
+    }
+}
+
+impl fmt::Debug for Masker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Masker").finish_non_exhaustive()
     }
 }
 
@@ -142,6 +166,29 @@ mod tests {
         ]);
         assert_eq!(shown(&vars, "password s3cr3tpw"), "password [hidden: DATABASE_URL]");
         assert_eq!(shown(&vars, "  MIIEvQIBADANBgkqhkiG"), "  [hidden: PEM]");
+    }
+
+    #[test]
+    fn of_a_url_that_leads_outside_only_the_user_and_the_password_are_hidden() {
+        let vars = [
+            ("HTTPS_PROXY", "http://me:pw@proxy:3128"),
+            ("UV_INDEX", "ours=https://bot:s3cr3tpw@a.example/simple https://0123456789@b.example/x?y"),
+        ];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let mut masker = Masker::new(&config(&[("KEY", "secret-1")]));
+        masker.push(b"secr", &mut Vec::new());
+        masker.hide_credentials(&vars);
+        let shown = |text: &str| String::from_utf8(masker.whole(text.as_bytes())).unwrap();
+        assert_eq!(shown(&vars["HTTPS_PROXY"]), "http://[hidden: HTTPS_PROXY]proxy:3128");
+        assert_eq!(
+            shown(&vars["UV_INDEX"]),
+            "ours=https://[hidden: UV_INDEX]a.example/simple https://[hidden: UV_INDEX]b.example/x?y"
+        );
+        assert_eq!(shown("s3cr3tpw secret-1 me pw"), "[hidden: UV_INDEX] [hidden: KEY] me pw");
+        let mut rest = Vec::new();
+        masker.push(b"et-1", &mut rest);
+        assert_eq!(rest, b"[hidden: KEY]");
+        assert!(!format!("{masker:?}").contains("115"), "{masker:?}");
     }
 
     #[test]

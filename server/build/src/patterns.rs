@@ -1,5 +1,7 @@
 //! The forms under which a secret may show up in a log.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::config::ConfigVars;
@@ -13,7 +15,7 @@ const LINE_FROM: usize = 16;
 /// Encoded forms shorter than this would match by accident.
 const ENCODED_FROM: usize = 8;
 
-/// Returns all forms of all values with the names of their vars, without repetitions.
+/// Returns all forms of all values with the names of their vars.
 pub(crate) fn patterns(config: &ConfigVars) -> Vec<(Vec<u8>, String)> {
     let mut all = Vec::new();
     for (name, value) in config.iter() {
@@ -23,23 +25,45 @@ pub(crate) fn patterns(config: &ConfigVars) -> Vec<(Vec<u8>, String)> {
         }
         all.extend(forms.into_iter().map(|form| (form, name.to_string())));
     }
-    all.sort();
-    all.dedup_by(|a, b| a.0 == b.0);
     all
 }
 
-/// Returns the value, its longer lines, and the password of a URL.
+/// Returns all forms of the users and passwords in the URLs among these variables. The rest of a URL is no secret:
+/// which index was asked belongs in a log.
+pub(crate) fn credentials(environment: &BTreeMap<String, String>) -> Vec<(Vec<u8>, String)> {
+    let mut all = Vec::new();
+    for (name, value) in environment {
+        let mut forms = Vec::new();
+        for user in users(value) {
+            // With its `@` even a short one is unlike anything else.
+            forms.push(format!("{user}@").into_bytes());
+            let password = user.split_once(':').map(|(_, password)| password);
+            let long = |text: &&str| text.chars().count() >= HIDDEN_FROM;
+            [Some(user), password].into_iter().flatten().filter(long).for_each(|s| forms_of(s, &mut forms));
+        }
+        all.extend(forms.into_iter().map(|form| (form, name.clone())));
+    }
+    all
+}
+
+/// Returns what stands before the `@` of each URL in a text.
+fn users(text: &str) -> impl Iterator<Item = &str> {
+    let hosts = text
+        .split("://")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| "/?#,".contains(c) || c.is_whitespace()).next());
+    hosts.filter_map(|host| host.rsplit_once('@')).map(|(user, _)| user).filter(|user| !user.is_empty())
+}
+
+/// Returns the value, its longer lines, and the passwords of URLs.
 fn secrets(value: &str) -> Vec<&str> {
     let long = |text: &&str| text.chars().count() >= HIDDEN_FROM;
     let mut secrets: Vec<_> = [value, value.trim()].into_iter().filter(long).collect();
     if value.trim().contains('\n') {
         secrets.extend(value.lines().map(str::trim).filter(|line| line.len() >= LINE_FROM));
     }
-    let userinfo =
-        value.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'));
-    secrets.extend(
-        userinfo.and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password).filter(long),
-    );
+    let passwords = users(value).filter_map(|user| user.split_once(':')).map(|(_, password)| password);
+    secrets.extend(passwords.filter(long));
     secrets
 }
 

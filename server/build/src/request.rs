@@ -1,6 +1,7 @@
 //! What a build needs to know, what it may use, and what it gives.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use model::pins::Pins;
 use model::slug::{Digest, SlugManifest};
 use sandbox::Identity;
 
-/// One build to run.
-#[derive(Debug, Clone)]
+/// One build to run. `Debug` shows no values of variables.
+#[derive(Clone)]
 pub struct BuildRequest {
     /// The build.
     pub build: BuildId,
@@ -46,6 +47,16 @@ pub struct BuildRequest {
     pub build_env: BTreeMap<String, String>,
     /// Whether to start with an empty cache.
     pub clear_cache: bool,
+}
+
+impl fmt::Debug for BuildRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("BuildRequest");
+        shown.field("build", &self.build).field("app_name", &self.app_name).field("commit", &self.commit);
+        shown.field("source", &self.source).field("config", &self.config).field("limits", &self.limits);
+        // A URL of an index may hold a password.
+        shown.field("build_env", &self.build_env.keys()).finish_non_exhaustive()
+    }
 }
 
 /// What a build may use.

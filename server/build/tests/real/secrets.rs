@@ -34,3 +34,23 @@ async fn detection_sees_no_config_and_the_build_sees_nothing_of_the_host() {
     assert!(ended.log.contains("'tmp', 'usr', 'var'] False 250001"), "{}", ended.log);
     assert!(!ended.log.contains("'work'") && !ended.log.contains("'home'"), "{}", ended.log);
 }
+
+#[tokio::test]
+async fn no_value_is_in_the_words_of_a_failure_or_in_what_a_developer_prints() {
+    let mut app = App::new();
+    app.set("API_KEY", "sk-Tr0ub4dor&3");
+    let hook = "#!/bin/sh\necho \"index $UV_INDEX\"\nprintf 'refused %s\\nset %s\\n' \"$API_KEY\" \"$API_KEY\" \
+                >\"$BUILD_REPORT/failure\"\nchmod 400 \"$BUILD_REPORT/failure\"\nexit 1\n";
+    let mut request = app.request(&[("setup.py", ""), ("bin/pre_compile", hook)]);
+    request.build_env.insert("UV_INDEX".into(), "https://bot:s3cr3tpw@index.invalid/simple".into());
+    let (shown, log) = (format!("{request:?}"), request.work_dir.join("other-log"));
+    let log = build::BuildLog::open(&log, &request.config).unwrap();
+    assert!(shown.contains("UV_INDEX") && shown.contains("API_KEY"), "{shown}");
+    let ended = app.run(request).await;
+    assert!(ended.log.contains("index https://[hidden: UV_INDEX]index.invalid/simple"), "{}", ended.log);
+    for shown in [shown, format!("{log:?}"), format!("{:?}", ended.failure()), ended.log] {
+        assert!(!shown.contains("Tr0ub4dor") && !shown.contains("s3cr3tpw"), "{shown}");
+        assert!(!shown.contains("84, 114, 48, 117"), "the bytes of a pattern: {shown}");
+    }
+    assert!(ended.result.unwrap_err().reason.contains("[hidden: API_KEY]"));
+}
