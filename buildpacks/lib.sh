@@ -74,17 +74,42 @@ took() {
 	printf '%s\t%s\n' "$1" "$(((${EPOCHREALTIME/[.,]/} - ${2/[.,]/}) / 1000))" >>"$BUILD_REPORT/steps"
 }
 
-# load_config ENV_DIR: exports the app's config vars, but for names that would break the build itself.
-load_config() {
-	local file name value
-	for file in "$1"/*; do
-		name=${file##*/}
-		[[ -f $file ]] || continue
-		case $name in
-		PATH | HOME | IFS | ENV | BASH_ENV | SHELLOPTS | GIT_DIR | CPATH | CPPATH | LANG | LIBRARY_PATH | LD_* | PYTHONHOME | PYTHONPATH | PYTHONSTARTUP | VIRTUAL_ENV | BUILD_REPORT | PINS) continue ;;
-		esac
-		[[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || continue
-		IFS= read -r -d '' value <"$file" || true
-		export "$name=$value"
+# with_config COMMAND…: runs a program that may see the app's config vars, in a subshell: a var may have the name of any
+# variable of the scripts. They read what the platform's own programs need with config_var.
+with_config() (
+	# shellcheck disable=SC2154  # the argument of bin/compile
+	for _config_file in "$env_dir"/*; do
+		[[ -f $_config_file ]] || continue
+		is_passed_on "${_config_file##*/}" || continue
+		IFS= read -r -d '' _config_value <"$_config_file" || true
+		# An array, or RANDOM and its like, would not become a plain variable.
+		unset -v "${_config_file##*/}"
+		export "${_config_file##*/}=$_config_value"
 	done
+	unset -v _config_file _config_value
+	exec "$@"
+)
+
+# config_var NAME: prints the value of a config var, or nothing.
+config_var() {
+	local value=
+	[[ ! -f $env_dir/$1 ]] || IFS= read -r -d '' value <"$env_dir/$1" || true
+	printf '%s' "$value"
+}
+
+# Tells whether programs get a config var of this name: not one that would break the build itself, or that bash keeps.
+is_passed_on() {
+	case $1 in
+	PATH | HOME | IFS | ENV | BASH_ENV | SHELLOPTS | GIT_DIR | CPATH | CPPATH | LANG | LIBRARY_PATH | LD_* | PYTHONHOME | PYTHONPATH | PYTHONSTARTUP | VIRTUAL_ENV | BUILD_REPORT | PINS) return 1 ;;
+	UV_PYTHON | UV_PROJECT_ENVIRONMENT | UV_CACHE_DIR | UV_PYTHON_INSTALL_DIR) return 1 ;;
+	UID | EUID | PPID | BASHOPTS | BASH_VERSINFO | POSIXLY_CORRECT | _ | _config_file | _config_value) return 1 ;;
+	esac
+	[[ $1 =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]]
+}
+
+# quoted TEXT: prints a text between the double quotes of YAML.
+quoted() {
+	local text=${1//[[:cntrl:]]/ }
+	text=${text//\\/\\\\}
+	printf '"%s"' "${text//\"/\\\"}"
 }

@@ -37,7 +37,10 @@ def tidy(environment, packages):
 
 
 def compile_all(root):
-    """Writes bytecode that is trusted without a look at its source: files of a slug have no dates to compare."""
+    """Writes bytecode that is trusted without a look at its source: files of a slug have no dates to compare.
+
+    Returns the exit status of a compiler that failed, below zero for a signal, or 0.
+    """
     files = []
     for directory, directories, names in os.walk(root):
         directories[:] = [name for name in directories if name != "__pycache__"]
@@ -53,8 +56,8 @@ def compile_all(root):
         if child == 0:
             compile_some(py_compile, [path for _, path in files[shard::SHARDS]])
         children.append(child)
-    for child in children:
-        os.waitpid(child, 0)
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return next((status for status in statuses if status), 0)
 
 
 def is_compiled(path):
@@ -108,8 +111,12 @@ def main():
     state, environment, build, django, source = sys.argv[1:6]
     packages = os.path.join(environment, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
     tidy(environment, packages)
-    if state == "fresh":
-        compile_all(os.path.join(environment, "lib"))
+    failed = compile_all(os.path.join(environment, "lib")) if state == "fresh" else 0
+    if failed:
+        how = f"was killed by signal {-failed}" if failed < 0 else f"ended with status {failed}"
+        print("fail\tthe packages could not be compiled to bytecode: a compiler " + how)
+        print("hint\tit may have needed more memory than a build may use; the platform's operator can raise the limit")
+        return
     found = installed(packages)
     with open(os.path.join(environment, "packages"), "w", encoding="utf-8") as file:
         file.writelines(f"{name}\t{version}\n" for name, version in sorted(found.items()))

@@ -7,7 +7,7 @@ run_hook() {
 	[[ -f $build/bin/$1 ]] || return 0
 	step "Running bin/$1"
 	chmod +x "$build/bin/$1"
-	(cd "$build" && "bin/$1") 2>&1 | indent || fail "bin/$1 failed" "the lines above say why; it runs in the root of the source"
+	(cd "$build" && with_config "bin/$1") 2>&1 | indent || fail "bin/$1 failed" "the lines above say why; it runs in the root of the source"
 }
 
 # Uses the platform's uv, or the pinned version of it from the package index.
@@ -28,7 +28,7 @@ choose_uv() {
 			step "Fetching uv $uv_version, which is pinned (this platform has $own)"
 			rm -rf "$directory" "$directory.new"
 			uv venv -q --no-config --python /usr/bin/python3 "$directory.new"
-			VIRTUAL_ENV=$directory.new uv pip install -q --no-config "uv==$uv_version" 2>&1 | indent ||
+			VIRTUAL_ENV=$directory.new with_config uv pip install -q --no-config "uv==$uv_version" 2>&1 | indent ||
 				fail "uv $uv_version is pinned and cannot be fetched" "try again, or move to $own: paasctl pins:upgrade uv"
 			mv "$directory.new" "$directory"
 		fi
@@ -78,7 +78,7 @@ find_python() {
 	if [[ -n $interpreter ]]; then return; fi
 	local asked=${plan[python_version]} log=$work/python-install
 	detail "This stack has Python ${plan[stack]}; fetching ${asked}"
-	if ! UV_HTTP_RETRIES=1 uv python install -q "$asked" >"$log" 2>&1; then
+	if ! UV_HTTP_RETRIES=1 with_config uv python install -q "$asked" >"$log" 2>&1; then
 		indent <"$log"
 		fail "Python $asked is not on this stack, which has ${plan[stack]}, and could not be fetched" \
 			"write a version that the stack has to .python-version, such as ${plan[stack]%.*}"
@@ -112,8 +112,10 @@ make_environment() {
 # finish_environment fresh|kept: drops what would differ, compiles bytecode if fresh, lists the packages, finds the web process.
 finish_environment() {
 	local told key value
-	told=$("$interpreter" -S -s "$home/lib/finish.py" "$1" "$environment" "$build" "${plan[django]}" "${plan[kind]}")
+	told=$("$interpreter" -S -s "$home/lib/finish.py" "$1" "$environment" "$build" "${plan[django]}" "${plan[kind]}") ||
+		fail "the installed packages could not be read" "the lines above say why"
 	while IFS=$'\t' read -r key value; do [[ -z $key ]] || plan[$key]=$value; done <<<"$told"
+	[[ -z ${plan[fail]:-} ]] || fail "${plan[fail]}" "${plan[hint]}"
 }
 
 # Tells the platform the packages and what to keep, and bin/release the web process.
@@ -144,14 +146,15 @@ pin_versions() {
 }
 
 collect_static() {
-	local log=$work/collectstatic status=0
+	local log=$work/collectstatic status=0 disabled
 	grep -q $'^django\t' "$environment/packages" || return 0
-	if [[ ${DISABLE_COLLECTSTATIC:-0} != 0 ]]; then
+	disabled=$(config_var DISABLE_COLLECTSTATIC)
+	if [[ ${disabled:-0} != 0 ]]; then
 		step "Not collecting static files: DISABLE_COLLECTSTATIC is set"
 		return
 	fi
 	step "Collecting static files (${plan[django]/#./manage.py} collectstatic; DISABLE_COLLECTSTATIC=1 turns it off)"
-	(cd "$build/${plan[django]}" && PYTHONPATH=$build "$environment/bin/python" manage.py collectstatic --noinput) >"$log" 2>&1 || status=$?
+	(cd "$build/${plan[django]}" && PYTHONPATH=$build with_config "$environment/bin/python" manage.py collectstatic --noinput) >"$log" 2>&1 || status=$?
 	if ((status == 0)); then
 		indent <"$log"
 	elif grep -q "Unknown command: 'collectstatic'" "$log"; then

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154,SC2164,SC2004  # variables of bin/compile; set -e ends a failed cd
 
 # Runs uv with its output indented; what went wrong is explained by the caller.
-run_uv() { UV_PYTHON=$environment/bin/python uv "$@" 2>&1 | indent; }
+run_uv() { UV_PYTHON=$environment/bin/python with_config uv "$@" 2>&1 | indent; }
 
 install_packages() {
 	local hint="the lines above are uv's; correct ${plan[kind]}, commit, and push again"
@@ -39,14 +39,14 @@ install_poetry_lock() {
 		rm -rf "$tool"
 		uv venv -q --no-config --no-project --python /usr/bin/python3 "$tool"
 		# shellcheck disable=SC2086  # two words
-		VIRTUAL_ENV=$tool UV_PYTHON=$tool/bin/python uv pip install -q --no-config $wanted 2>&1 | indent ||
+		VIRTUAL_ENV=$tool UV_PYTHON=$tool/bin/python with_config uv pip install -q --no-config $wanted 2>&1 | indent ||
 			fail "poetry could not be fetched from the package index" "try again; the lines above are uv's"
 		VIRTUAL_ENV=$tool UV_PYTHON=$tool/bin/python uv pip freeze -q >"$work/poetry"
 		printf '%s+%s' "$(sed -n 's/^poetry==//p' "$work/poetry")" "$(sed -n 's/^poetry-plugin-export==//p' "$work/poetry")" >"$tool/version"
 	fi
 	poetry=$(<"$tool/version")
 	version poetry "" "${poetry%%+*}" poetry.lock "$([[ -n $(pinned poetry version) ]] && echo yes || echo no)"
-	env -u VIRTUAL_ENV "$tool/bin/poetry" export --no-interaction --output "$work/requirements.txt" 2>&1 | indent ||
+	with_config env -u VIRTUAL_ENV "$tool/bin/poetry" export --no-interaction --output "$work/requirements.txt" 2>&1 | indent ||
 		fail "poetry.lock could not be read by poetry ${poetry%%+*}" "run \`poetry lock\`, commit poetry.lock, and push again"
 	run_uv pip install --no-config --no-deps -r "$work/requirements.txt" ||
 		fail "the packages of poetry.lock could not be installed" "the lines above are uv's"

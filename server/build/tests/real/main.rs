@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod detection;
+mod hooks;
 mod limits;
 mod python;
 mod python_pins;
