@@ -59,4 +59,22 @@ mod tests {
         assert_eq!(release.types.into_iter().collect::<Vec<_>>(), [("web".into(), "a \"b\" $PORT".into())]);
         assert!(Release::parse("a: [").warning.is_some());
     }
+
+    #[test]
+    fn what_the_built_in_buildpacks_print_is_read_back_as_they_found_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (command, why) = (r#"serve "a b" 'c\d' & \"$PORT\""#, "`x\\y` found");
+        for (name, between) in [("python", "\t"), ("static", "\n")] {
+            let buildpacks = detection::builtin().unwrap();
+            let buildpack = buildpacks.iter().find(|buildpack| buildpack.name == name).unwrap();
+            let unpacked = dir.path().join(name);
+            buildpack.unpack(&unpacked).unwrap();
+            std::fs::write(unpacked.join("web"), format!("{command}{between}{why}\n")).unwrap();
+            let mut script = std::process::Command::new(unpacked.join("bin/release"));
+            let printed = script.current_dir(&unpacked).output().unwrap();
+            let release = Release::parse(&String::from_utf8(printed.stdout).unwrap());
+            assert_eq!(release.warning, None, "{name}");
+            assert_eq!((release.types["web"].as_str(), release.because["web"].as_str()), (command, why));
+        }
+    }
 }
