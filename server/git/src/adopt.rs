@@ -63,7 +63,7 @@ pub(crate) fn is_quarantine(name: &str) -> bool {
 }
 
 /// Links, so that the git process that owns the quarantine still finds everything there.
-fn link_all(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn link_all(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();

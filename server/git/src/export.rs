@@ -16,11 +16,11 @@ use crate::terminal::clean_line;
 use crate::{ObjectId, Repository, Submodule};
 
 /// Bytes of a whole path; tools that come later put their own directories in front.
-const LONGEST_PATH: usize = 3000;
+pub(crate) const LONGEST_PATH: usize = 3000;
 /// Directories within each other; each is held open.
-const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
 /// Bytes that a symbolic link may hold, less than a page.
-const LONGEST_LINK: usize = 4095;
+pub(crate) const LONGEST_LINK: usize = 4095;
 
 /// Bounds of one export, submodules included.
 #[derive(Debug, Clone)]

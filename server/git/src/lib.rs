@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod adopt;
+mod archive;
 mod between;
 mod body;
 mod branch;
@@ -14,6 +15,7 @@ mod durable;
 mod export;
 mod history;
 pub mod hook;
+mod import;
 mod judge;
 mod maintenance;
 mod object_id;
@@ -30,14 +32,17 @@ mod shallow;
 mod source;
 mod submodule_fetch;
 mod submodules;
+mod tar_extension;
 pub mod terminal;
 mod updates;
 mod visits;
 
+pub use archive::ArchiveError;
 pub use branch::Moved;
 pub use diff::{ChangedFile, Comparison};
 pub use export::{ExportError, ExportLimits, Exported};
 pub use history::CommitFacts;
+pub use import::{Authorship, ImportError, ImportLimits};
 pub use judge::{DeployBranch, Deployment, Verdict, judge};
 pub use object_id::{ObjectId, ObjectIdError};
 pub use path_names::NameFault;

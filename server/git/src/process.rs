@@ -5,8 +5,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
+
+use crate::terminal::clean_line;
 
 /// How long a process may take to clean up after itself once asked to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -40,6 +43,20 @@ impl Group {
         Ok(self.child.wait().await?.success())
     }
 
+    /// Waits for the leader as `wait` does, hears what it says meanwhile, and returns its last words where it failed.
+    pub(crate) async fn finish(&mut self) -> Result<(), String> {
+        let mut words = Vec::new();
+        if let Some(stderr) = self.child.stderr.take() {
+            let mut beginning = stderr.take(16 << 10);
+            let _ = beginning.read_to_end(&mut words).await;
+            let _ = tokio::io::copy(&mut beginning.into_inner(), &mut tokio::io::sink()).await;
+        }
+        match self.wait().await {
+            Ok(true) => Ok(()),
+            _ => Err(last_words(&words)),
+        }
+    }
+
     /// Asks the group to end, insists after a grace period, and waits. git removes its quarantine and locks when asked.
     pub(crate) async fn terminate(&mut self) {
         let _ = kill_process_group(self.group, Signal::TERM);
@@ -48,4 +65,11 @@ impl Group {
             let _ = self.wait().await;
         }
     }
+}
+
+fn last_words(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let mut told =
+        text.lines().filter_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
+    clean_line(told.next_back().unwrap_or("git gave no reason").as_bytes(), 500)
 }

@@ -5,13 +5,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::process::Group;
 use crate::submodules::{SubmoduleFault, redact};
-use crate::terminal::clean_line;
 use crate::{ObjectId, SubmoduleLimits, command};
 
 /// How often the size on disk is looked at.
@@ -107,9 +105,8 @@ async fn run(
 ) -> Result<(), SubmoduleFault> {
     let unable = |error: std::io::Error| SubmoduleFault::Fetch(format!("git could not be run: {error}"));
     let mut group = Group::spawn(command).map_err(unable)?;
-    let stderr = group.child.stderr.take();
     let finished = tokio::select! {
-        finished = finish(&mut group, stderr) => finished,
+        finished = group.finish() => finished.map_err(SubmoduleFault::Fetch),
         () = outgrown(into, limits.bytes) => Err(SubmoduleFault::Large(limits.bytes)),
         () = tokio::time::sleep_until(deadline) => Err(SubmoduleFault::Slow(limits.time.as_secs())),
     };
@@ -117,29 +114,6 @@ async fn run(
         group.terminate().await;
     }
     finished
-}
-
-async fn finish(
-    group: &mut Group,
-    stderr: Option<tokio::process::ChildStderr>,
-) -> Result<(), SubmoduleFault> {
-    let mut words = Vec::new();
-    if let Some(stderr) = stderr {
-        let mut beginning = stderr.take(16 << 10);
-        let _ = beginning.read_to_end(&mut words).await;
-        let _ = tokio::io::copy(&mut beginning.into_inner(), &mut tokio::io::sink()).await;
-    }
-    match group.wait().await {
-        Ok(true) => Ok(()),
-        _ => Err(SubmoduleFault::Fetch(last_words(&words))),
-    }
-}
-
-fn last_words(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let mut told =
-        text.lines().filter_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
-    clean_line(told.next_back().unwrap_or("git gave no reason").as_bytes(), 500)
 }
 
 async fn outgrown(directory: &Path, limit: u64) {
