@@ -178,6 +178,10 @@ fn check_process(text: &str) -> Result<String, NameError> {
     Ok(text.to_owned())
 }
 
+/// Variables that bash makes read-only, sets anew, or changes its ways by (bash(1), "Shell Variables").
+const SHELLS_OWN: [&str; 8] =
+    ["UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO", "POSIXLY_CORRECT", "_"];
+
 fn check_config_key(text: &str) -> Result<String, NameError> {
     const WHAT: &str = "a config var's name";
     length(WHAT, text, 1, 128)?;
@@ -191,6 +195,11 @@ fn check_config_key(text: &str) -> Result<String, NameError> {
     }
     if matches!(text, "PORT" | "DYNO" | "PS") {
         let why = "the platform sets it for each replica";
+        return Err(NameError::Reserved { what: WHAT, found: text.to_owned(), why });
+    }
+    if SHELLS_OWN.contains(&text) {
+        let why =
+            "the shell that starts each process keeps it for itself, so that the value would not arrive";
         return Err(NameError::Reserved { what: WHAT, found: text.to_owned(), why });
     }
     Ok(text.to_owned())
@@ -254,6 +263,17 @@ mod tests {
     #[test]
     fn what_the_platform_sets_cannot_be_a_config_var() {
         assert!(matches!("PORT".parse::<ConfigKey>(), Err(NameError::Reserved { .. })));
+    }
+
+    #[test]
+    fn what_no_value_gets_through_a_shell_for_cannot_be_a_config_var() {
+        for name in SHELLS_OWN {
+            let refused = name.parse::<ConfigKey>();
+            assert!(matches!(refused, Err(NameError::Reserved { .. })), "{name}: {refused:?}");
+        }
+        for name in ["__", "_A", "uid", "MY_UID", "BASHRC"] {
+            assert_eq!(name.parse::<ConfigKey>().unwrap().as_str(), name);
+        }
     }
 
     #[test]
