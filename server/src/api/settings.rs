@@ -1,5 +1,6 @@
 //! What an owner sets for an app beside its code, config vars and formation.
 
+use http::uri::PathAndQuery;
 use model::app::AppSettings;
 use serde_json::{Map, Value};
 
@@ -7,8 +8,12 @@ use super::answer::Answer;
 use super::call::{Call, commit};
 use super::error::ApiError;
 
-/// Longest time that any of the limits may be set to, in seconds.
-const SECONDS_MAX: u32 = 24 * 3600;
+/// Longest times that limits may be set to, in seconds.
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+
+/// Most bytes of the path that is probed.
+const PATH_MAX: usize = 1000;
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(value(&call.app().settings)?))
@@ -62,35 +67,36 @@ fn patch(
 
 fn check(settings: &AppSettings) -> Result<(), ApiError> {
     let health = &settings.health;
-    let path = &health.path;
-    if !path.starts_with('/')
-        || path.len() > 1000
-        || path.chars().any(|c| c.is_control() || c.is_whitespace())
-    {
-        return Err(ApiError::invalid(
-            "`health.path` starts with a slash and has no spaces, such as /health",
-        ));
-    }
-    let times = [
-        ("rollout_seconds", settings.rollout_seconds),
-        ("release_command_seconds", settings.release_command_seconds),
-        ("health.boot_seconds", health.boot_seconds),
-        ("health.timeout_seconds", health.timeout_seconds),
-        ("build_seconds", settings.build_seconds.unwrap_or(1)),
-    ];
-    for (name, seconds) in times {
-        if seconds == 0 || seconds > SECONDS_MAX {
-            return Err(ApiError::invalid(format!("`{name}` is between 1 and {SECONDS_MAX} seconds")));
-        }
-    }
-    for (name, seconds) in
-        [("drain_seconds", settings.drain_seconds), ("stop_seconds", settings.stop_seconds)]
-    {
-        if seconds > SECONDS_MAX {
-            return Err(ApiError::invalid(format!("`{name}` is at most {SECONDS_MAX} seconds")));
+    check_path(&health.path)?;
+    for (name, value, bounds, unit) in [
+        ("rollout_seconds", settings.rollout_seconds, 1..=HOUR, "seconds"),
+        ("release_command_seconds", settings.release_command_seconds, 1..=DAY, "seconds"),
+        ("build_seconds", settings.build_seconds.unwrap_or(1), 1..=DAY, "seconds"),
+        ("drain_seconds", settings.drain_seconds, 0..=HOUR, "seconds"),
+        ("stop_seconds", settings.stop_seconds, 0..=HOUR, "seconds"),
+        ("health.boot_seconds", health.boot_seconds, 1..=HOUR, "seconds"),
+        ("health.timeout_seconds", health.timeout_seconds, 1..=HOUR, "seconds"),
+        ("health.settle_ms", health.settle_ms, 0..=60_000, "milliseconds"),
+    ] {
+        if !bounds.contains(&value) {
+            let (least, most) = (bounds.start(), bounds.end());
+            return Err(ApiError::invalid(format!("`{name}` is between {least} and {most} {unit}")));
         }
     }
     Ok(())
+}
+
+/// The probe asks for exactly this, so that it must be what stands in a request's first line.
+fn check_path(path: &str) -> Result<(), ApiError> {
+    let parsed = path.parse::<PathAndQuery>();
+    let whole = parsed.is_ok_and(|parsed| parsed.as_str() == path);
+    if whole && path.starts_with('/') && path.len() <= PATH_MAX {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "`health.path` starts with a slash, is a path of an address without spaces or `#`, and has at most {PATH_MAX} \
+         bytes, such as /health"
+    )))
 }
 
 fn value(settings: &AppSettings) -> Result<Value, ApiError> {
@@ -130,6 +136,38 @@ mod tests {
             json!({ "deploy_branch": "a..b" }),
         ] {
             assert!(changed(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_its_bounds_is_refused_with_its_name_and_them() {
+        for (name, least, most) in [
+            ("rollout_seconds", 1, 3600),
+            ("release_command_seconds", 1, 86_400),
+            ("drain_seconds", 0, 3600),
+            ("stop_seconds", 0, 3600),
+            ("health.boot_seconds", 1, 3600),
+            ("health.settle_ms", 0, 60_000),
+        ] {
+            let set = |value: i64| match name.split_once('.') {
+                Some((outer, inner)) => changed(json!({ outer: { inner: value } })),
+                None => changed(json!({ name: value })),
+            };
+            assert!(set(least).is_ok() && set(most).is_ok(), "{name}");
+            let refused = set(most + 1).unwrap_err();
+            assert!(refused.contains(&format!("`{name}` is between {least} and {most} ")), "{refused}");
+            assert!(set(least - 1).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_health_path_is_what_a_request_can_ask_for() {
+        let path = |path: &str| changed(json!({ "health": { "path": path } }));
+        for good in ["/", "/up?deep=1", "/a/b%20c"] {
+            assert_eq!(path(good).unwrap().health.path, good);
+        }
+        for bad in ["", "up", "*", "/a b", "/a#b", "/a\r\nX: y", "/<", &format!("/{}", "a".repeat(1000))] {
+            assert!(path(bad).unwrap_err().contains("`health.path`"), "{bad:?}");
         }
     }
 }
