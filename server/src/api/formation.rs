@@ -8,7 +8,7 @@ use model::procfile::ProcessTable;
 use model::replica::Phase;
 use model::size::Size;
 use serde_json::{Value, json};
-use store::{FormationEntry, ReplicaWish};
+use store::{FormationEntry, Replica, ReplicaWish, Serving};
 
 use super::answer::{Answer, time};
 use super::apps::{app_ref, current_release};
@@ -101,11 +101,17 @@ async fn observed(call: &Call, db: &mut store::Db) -> Result<BTreeMap<ProcessTyp
     for replica in store::list_replicas(db, call.app().id).await? {
         let status = call.platform.facts.status(replica.id);
         let healthy = status.is_some_and(|status| status.phase == Phase::Healthy);
-        if healthy && replica.wish == ReplicaWish::Run && replica.version == serving.version {
+        if healthy && serves(&replica, serving) {
             *counts.entry(replica.process).or_default() += 1;
         }
     }
     Ok(counts)
+}
+
+/// During a restart the old and the new replicas have the same release and are told apart by their generation.
+fn serves(replica: &Replica, serving: Serving) -> bool {
+    let of = Serving { version: replica.version, generation: replica.generation };
+    replica.wish == ReplicaWish::Run && of == serving
 }
 
 fn shown(
@@ -126,4 +132,38 @@ fn shown(
         "created_at": time(entry.created_at),
         "updated_at": time(entry.updated_at),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use model::id::{AppId, HostId, ReplicaId};
+    use model::release::Version;
+
+    use super::*;
+
+    #[test]
+    fn a_restart_does_not_count_twice() {
+        let serving = Serving { version: Version(3), generation: 7 };
+        let old = Replica {
+            id: ReplicaId::new(),
+            app_id: AppId::new(),
+            version: serving.version,
+            generation: serving.generation,
+            process: ProcessType::web(),
+            number: 1,
+            host_id: HostId::new(),
+            wish: ReplicaWish::Run,
+            command: None,
+            size: Size::default(),
+            replace: false,
+            operation_id: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let new = Replica { id: ReplicaId::new(), generation: 8, ..old.clone() };
+        assert_eq!([&old, &new].map(|replica| serves(replica, serving)), [true, false]);
+        let after = Serving { generation: 8, ..serving };
+        assert_eq!([&old, &new].map(|replica| serves(replica, after)), [false, true]);
+        assert!(!serves(&Replica { wish: ReplicaWish::Stop, ..old }, serving), "it is leaving");
+    }
 }
