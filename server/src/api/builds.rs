@@ -1,17 +1,16 @@
 //! Builds: reading them, their output, and cancelling them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
-use bytes::Bytes;
-use futures::stream;
+use futures::TryStreamExt as _;
+use git::{Authorship, ImportError, ImportLimits};
 use model::build::BuildState;
 use model::id::BuildId;
 use model::release::CommitRef;
 use serde_json::{Value, json};
 use store::{Build, Db, NewBuild};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::account;
 use super::answer::{Answer, time};
@@ -21,8 +20,7 @@ use super::capability::{self, Purpose};
 use super::error::ApiError;
 use super::fields::Fields;
 use super::reference::stack_name;
-use super::source_commit::{self, Authorship, SourceFault};
-use super::sources;
+use super::sources::{self, Source};
 use crate::builds;
 use crate::platform::Platform;
 
@@ -52,7 +50,9 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
             .hint("set them with `paasctl settings:set`"));
     }
     let id = BuildId::new();
-    let commit = uploaded_commit(&call, id).await?;
+    let (source, commit) = uploaded(&call)?;
+    let archive = sources::path(&call, source);
+    let commit = import(&call, id, &archive, commit).await?;
     let new = NewBuild {
         id,
         app: call.app().id,
@@ -67,32 +67,51 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     super::call::commit(tx).await?;
     call.platform.builds.wake.notify_one();
     call.platform.changed();
+    // The commit has it now. What cannot be removed here is forgotten with time.
+    if let Err(error) = sources::remove(&archive).await {
+        tracing::warn!(error = format!("{error:#}"), "an upload stays though it was imported");
+    }
     Ok(Answer::created(shown).noting("build", build.id.to_string()).noting("commit", commit.id))
 }
 
-async fn uploaded_commit(call: &Call, build: BuildId) -> Result<CommitRef, ApiError> {
+/// Returns the upload that is to be built, and what its commit is to say.
+fn uploaded(call: &Call) -> Result<(Source, Authorship), ApiError> {
     let blob =
         call.fields.get("source_blob").and_then(Value::as_object).cloned().map(Fields).unwrap_or_default();
     let url = blob.required("url")?;
-    let source: BuildId = capability::reopen(call, Purpose::Source, &url).ok_or_else(|| {
+    let source = capability::reopen(call, Purpose::Source, &url).ok_or_else(|| {
         ApiError::invalid("`source_blob.url` is not an address that this server gave out")
             .hint("POST /sources gives one: put the tar.gz there, then build it; or deploy with `git push paas main`")
     })?;
     let version = blob.text("version")?.map(|version| model::wording::plain(&version, 100));
     let described = blob.text("version_description")?;
     let subject = described.or(version).unwrap_or_else(|| "Uploaded source".to_owned());
-    let authorship = Authorship { email: call.actor().email.clone(), subject: subject.clone() };
+    Ok((source, Authorship { email: call.actor().email.clone(), subject }))
+}
+
+/// Makes an upload a commit of the app's repository, so that it is built like any other.
+async fn import(
+    call: &Call,
+    build: BuildId,
+    archive: &Path,
+    commit: Authorship,
+) -> Result<CommitRef, ApiError> {
+    sources::check_room(&call.platform.options.data_dir, call.platform.options.reserve_bytes)?;
+    let Ok(file) = std::fs::File::open(archive) else {
+        return Err(ApiError::invalid("nothing lies at the source's address")
+            .hint("put the tar.gz there first; once it was built, ask for a new address"));
+    };
     let repositories = call.platform.repositories.clone();
-    let (app, archive) = (call.app().id.to_string(), sources::path(call, source));
-    let made = tokio::task::spawn_blocking(move || {
+    let app = call.app().id.to_string();
+    let prepared = tokio::task::spawn_blocking(move || {
         let repository = repositories.repository(&app)?;
-        let repository = if repository.exists() { repository } else { repositories.create(&app, "main")? };
-        source_commit::commit(&archive, &repository, &build.to_string(), &authorship)
+        if repository.exists() { Ok(repository) } else { repositories.create(&app, "main") }
     });
-    match made.await.map_err(anyhow::Error::from)? {
-        Ok(id) => Ok(CommitRef { id, subject, author: call.actor().email.clone() }),
-        Err(SourceFault::Refused(why)) => Err(ApiError::invalid(why)),
-        Err(SourceFault::Ours(error)) => Err(error.into()),
+    let repository = prepared.await.map_err(anyhow::Error::from)??;
+    match repository.import(&build.to_string(), file, &commit, &ImportLimits::default()).await {
+        Ok(id) => Ok(CommitRef { id: id.to_string(), subject: commit.subject, author: commit.email }),
+        Err(ImportError::Internal(error)) => Err(error.into()),
+        Err(refused) => Err(ApiError::invalid(refused.to_string())),
     }
 }
 
@@ -126,35 +145,10 @@ async fn find(call: &Call, db: &mut Db) -> Result<Build, ApiError> {
 
 /// Returns the output as text. A follower gets what comes until the build ends; nobody keeps it from ending.
 fn text(platform: &Arc<Platform>, id: BuildId, follow: bool) -> Answer {
-    let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
-    let mut reading = JoinSet::new();
-    let platform = platform.clone();
-    reading.spawn(async move {
-        let out = |chunk: &[u8]| {
-            // A reader that has gone takes this task with it.
-            let _ = sender.send(Bytes::copy_from_slice(chunk));
-        };
-        let read =
-            if follow { builds::follow(&platform, id, out).await } else { present(&platform, id, out).await };
-        if let Err(error) = read {
-            tracing::warn!(error = format!("{error:#}"), "the output of a build cannot be read");
-        }
-    });
-    let chunks = stream::unfold((receiver, reading), |(mut receiver, reading)| async move {
-        let chunk = receiver.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(chunk), (receiver, reading)))
+    let chunks = builds::output(platform.clone(), id, follow).inspect_err(|error| {
+        tracing::warn!(error = format!("{error:#}"), "the output of a build broke off");
     });
     Answer::stream("text/plain; charset=utf-8", Body::from_stream(chunks))
-}
-
-/// Gives out what there is now.
-async fn present(platform: &Platform, id: BuildId, out: impl Fn(&[u8])) -> anyhow::Result<()> {
-    match tokio::fs::read(builds::log_path(platform, id)).await {
-        Ok(bytes) => out(&bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
 }
 
 async fn build_json(call: &Call, db: &mut Db, build: &Build) -> Result<Value, ApiError> {

@@ -33,8 +33,7 @@ mod route;
 mod routes;
 mod settings;
 mod slugs;
-mod source_commit;
-mod sources;
+pub mod sources;
 mod users;
 
 use std::sync::Arc;

@@ -2,11 +2,13 @@
 
 mod cancel;
 mod follow;
+mod output;
 mod queue;
 mod room;
 mod run;
 
 pub use cancel::cancel_build;
 pub use follow::{finished, follow, log_path};
+pub use output::output;
 pub use queue::run as run_queue;
 pub use room::BuildRoom;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use model::access::Scope;
 use serde_json::{Value, json};
 use tar::{EntryType, Header};
 
@@ -82,7 +83,7 @@ fn a_source_that_leads_out_or_is_none_is_refused() {
     refuse(archive(&[("pipe", EntryType::Fifo, 0o644, "")]), "neither file");
     refuse(b"no archive at all".to_vec(), "not a whole tar.gz");
     let whole = archive(&[("a", EntryType::Regular, 0o644, &"x".repeat(100_000))]);
-    refuse(whole[..whole.len() / 2].to_vec(), "a");
+    refuse(whole[..whole.len() / 2].to_vec(), "not a whole tar.gz");
     let foreign = json!({ "source_blob": { "url": "http://example.org/a.tgz" } });
     let refused = server.ask("POST", "/apps/shop/builds").body(foreign).expect(422);
     assert!(refused["hint"].as_str().unwrap().contains("POST /sources"), "{refused}");
@@ -99,4 +100,25 @@ fn a_source_beyond_the_limit_is_refused_and_leaves_nothing() {
     assert_eq!(server.bare("GET", url).send().status, 404);
     let left = std::fs::read_dir(server.platform.options.dir("uploads")).unwrap().count();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn an_upload_is_gone_once_it_was_imported() {
+    let server = Server::start();
+    server.ask("POST", "/apps").body(json!({ "name": "shop" })).expect(201);
+    let source = upload(&server, archive(&[("a", EntryType::Regular, 0o644, "x")]));
+    server.ask("POST", "/apps/shop/builds").body(&source).expect(201);
+    let left = std::fs::read_dir(server.platform.options.dir("uploads")).unwrap().count();
+    assert_eq!(left, 0);
+    let again = server.ask("POST", "/apps/shop/builds").body(&source).expect(422);
+    assert!(again["message"].as_str().unwrap().contains("nothing lies"), "{again}");
+}
+
+#[test]
+fn who_may_only_read_gets_no_address_to_upload_to() {
+    let server = Server::start();
+    let (_, reading) = server.user("ann@example.org", Scope::Read);
+    assert_eq!(server.bare("POST", "/sources").token(&reading).expect(403)["id"], "forbidden");
+    let (_, writing) = server.user("ann@example.org", Scope::Write);
+    server.bare("POST", "/sources").token(&writing).expect(201);
 }
