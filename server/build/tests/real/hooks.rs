@@ -39,7 +39,7 @@ async fn a_config_var_may_have_the_name_of_a_variable_of_the_scripts() {
     for name in names {
         app.set(name, &format!("/nowhere/{name}\n"));
     }
-    for (name, value) in [("UID", "1000"), ("POSIXLY_CORRECT", "1"), ("SECONDS", "ten"), ("PATH", "/none")] {
+    for (name, value) in [("SECONDS", "ten"), ("PATH", "/none")] {
         app.set(name, value);
     }
     let hook = "#!/usr/bin/env -S python3 -S\nimport os\n\
@@ -53,7 +53,25 @@ async fn a_config_var_may_have_the_name_of_a_variable_of_the_scripts() {
         assert!(ended.log.contains(&line), "no `{line}` in\n{}", ended.log);
     }
     assert!(ended.log.contains("sees SECONDS b'net'"), "{}", ended.log);
-    for kept in ["sees UID", "sees POSIXLY_CORRECT", "sees _config", "/none", "enon/", "readonly"] {
+    for kept in ["sees _config", "/none", "enon/"] {
         assert!(!ended.log.contains(kept), "`{kept}` is in\n{}", ended.log);
     }
+}
+
+#[test]
+fn what_bash_keeps_for_itself_is_left_out_and_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = ["UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO", "POSIXLY_CORRECT", "_"];
+    for name in kept.into_iter().chain(["env_dir", "dash-ed", "LD_PRELOAD", "FINE"]) {
+        std::fs::write(dir.path().join(name), "from-config").unwrap();
+    }
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/../../buildpacks/lib.sh");
+    let script = "set -euo pipefail; env_dir=$1; . \"$2\"; with_config /usr/bin/env; config_var UID";
+    let mut bash = std::process::Command::new("bash");
+    let ended = bash.args(["-c", script, "test"]).arg(dir.path()).arg(library).output().unwrap();
+    let (told, errors) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
+    let mut passed: Vec<_> = told.lines().filter(|line| line.contains("from-config")).collect();
+    passed.sort_unstable();
+    assert_eq!(passed, ["FINE=from-config", "env_dir=from-config", "from-config"], "{errors}");
+    assert!(ended.status.success() && errors.is_empty(), "{errors}");
 }
