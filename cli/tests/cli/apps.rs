@@ -1,3 +1,5 @@
+//! Apps and their domains: listed page after page, shown, made, destroyed only by name, put into maintenance.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Builds as they are listed, explained, followed and cancelled; pins, and detection without a server.
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

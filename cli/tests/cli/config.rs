@@ -1,3 +1,5 @@
+//! Config vars: shown in full, changed as one release that is followed, and never repeated in an error.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

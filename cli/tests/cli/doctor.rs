@@ -1,3 +1,5 @@
+//! What `paasctl doctor` says of an installation, link by link, and what it advises where one is broken.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What goes wrong, in words: wrong usage, servers that are not there, refusals, a reader that goes away.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

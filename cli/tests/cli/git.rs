@@ -1,3 +1,5 @@
+//! The git remote `paas`: added, renamed and read, and the token given to git for our server only.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Help, completions and colours: what is told without asking a server.
+
 use insta::assert_snapshot;
 
 use crate::environment::TestEnvironment;

@@ -1,3 +1,5 @@
+//! Logging in: where the token is kept, who may read it, and which server it goes to.
+
 use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;

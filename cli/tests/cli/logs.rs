@@ -1,3 +1,5 @@
+//! Log lines: filtered by the server, printed as they are, and tailed through a broken connection.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

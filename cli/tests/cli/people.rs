@@ -1,3 +1,5 @@
+//! Tokens, users, access and activity: a secret is shown once and never again.
+
 use insta::assert_snapshot;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Replicas: why one is not up, and scaling, restarts and one-off processes, followed or only asked for.
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

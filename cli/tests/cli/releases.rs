@@ -1,3 +1,5 @@
+//! Releases: listed, shown and compared; rollbacks that are followed, overtaken or cancelled.
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

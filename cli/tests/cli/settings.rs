@@ -1,3 +1,5 @@
+//! Settings and buildpacks of an app: shown with what they decide, and changed as one or not at all.
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

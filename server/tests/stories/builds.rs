@@ -1,3 +1,5 @@
+//! A build and whoever waits for it: pushers that leave, come back, cancel, or push two at once.
+
 use std::time::Duration;
 
 use crate::platform::TestPlatform;

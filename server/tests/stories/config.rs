@@ -1,3 +1,5 @@
+//! Config vars on their way into an app, and a change that cannot boot.
+
 use crate::platform::TestPlatform;
 
 #[test]

@@ -1,3 +1,5 @@
+//! A push from its build to the visitor's answer: no request fails, the slug is whole and the same each time.
+
 use crate::platform::TestPlatform;
 use crate::visitor::Answer;
 use crate::wait;

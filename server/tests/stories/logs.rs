@@ -1,3 +1,5 @@
+//! An app's one log: what app, router and platform say, and how soon a tail shows it.
+
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 

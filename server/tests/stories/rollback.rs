@@ -1,3 +1,5 @@
+//! Going back: the old slug and config at the present scale, and what differs between two releases.
+
 use crate::platform::TestPlatform;
 use crate::wait;
 

@@ -1,3 +1,5 @@
+//! How many replicas run: more and fewer without a failed request, none at all, and one that crashed.
+
 use std::collections::BTreeSet;
 
 use crate::platform::TestPlatform;

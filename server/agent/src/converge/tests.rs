@@ -1,3 +1,5 @@
+//! The plan of one host: stories of single steps, and properties over histories in which anything may fail.
+
 use model::health::HealthCheck;
 use model::id::AppId;
 use model::release::Version;
