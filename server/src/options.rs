@@ -14,7 +14,8 @@ pub enum EngineChoice {
     /// What this machine can do best.
     #[default]
     Auto,
-    /// Docker Engine.
+    /// Docker Engine; not there yet.
+    #[value(skip)]
     Docker,
     /// bubblewrap.
     Sandbox,
@@ -27,7 +28,7 @@ pub struct ServeArgs {
     /// Directory for all that must last [default: ./data]
     #[arg(long, env = "PAASD_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Address of the API, the git server and the dashboard [default: 127.0.0.1:5000]
+    /// Address of the API and the git server [default: 127.0.0.1:5000]
     #[arg(long, env = "PAASD_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Address where the apps are reached [default: 127.0.0.1:8080]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
@@ -9,6 +10,9 @@ use crate::app_logs::AppLogs;
 use crate::builds::BuildRoom;
 use crate::facts::Facts;
 use crate::options::Options;
+
+/// Changes wake those who wait; this is how long they wait at most before they look again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The parts of a running server.
 pub struct Platform {
@@ -34,76 +38,45 @@ pub struct Platform {
     pub facts: Facts,
     /// The builds that run.
     pub builds: BuildRoom,
+    /// Who is woken by what.
+    pub signals: Signals,
+}
+
+/// Wakes loops, and those who wait for something to come true.
+#[derive(Default)]
+pub struct Signals {
     /// Wakes the reconcile loop.
-    pub wake: Notify,
-    /// Wakes the sweep of what destroyed apps left behind.
-    pub wake_sweep: Notify,
+    pub reconcile: Notify,
+    /// Wakes the sweep of what is no longer needed.
+    pub sweep: Notify,
     changes: watch::Sender<u64>,
 }
 
-/// The parts that come from outside.
-pub struct Parts {
-    /// See [`Platform`].
-    pub options: Options,
-    /// See [`Platform`].
-    pub store: store::Store,
-    /// See [`Platform`].
-    pub vault: Arc<store::Vault>,
-    /// See [`Platform`].
-    pub repositories: git::Repositories,
-    /// See [`Platform`].
-    pub hooks: git::hook::HookServer,
-    /// See [`Platform`].
-    pub slugs: slug::SlugStore,
-    /// See [`Platform`].
-    pub builder: build::Builder,
-    /// See [`Platform`].
-    pub build_env: BTreeMap<String, String>,
-    /// See [`Platform`].
-    pub logs: AppLogs,
-    /// See [`Platform`].
-    pub facts: Facts,
-}
-
 impl Platform {
-    /// Puts the parts together.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { options, store, vault, repositories, hooks, slugs, builder, build_env, logs, facts } =
-            parts;
-        let builds = BuildRoom::new(options.builds);
-        Self {
-            options,
-            store,
-            vault,
-            repositories,
-            hooks,
-            slugs,
-            builder,
-            build_env,
-            logs,
-            facts,
-            builds,
-            wake: Notify::new(),
-            wake_sweep: Notify::new(),
-            changes: watch::Sender::new(0),
-        }
-    }
-
     /// Wakes the loop because a wish was written, and those who wait for a change.
     pub fn wished(&self) {
-        self.wake.notify_one();
+        self.signals.reconcile.notify_one();
         self.changed();
     }
 
     /// Tells those who wait that something in the store changed.
     pub fn changed(&self) {
-        self.changes.send_modify(|n| *n += 1);
+        self.signals.changes.send_modify(|n| *n += 1);
     }
 
-    /// Returns what changes whenever something in the store did; waiters read the store again then.
+    /// Returns what waits for changes from now on.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub fn changes(&self) -> Changes {
+        Changes(self.signals.changes.subscribe())
+    }
+}
+
+/// Waits for changes in the store: look, wait for the next change, look again. A change during a look is not missed.
+pub struct Changes(watch::Receiver<u64>);
+
+impl Changes {
+    /// Returns after the next change, or after a second: a signal that was lost costs no more than that.
+    pub async fn next(&mut self) {
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.0.changed()).await;
     }
 }

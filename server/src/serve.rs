@@ -1,29 +1,28 @@
 //! Starts the parts in the order in which they need each other, and ends them in the reverse.
 
-use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
-use model::replica::HostDesired;
 use router::{ProbeSecret, Router, RouterHandle, RouterOptions, Routes};
-use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::app_logs::AppLogs;
+use crate::builds::BuildRoom;
+use crate::data_dir::DataDir;
 use crate::facts::Facts;
 use crate::options::{EngineChoice, Options, ServeArgs};
-use crate::platform::{Parts, Platform};
+use crate::platform::{Platform, Signals};
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::{api, builds, push, sweep};
@@ -31,16 +30,8 @@ use crate::{api, builds, push, sweep};
 /// How long requests may finish when the server is told to stop.
 const FINISH: Duration = Duration::from_secs(10);
 
-/// How long everything may take to end when the platform is stopped.
-const STOP: Duration = Duration::from_secs(60);
-
-/// Where a running server says how to reach it, for tools on the same machine.
-#[derive(Serialize, Deserialize)]
-struct Addresses {
-    pid: u32,
-    listen: SocketAddr,
-    router: SocketAddr,
-}
+/// How long the loops may take to finish what they are at.
+const LOOPS_END: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT. Returns the process's exit code.
 #[must_use]
@@ -51,7 +42,7 @@ pub fn main(args: ServeArgs) -> ExitCode {
 /// Stops the server of a data directory and all its replicas. Returns the process's exit code.
 #[must_use]
 pub fn stop(args: ServeArgs) -> ExitCode {
-    run(args, stop_all)
+    run(args, crate::stop::stop)
 }
 
 fn run<F: Future<Output = anyhow::Result<()>>>(args: ServeArgs, what: impl FnOnce(Options) -> F) -> ExitCode {
@@ -78,7 +69,7 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
     if options.engine == EngineChoice::Docker {
         bail!("the docker engine is not there yet; use --engine sandbox");
     }
-    let _lock = lock(&options)?;
+    let _taken = DataDir::take(&options)?;
     raise_file_limit();
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
         format!(
@@ -87,7 +78,33 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
         )
     })?;
     options.listen = listener.local_addr()?;
+    let secret = ProbeSecret::random();
+    let routes = Arc::new(ArcSwap::<Routes>::default());
+    let router = Router::start(RouterOptions::new(options.router_listen, secret.clone()), routes.clone())?;
+    options.router_listen = router.local_addr();
 
+    let (platform, agent) = assemble(options).await?;
+    let entrance = RouterEntrance::new(reachable(router.local_addr()), secret);
+    let host = this_host(&platform).await?;
+    let reconciler = Reconciler::new(platform.clone(), host, agent, routes, entrance);
+    let stop = CancellationToken::new();
+    let mut loops = JoinSet::new();
+    loops.spawn(reconciler.run(stop.clone()));
+    loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
+    loops.spawn(sweep::run(platform.clone(), stop.clone()));
+    DataDir::announce(&platform.options)?;
+    info!("API and git at http://{}, apps at {}", platform.options.listen, platform.options.web_url("APP"));
+    let answered = tokio::select! {
+        answered = answer(&platform, listener, &stop) => answered,
+        // Without its loops the server would take wishes that nobody carries out. Whoever started it starts it again.
+        Some(_) = loops.join_next() => Err(anyhow!("a loop of the server ended, which it never should")),
+    };
+    end(&platform, router, &stop, loops).await;
+    answered
+}
+
+/// Opens what rests on disk and starts what works on it.
+async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let store = store::Store::open_file(&options.dir("paas.db")).await?;
     if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
@@ -96,51 +113,41 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
     let program = std::env::current_exe().context("cannot find the program that runs")?;
     let agent = Arc::new(start_agent(&options, &program, slugs.clone(), vault.clone()).await?);
-    let secret = ProbeSecret::random();
-    let routes = Arc::new(ArcSwap::<Routes>::default());
-    let router = Router::start(RouterOptions::new(options.router_listen, secret.clone()), routes.clone())?;
-    options.router_listen = router.local_addr();
-
-    let host = {
-        let name = hostname();
-        let mut tx = store.write().await?;
-        let host = store::ensure_host(&mut tx, &name, "local").await?;
-        tx.commit().await?;
-        host
-    };
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
-    let found = build::Tools::find(&options.data_dir);
-    let uv = options.uv.clone().or_else(|| found.uv().map(Path::to_owned));
-    let tools = build::Tools::new(uv, found.static_server().map(Path::to_owned));
-    let host_facts = sandbox::HostFacts::detect(&options.dir("run").join("etc"))?;
-    let parts = Parts {
+    let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         hooks: git::hook::HookServer::start(&options.dir("run").join("hook.sock"), &program)?,
         slugs,
-        builder: build::Builder::new(Arc::new(host_facts), tools),
+        builder: builder(&options)?,
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
         facts: Facts::new(agent.reports()),
         store,
         vault,
+        builds: BuildRoom::new(options.builds),
+        signals: Signals::default(),
         options,
-    };
-    let platform = Arc::new(Platform::new(parts));
+    });
     prepare_apps(&platform).await?;
-    let entrance = RouterEntrance::new(reachable(router.local_addr()), secret);
-    let reconciler = Reconciler::new(platform.clone(), host, agent.clone(), routes, entrance);
-    let stop = CancellationToken::new();
-    let loops = [
-        tokio::spawn(reconciler.run(stop.clone())),
-        tokio::spawn(builds::run_queue(platform.clone(), stop.clone())),
-        tokio::spawn(sweep::run(platform.clone(), stop.clone())),
-    ];
-    announce(&platform.options)?;
-    answer(&platform, listener, &stop).await?;
-    end(&platform, router, &stop, loops).await;
-    Ok(())
+    Ok((platform, agent))
+}
+
+fn builder(options: &Options) -> anyhow::Result<build::Builder> {
+    let found = build::Tools::find(&options.data_dir);
+    let uv = options.uv.clone().or_else(|| found.uv().map(Path::to_owned));
+    let tools = build::Tools::new(uv, found.static_server().map(Path::to_owned));
+    let host = sandbox::HostFacts::detect(&options.dir("run").join("etc"))?;
+    Ok(build::Builder::new(Arc::new(host), tools))
+}
+
+async fn this_host(platform: &Platform) -> anyhow::Result<store::Host> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let mut tx = platform.store.write().await?;
+    let host = store::ensure_host(&mut tx, &name, "local").await?;
+    tx.commit().await?;
+    Ok(host)
 }
 
 /// Makes what each app has outside the database, and clears away what a push left that a dead server cut off.
@@ -193,22 +200,16 @@ async fn answer(
     Ok(())
 }
 
-async fn end(
-    platform: &Platform,
-    router: RouterHandle,
-    stop: &CancellationToken,
-    loops: [tokio::task::JoinHandle<()>; 3],
-) {
+async fn end(platform: &Platform, router: RouterHandle, stop: &CancellationToken, mut loops: JoinSet<()>) {
     stop.cancel();
     router.shutdown(FINISH).await;
-    for handle in loops {
-        let _ = tokio::time::timeout(Duration::from_secs(2), handle).await;
-    }
+    let _ = tokio::time::timeout(LOOPS_END, async { while loops.join_next().await.is_some() {} }).await;
     platform.logs.flush();
     platform.store.close().await;
 }
 
-async fn start_agent(
+/// Starts the agent of this machine; it adopts what runs already.
+pub(crate) async fn start_agent(
     options: &Options,
     program: &Path,
     slugs: slug::SlugStore,
@@ -233,45 +234,13 @@ async fn start_agent(
     Agent::start(agent).await
 }
 
-/// Makes the data directory and takes it for this process alone.
-fn lock(options: &Options) -> anyhow::Result<File> {
-    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-    let dir = &options.data_dir;
-    for dir in [dir.clone(), options.dir("run")] {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-    }
-    // Apps and other users of the machine have no business here.
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
-    let path = options.dir("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .ok()
-        .with_context(|| format!("another paasd uses {}; `paasd stop --data-dir` ends it", dir.display()))?;
-    Ok(file)
-}
-
-fn announce(options: &Options) -> anyhow::Result<()> {
-    let addresses =
-        Addresses { pid: std::process::id(), listen: options.listen, router: options.router_listen };
-    let file = options.dir("run").join("addresses.json");
-    let fresh = file.with_extension("new");
-    std::fs::write(&fresh, serde_json::to_vec(&addresses)?)?;
-    std::fs::rename(&fresh, &file)?;
-    info!("API and git at http://{}, apps at {}", options.listen, options.web_url("APP"));
-    Ok(())
-}
-
 /// Returns an address that reaches a listener which may listen on all of them.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
         IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
-        IpAddr::V6(_) => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port())),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
     }
-}
-
-fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Each visitor's connection and each connection to a replica is a file.
@@ -282,53 +251,4 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         warn!(%error, "the limit of open files stays at {:?}", limit.current);
     }
-}
-
-async fn stop_all(options: Options) -> anyhow::Result<()> {
-    if !options.dir("lock").exists() {
-        bail!(
-            "{} is not the data directory of a paasd; --data-dir names another",
-            options.data_dir.display()
-        );
-    }
-    let deadline = Instant::now() + STOP;
-    end_server(&options, deadline).await?;
-    let _lock = lock(&options)?;
-    let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
-    let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
-    let agent = start_agent(&options, &std::env::current_exe()?, slugs, vault).await?;
-    let generation = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(u64::MAX);
-    agent.set_desired(HostDesired { generation, replicas: Vec::new() });
-    let mut reports = agent.reports();
-    let gone = reports.wait_for(|report| report.generation >= generation && report.replicas.is_empty());
-    let gone = tokio::time::timeout_at(deadline.into(), gone).await.map(|gone| gone.is_ok());
-    if gone != Ok(true) {
-        bail!("some replicas did not end within {} s", STOP.as_secs());
-    }
-    agent.shutdown().await;
-    info!("the server and all replicas have ended");
-    Ok(())
-}
-
-async fn end_server(options: &Options, deadline: Instant) -> anyhow::Result<()> {
-    let mut told = false;
-    while let Err(busy) = lock(options) {
-        if Instant::now() > deadline {
-            return Err(busy);
-        }
-        if !told && let Some(pid) = running(options) {
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-                .context("cannot end the server")?;
-            told = true;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
-/// Whoever holds the lock wrote this file, or is about to.
-fn running(options: &Options) -> Option<rustix::process::Pid> {
-    let bytes = std::fs::read(options.dir("run").join("addresses.json")).ok()?;
-    let addresses: Addresses = serde_json::from_slice(&bytes).ok()?;
-    rustix::process::Pid::from_raw(i32::try_from(addresses.pid).ok()?)
 }

@@ -1,15 +1,18 @@
-//! Removes the files of destroyed apps once nothing of them runs. It looks at what is there, so that a sweep that was
-//! missed is made up for by the next.
+//! Finishes what a dead server left unfinished, and removes what is no longer needed: the leftovers of builds, and the
+//! files of destroyed apps once nothing of them runs. It looks at what is there, so that a sweep that was missed is made
+//! up for by the next.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use model::id::AppId;
+use model::id::{AppId, BuildId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::builds::{self, BuildRoom};
 use crate::platform::Platform;
 
 /// How often it sweeps without being woken.
@@ -33,20 +36,21 @@ pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
                     PERIOD
                 }
             };
-            let _ = tokio::time::timeout(rest, platform.wake_sweep.notified()).await;
+            let _ = tokio::time::timeout(rest, platform.signals.sweep.notified()).await;
         }
     };
     stop.run_until_cancelled(turns).await;
 }
 
 /// Returns whether nothing was left to be removed later.
-async fn sweep(platform: &Platform) -> anyhow::Result<bool> {
+async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
+    settle_pushes(platform).await?;
+    sweep_builds(platform).await?;
     let mut complete = true;
     for name in DIRECTORIES {
-        let dir = platform.options.dir(name);
-        for app in apps_in(&dir)? {
+        for app in ids_in(&platform.options.dir(name))? {
             let mut db = platform.store.read().await?;
-            // `find_app_by_id` returns destroyed apps too: their history stays.
+            // Destroyed apps stay in the database: their history does.
             let destroyed =
                 store::find_app_by_id(&mut db, app).await?.is_none_or(|app| app.deleted_at.is_some());
             let runs = !store::list_replicas(&mut db, app).await?.is_empty()
@@ -54,15 +58,71 @@ async fn sweep(platform: &Platform) -> anyhow::Result<bool> {
             drop(db);
             if destroyed && runs {
                 complete = false;
-            } else if destroyed {
-                remove(platform, name, app).await?;
+            } else if destroyed && let Err(error) = remove_app(platform, name, app).await {
+                warn!(app.id = %app, error = format!("{error:#}"), "the {name} of a destroyed app stay for now");
             }
         }
     }
     Ok(complete)
 }
 
-fn apps_in(dir: &Path) -> anyhow::Result<Vec<AppId>> {
+/// A push is unsettled while its commit is kept for its build: the server died before it could see to the branch.
+async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
+    let mut db = platform.store.read().await?;
+    let apps = store::list_apps(&mut db).await?;
+    drop(db);
+    for app in apps {
+        let repository = platform.repositories.repository(&app.id.to_string())?;
+        let kept = tokio::task::spawn_blocking(move || {
+            if repository.exists() { repository.kept_builds() } else { Ok(Vec::new()) }
+        });
+        for (build, _) in kept.await?? {
+            let Ok(id) = build.parse::<BuildId>() else { continue };
+            let mut db = platform.store.read().await?;
+            let over = store::find_build(&mut db, id).await?.is_none_or(|build| build.state.is_final());
+            drop(db);
+            if over && let Some(place) = BuildRoom::enter(platform, app.id, id) {
+                let (platform, app) = (platform.clone(), app.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = builds::settle(&platform, &app, id).await {
+                        warn!(app.name = %app.name, error = format!("{error:#}"), "a push is still unsettled");
+                    }
+                    drop(place);
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what builds left that this process does not run: all but the log, and that too when the app was destroyed.
+async fn sweep_builds(platform: &Platform) -> anyhow::Result<()> {
+    let dir = platform.options.dir("builds");
+    for id in ids_in::<BuildId>(&dir)? {
+        let mut db = platform.store.read().await?;
+        let build = store::find_build(&mut db, id).await?;
+        let app = match &build {
+            Some(build) => store::find_app_by_id(&mut db, build.app_id).await?,
+            None => None,
+        };
+        drop(db);
+        let in_use = build.as_ref().is_some_and(|build| {
+            !build.state.is_final() || platform.builds.in_the_way(build.app_id) == Some(build.id)
+        });
+        if in_use {
+            continue;
+        }
+        let own = dir.join(id.to_string());
+        if app.is_none_or(|app| app.deleted_at.is_some()) {
+            builds::remove(&own).await.with_context(|| format!("cannot remove {}", own.display()))?;
+        } else {
+            builds::tidy(&own).await;
+        }
+    }
+    Ok(())
+}
+
+fn ids_in<T: FromStr>(dir: &Path) -> anyhow::Result<Vec<T>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -72,13 +132,13 @@ fn apps_in(dir: &Path) -> anyhow::Result<Vec<AppId>> {
     Ok(entries.flatten().filter_map(|entry| id(entry.file_name())).collect())
 }
 
-async fn remove(platform: &Platform, name: &str, app: AppId) -> anyhow::Result<()> {
+async fn remove_app(platform: &Platform, name: &str, app: AppId) -> anyhow::Result<()> {
     if name == "repos" {
         let repositories = platform.repositories.clone();
         tokio::task::spawn_blocking(move || repositories.remove(&app.to_string())).await??;
     } else {
         let dir = platform.options.dir(name).join(app.to_string());
-        tokio::fs::remove_dir_all(&dir).await.with_context(|| format!("cannot remove {}", dir.display()))?;
+        builds::remove(&dir).await.with_context(|| format!("cannot remove {}", dir.display()))?;
     }
     info!(app.id = %app, "removed the {name} of a destroyed app");
     Ok(())

@@ -12,10 +12,7 @@ use crate::deploy;
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let mut db = call.read().await?;
-    let vars = match store::newest_release_that_counts(&mut db, call.app().id).await? {
-        Some(release) => store::release_config(&mut db, &call.platform.vault, release.id).await?,
-        None => ConfigVars::default(),
-    };
+    let vars = store::current_config(&mut db, &call.platform.vault, call.app().id).await?;
     Ok(Answer::ok(shown(&vars)))
 }
 

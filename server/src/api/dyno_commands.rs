@@ -71,5 +71,5 @@ pub(super) async fn run(call: Call) -> Result<Answer, ApiError> {
     let replica = deploy::run_detached(&call.platform, call.actor(), call.app(), one_off).await?;
     let shown = dynos::wished(&call, &replica).await?;
     // The command line stays out of the audit trail: it may carry a secret.
-    Ok(Answer::created(shown).noting("what", format!("{}.{}", replica.process, replica.number)))
+    Ok(Answer::created(shown).noting("what", replica.name()))
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::id::ReleaseId;
+use model::plan::ReplicaWish;
 use model::procfile::ProcessTable;
 use model::release::Version;
 use model::replica::{Phase, ReplicaStatus};
 use serde_json::{Value, json};
-use store::{Db, Replica, ReplicaWish};
+use store::{Db, Replica};
 
 use super::answer::{Answer, time};
 use super::apps::app_ref;
@@ -83,7 +84,7 @@ fn dyno_json(
     let since = status.as_ref().map_or(replica.created_at, |status| status.since);
     json!({
         "id": replica.id,
-        "name": format!("{}.{}", replica.process, replica.number),
+        "name": replica.name(),
         "type": replica.process,
         "number": replica.number,
         "command": command.map_or("", String::as_str),

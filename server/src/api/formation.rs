@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use model::formation::Quantity;
 use model::name::ProcessType;
+use model::plan::ReplicaWish;
 use model::procfile::ProcessTable;
 use model::replica::Phase;
 use model::size::Size;
 use serde_json::{Value, json};
-use store::{FormationEntry, Replica, ReplicaWish, Serving};
+use store::{FormationEntry, Replica, Serving};
 
 use super::answer::{Answer, time};
 use super::apps::{app_ref, current_release};

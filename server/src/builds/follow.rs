@@ -1,18 +1,14 @@
 //! A build's output for whoever asks: of a build that runs as it comes, of one that has ended from its file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use anyhow::Context as _;
 use futures::StreamExt as _;
-use model::build::BuildState;
 use model::id::BuildId;
 use store::Build;
 use tokio::io::AsyncReadExt as _;
 
 use crate::platform::Platform;
-
-/// Changes wake those who wait; this is how long they wait at most before they look again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Returns where a build's output is kept.
 #[must_use]
@@ -43,10 +39,9 @@ pub async fn follow(platform: &Platform, id: BuildId, mut out: impl FnMut(&[u8])
 }
 
 /// Waits until a build writes its log, or has ended; then there is none to wait for.
-async fn running_log(platform: &Platform, id: BuildId) -> anyhow::Result<Option<build::BuildLog>> {
+pub(super) async fn running_log(platform: &Platform, id: BuildId) -> anyhow::Result<Option<build::BuildLog>> {
     let mut changes = platform.changes();
     loop {
-        changes.mark_unchanged();
         if let Some(log) = platform.builds.log(id) {
             return Ok(Some(log));
         }
@@ -56,7 +51,7 @@ async fn running_log(platform: &Platform, id: BuildId) -> anyhow::Result<Option<
         if build.is_none_or(|build| build.state.is_final()) {
             return Ok(None);
         }
-        let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        changes.next().await;
     }
 }
 
@@ -67,15 +62,12 @@ async fn running_log(platform: &Platform, id: BuildId) -> anyhow::Result<Option<
 pub async fn finished(platform: &Platform, id: BuildId) -> anyhow::Result<Build> {
     let mut changes = platform.changes();
     loop {
-        changes.mark_unchanged();
         let mut db = platform.store.read().await?;
-        let build =
-            store::find_build(&mut db, id).await?.ok_or_else(|| anyhow::anyhow!("the build is gone"))?;
+        let build = store::find_build(&mut db, id).await?.context("the build is gone")?;
         drop(db);
-        if matches!(build.state, BuildState::Queued | BuildState::Running) {
-            let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
-        } else {
+        if build.state.is_final() {
             return Ok(build);
         }
+        changes.next().await;
     }
 }

@@ -6,9 +6,13 @@ mod output;
 mod queue;
 mod room;
 mod run;
+mod settle;
+mod work_dir;
 
 pub use cancel::cancel_build;
 pub use follow::{finished, follow, log_path};
 pub use output::output;
 pub use queue::run as run_queue;
 pub use room::BuildRoom;
+pub(crate) use settle::settle;
+pub(crate) use work_dir::{remove, tidy};

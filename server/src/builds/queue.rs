@@ -7,28 +7,29 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use model::build::BuildState;
 use model::id::{AppId, BuildId};
-use store::{Build, BuildOutcome};
+use store::{App, Build, BuildOutcome, Db};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::run;
+use super::{BuildRoom, run};
 use crate::platform::Platform;
 
 /// How long the queue rests when nothing wakes it.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// How long it rests after an error, so that a full disk is not made busy too.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// How often a build is begun: once more after the server died during it.
 const ATTEMPTS: u32 = 2;
 
 /// Runs builds until it is told to stop.
 pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
-    if let Err(error) = recover(&platform).await {
-        warn!(error = format!("{error:#}"), "could not look after the builds that a dead server left");
-    }
     let turns = async {
         loop {
             if let Err(error) = turn(&platform).await {
                 warn!(error = format!("{error:#}"), "the build queue will try again");
+                tokio::time::sleep(AFTER_ERROR).await;
             }
             let _ = tokio::time::timeout(PERIOD, platform.builds.wake.notified()).await;
         }
@@ -36,31 +37,18 @@ pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     stop.run_until_cancelled(turns).await;
 }
 
-/// Builds that ran when the server died go back into the queue, once.
-async fn recover(platform: &Platform) -> anyhow::Result<()> {
-    let mut tx = platform.store.write().await?;
-    for build in store::list_unfinished_builds(&mut tx).await? {
-        if build.state != BuildState::Running {
-            continue;
-        }
-        if build.attempt < ATTEMPTS && !build.cancel_requested {
-            store::requeue_build(&mut tx, build.id).await?;
-        } else {
-            let reason = "the server stopped during the build";
-            store::finish_build(&mut tx, build.id, ended(BuildState::Failed, reason)).await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(())
-}
-
 async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
     let mut db = platform.store.read().await?;
     let unfinished = store::list_unfinished_builds(&mut db).await?;
     drop(db);
+    let is_lost = |build: &&Build| build.state == BuildState::Running && !platform.builds.runs(build.id);
+    let lost: Vec<&Build> = unfinished.iter().filter(is_lost).collect();
     let (chosen, superseded) = choose(&unfinished);
-    if !superseded.is_empty() {
+    if !lost.is_empty() || !superseded.is_empty() {
         let mut tx = platform.store.write().await?;
+        for build in &lost {
+            recover(&mut tx, build).await?;
+        }
         for (build, by) in superseded {
             let commit = by.commit.as_ref().map_or("another commit", |commit| commit.short());
             let reason =
@@ -70,10 +58,23 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
         tx.commit().await?;
         platform.changed();
     }
+    if !lost.is_empty() {
+        platform.builds.wake.notify_one();
+        return Ok(());
+    }
     for build in chosen {
-        start(platform, build).await?;
+        start(platform, build);
     }
     Ok(())
+}
+
+/// A build that runs by its row and that nobody runs: the server died during it. It goes back into the queue, once.
+async fn recover(db: &mut Db, build: &Build) -> store::Result<()> {
+    if build.attempt < ATTEMPTS && !build.cancel_requested {
+        return store::requeue_build(db, build.id).await;
+    }
+    let state = if build.cancel_requested { BuildState::Cancelled } else { BuildState::Failed };
+    store::finish_build(db, build.id, ended(state, "the server stopped during the build")).await.map(drop)
 }
 
 /// Returns what may begin, and what a newer one takes the place of. Oldest first in, oldest first out.
@@ -90,39 +91,42 @@ fn choose(unfinished: &[Build]) -> (Vec<&Build>, Vec<(&Build, &Build)>) {
     (chosen, superseded)
 }
 
-async fn start(platform: &Arc<Platform>, build: &Build) -> anyhow::Result<()> {
-    let Some(cancel) = platform.builds.enter(build.app_id, build.id) else { return Ok(()) };
-    let mut db = platform.store.read().await?;
-    let app = store::find_app_by_id(&mut db, build.app_id).await?;
-    drop(db);
-    let Some(app) = app else {
-        platform.builds.leave(build.app_id, build.id);
-        return Ok(());
-    };
-    let (platform, id) = (platform.clone(), build.id);
+fn start(platform: &Arc<Platform>, build: &Build) {
+    let Some(place) = BuildRoom::enter(platform, build.app_id, build.id) else { return };
+    let (platform, id, app) = (platform.clone(), build.id, build.app_id);
     tokio::spawn(async move {
-        let place = platform.builds.place().await;
-        match begin(&platform, id, app.settings.build_seconds).await {
-            Ok(Some(build)) => run::run(&platform, &app, &build, cancel, place).await,
+        let slot = platform.builds.slot().await;
+        match begin(&platform, id, app).await {
+            Ok(Some((app, build))) => run::run(&platform, &app, &build, &place.cancel, slot).await,
             Ok(None) => {}
-            Err(error) => warn!(error = format!("{error:#}"), "a build could not be begun"),
+            Err(error) => {
+                warn!(error = format!("{error:#}"), "a build could not be begun");
+                // The place is given back when it is dropped, and the queue looks again at once.
+                tokio::time::sleep(AFTER_ERROR).await;
+            }
         }
-        platform.builds.leave(app.id, id);
+        drop(place);
     });
-    Ok(())
 }
 
-/// Marks the build as running; none when it was cancelled or superseded meanwhile.
-async fn begin(platform: &Platform, id: BuildId, seconds: Option<u32>) -> anyhow::Result<Option<Build>> {
-    let limit = platform.options.build_seconds;
-    let seconds = seconds.map_or(limit, |seconds| seconds.min(limit));
+/// Marks the build as running; none when it was cancelled or superseded meanwhile, or its app destroyed.
+async fn begin(platform: &Platform, id: BuildId, app: AppId) -> anyhow::Result<Option<(App, Build)>> {
     let mut tx = platform.store.write().await?;
+    let app = store::find_app_by_id(&mut tx, app).await?.filter(|app| app.deleted_at.is_none());
+    let Some(app) = app else {
+        store::finish_build(&mut tx, id, ended(BuildState::Cancelled, "the app was destroyed")).await?;
+        tx.commit().await?;
+        platform.changed();
+        return Ok(None);
+    };
+    let limit = platform.options.build_seconds;
+    let seconds = app.settings.build_seconds.map_or(limit, |seconds| seconds.min(limit));
     let deadline = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
     let begun = store::start_build(&mut tx, id, deadline).await?;
     let build = store::find_build(&mut tx, id).await?;
     tx.commit().await?;
     platform.changed();
-    Ok(build.filter(|_| begun))
+    Ok(build.filter(|_| begun).map(|build| (app, build)))
 }
 
 /// Returns an outcome without a slug.

@@ -9,14 +9,35 @@ use model::id::{AppId, BuildId};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::platform::Platform;
+
 /// The builds that run, and who waits for them.
 pub struct BuildRoom {
     /// Wakes the queue.
     pub wake: Notify,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     running: Mutex<BTreeMap<AppId, Running>>,
     pushers: Mutex<BTreeMap<BuildId, Vec<CancellationToken>>>,
     logs: Mutex<BTreeMap<BuildId, BuildLog>>,
+}
+
+/// An app's place; dropped, it is free again, and the queue looks.
+pub(crate) struct Place {
+    platform: Arc<Platform>,
+    app: AppId,
+    build: BuildId,
+    /// Ends the build that has the place.
+    pub(super) cancel: CancellationToken,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let room = &self.platform.builds;
+        lock(&room.running).remove(&self.app);
+        lock(&room.pushers).remove(&self.build);
+        lock(&room.logs).remove(&self.build);
+        room.wake.notify_one();
+    }
 }
 
 struct Running {
@@ -27,10 +48,10 @@ struct Running {
 impl BuildRoom {
     /// Makes room for so many builds at once.
     #[must_use]
-    pub fn new(places: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         Self {
             wake: Notify::new(),
-            places: Arc::new(Semaphore::new(places)),
+            slots: Arc::new(Semaphore::new(slots)),
             running: Mutex::default(),
             pushers: Mutex::default(),
             logs: Mutex::default(),
@@ -38,22 +59,19 @@ impl BuildRoom {
     }
 
     /// Takes an app's place for a build; none while another build of the app has it.
-    pub(super) fn enter(&self, app: AppId, build: BuildId) -> Option<CancellationToken> {
-        let mut running = lock(&self.running);
+    pub(crate) fn enter(platform: &Arc<Platform>, app: AppId, build: BuildId) -> Option<Place> {
+        let mut running = lock(&platform.builds.running);
         if running.contains_key(&app) {
             return None;
         }
         let cancel = CancellationToken::new();
         running.insert(app, Running { build, cancel: cancel.clone() });
-        Some(cancel)
+        Some(Place { platform: platform.clone(), app, build, cancel })
     }
 
-    /// Gives an app's place back and lets the queue look.
-    pub(super) fn leave(&self, app: AppId, build: BuildId) {
-        lock(&self.running).remove(&app);
-        lock(&self.pushers).remove(&build);
-        lock(&self.logs).remove(&build);
-        self.wake.notify_one();
+    /// Tells whether this process runs the build.
+    pub(super) fn runs(&self, build: BuildId) -> bool {
+        lock(&self.running).values().any(|running| running.build == build)
     }
 
     /// Notes the log that a build writes.
@@ -66,9 +84,9 @@ impl BuildRoom {
         lock(&self.logs).get(&build).cloned()
     }
 
-    /// Waits for a place among all builds.
-    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
-        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
+    /// Waits for a slot among all builds.
+    pub(super) async fn slot(&self) -> OwnedSemaphorePermit {
+        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// Returns the build that has the app's place.

@@ -1,69 +1,59 @@
 //! One build from its commit to its release: source, slug, release, and the branch where the pusher has gone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, FailureKind};
-use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
+use git::{ExportLimits, ObjectId, Repository, SourceError, SubmoduleLimits};
 use model::build::BuildState;
 use model::config::ConfigVars;
 use sandbox::{Identity, Privilege};
-use store::{App, Build, BuildOutcome, OperationState};
+use store::{App, Build, BuildOutcome};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::follow::log_path;
 use super::queue::ended;
+use super::settle::{commit_of, ledger, settle};
+use super::work_dir::{remove, tidy};
 use crate::actor::Actor;
 use crate::deploy::{self, BuiltSlug, Made};
 use crate::disk::Room;
 use crate::platform::Platform;
-use crate::push::Ledger;
 
 /// What a build may write to the disk beside its slug, in bytes.
 const DISK_BYTES: u64 = 8_000_000_000;
 
-/// How long a repository may take to be tidied.
-const MAINTENANCE: Duration = Duration::from_secs(300);
+/// What is told of a failure that is not the pusher's.
+const OURS: &str = "the server could not carry the build out; its log says why";
 
 /// Processes of one build.
 const PIDS: u32 = 2_048;
 
-/// Runs a build and sees its push through to the end. `place` is given back as soon as the slug is made.
+/// Runs a build and sees its push through to the end. `slot` is given back as soon as the slug is made.
 pub(super) async fn run(
     platform: &Arc<Platform>,
     app: &App,
     build: &Build,
-    cancel: CancellationToken,
-    place: OwnedSemaphorePermit,
+    cancel: &CancellationToken,
+    slot: OwnedSemaphorePermit,
 ) {
     let work = Work { platform, app, build, dir: platform.options.dir("builds").join(build.id.to_string()) };
-    let made = work.make(cancel).await;
-    drop(place);
-    match made {
-        Ok(Some(made)) => {
-            if let Err(error) = work.settle(made).await {
-                warn!(app.name = %app.name, error = format!("{error:#}"), "a branch was left where it was");
-            }
-            if let Err(error) = work.let_go().await {
-                warn!(app.name = %app.name, error = format!("{error:#}"), "a repository could not be tidied");
-            }
-        }
-        Ok(None) => {}
-        Err(error) => {
-            warn!(app.name = %app.name, error = format!("{error:#}"), "a build failed for a reason of ours");
-            let failure =
-                ended(BuildState::Failed, "the server could not carry the build out; its log says why");
-            if let Err(error) = work.finish(failure).await {
-                warn!(error = format!("{error:#}"), "nor could its end be stored");
-            }
+    if let Err(error) = work.make(cancel).await {
+        warn!(app.name = %app.name, error = format!("{error:#}"), "a build failed for a reason of ours");
+        if let Err(error) = work.finish(ended(BuildState::Failed, OURS)).await {
+            warn!(error = format!("{error:#}"), "nor could its end be stored");
         }
     }
+    drop(slot);
+    if let Err(error) = settle(platform, app, build.id).await {
+        warn!(app.name = %app.name, error = format!("{error:#}"), "a push was left unsettled; the sweep tries again");
+    }
     // Thousands of files go more slowly than a rollout does, so they go after it.
-    work.tidy().await;
+    tidy(&work.dir).await;
 }
 
 struct Work<'a> {
@@ -74,8 +64,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Makes the slug and its release; none when the build failed, which is stored then.
-    async fn make(&self, cancel: CancellationToken) -> anyhow::Result<Option<Made>> {
+    /// Makes the slug and its release; why there is none is stored and in the log.
+    async fn make(&self, cancel: &CancellationToken) -> anyhow::Result<()> {
         tokio::fs::create_dir_all(&self.dir).await?;
         let config = self.config().await?;
         let log = BuildLog::open(&log_path(self.platform, self.build.id), &config)?;
@@ -83,9 +73,12 @@ impl Work<'_> {
         self.platform.changed();
         let outcome = self.attempt(config, &log, cancel).await;
         let made = match outcome {
-            Ok((output, started)) => self.release(output, started, &log).await.map(Some),
-            Err(failure) => self.fail(failure).await.map(|()| None),
+            Ok((output, started)) => self.release(output, started, &log).await.map(drop),
+            Err(failure) => self.fail(failure).await,
         };
+        if made.is_err() {
+            log.warn(&format!("{OURS}."));
+        }
         log.end();
         self.platform.changed();
         made
@@ -95,10 +88,19 @@ impl Work<'_> {
         &self,
         config: ConfigVars,
         log: &BuildLog,
-        cancel: CancellationToken,
+        cancel: &CancellationToken,
     ) -> Result<(BuildOutput, Instant), BuildFailure> {
         let started = Instant::now();
-        let request = match self.prepare(config, log).await {
+        let seconds = self.seconds();
+        let prepared = tokio::select! {
+            prepared = self.prepare(config, log) => prepared,
+            () = cancel.cancelled() => Err(failure(FailureKind::Cancelled, "the build was cancelled".to_owned(), None)),
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {
+                let reason = format!("the source was not there within {seconds} s, the limit of a build");
+                Err(failure(FailureKind::TimedOut, reason, None))
+            }
+        };
+        let request = match prepared {
             Ok(request) => request,
             Err(failure) => {
                 log.warn(&format!("{}.", failure.reason));
@@ -106,7 +108,7 @@ impl Work<'_> {
                 return Err(failure);
             }
         };
-        let output = self.platform.builder.run(request, log, cancel).await?;
+        let output = self.platform.builder.run(request, log, cancel.clone()).await?;
         Ok((output, started))
     }
 
@@ -123,17 +125,20 @@ impl Work<'_> {
 
     async fn config(&self) -> anyhow::Result<ConfigVars> {
         let mut db = self.platform.store.read().await?;
-        Ok(match store::newest_release_that_counts(&mut db, self.app.id).await? {
-            Some(release) => store::release_config(&mut db, &self.platform.vault, release.id).await?,
-            None => ConfigVars::default(),
-        })
+        Ok(store::current_config(&mut db, &self.platform.vault, self.app.id).await?)
+    }
+
+    /// The time this build may take, in seconds.
+    fn seconds(&self) -> u64 {
+        let limit = self.platform.options.build_seconds;
+        u64::from(self.app.settings.build_seconds.map_or(limit, |seconds| seconds.min(limit)))
     }
 
     /// Writes the commit out, after a look whether its push is still up to date.
     async fn source(&self, log: &BuildLog) -> Result<PathBuf, BuildFailure> {
         let into = self.dir.join("source");
         remove(&into).await.map_err(anyhow::Error::from)?;
-        let (repository, commit) = self.commit()?;
+        let (repository, commit) = commit_of(self.platform, self.build)?;
         self.check_branch(&repository, commit)?;
         let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
         let say = |line: &str| log.detail(line);
@@ -141,21 +146,11 @@ impl Work<'_> {
         Ok(into)
     }
 
-    fn commit(&self) -> anyhow::Result<(Repository, ObjectId)> {
-        let repository = self.platform.repositories.repository(&self.app.id.to_string())?;
-        let commit = self.build.commit.as_ref().ok_or_else(|| anyhow::anyhow!("the build has no commit"))?;
-        Ok((repository, commit.id.parse()?))
-    }
-
-    fn ledger(&self) -> Ledger {
-        serde_json::from_value(self.build.options.clone()).unwrap_or_default()
-    }
-
     /// A push that waited behind another may be about a branch that has moved since.
     fn check_branch(&self, repository: &Repository, commit: ObjectId) -> Result<(), BuildFailure> {
         let Some(branch) = &self.build.branch else { return Ok(()) };
         let tip = repository.branch_tip(branch)?;
-        if tip == self.ledger().old() || tip == Some(commit) {
+        if tip == ledger(self.build).old() || tip == Some(commit) {
             return Ok(());
         }
         let at = tip.map_or_else(|| "gone".to_owned(), |tip| format!("at {}", tip.short()));
@@ -168,8 +163,6 @@ impl Work<'_> {
         let mut db = self.platform.store.read().await?;
         let pins = store::find_pins(&mut db, self.app.id).await?;
         let options = &self.platform.options;
-        let seconds =
-            self.app.settings.build_seconds.map_or(options.build_seconds, |s| s.min(options.build_seconds));
         let root = Privilege::detect() == Privilege::Root;
         Ok(BuildRequest {
             build: self.build.id,
@@ -185,14 +178,14 @@ impl Work<'_> {
             cache_dir: options.dir("cache").join(self.app.id.to_string()),
             work_dir: self.dir.clone(),
             limits: BuildLimits {
-                seconds: u64::from(seconds),
+                seconds: self.seconds(),
                 memory_mb: options.build_mb,
                 pids: PIDS,
                 slug_bytes: options.slug_bytes,
                 disk_bytes: DISK_BYTES,
             },
             build_env: self.platform.build_env.clone(),
-            clear_cache: self.ledger().clear_cache,
+            clear_cache: ledger(self.build).clear_cache,
         })
     }
 
@@ -247,60 +240,6 @@ impl Work<'_> {
         tx.commit().await?;
         self.platform.changed();
         Ok(())
-    }
-
-    /// Waits for the rollout, and for git; then moves the branch if git did not, because the pusher had gone.
-    async fn settle(&self, made: Made) -> anyhow::Result<()> {
-        let Some(operation) = made.operation else { return Ok(()) };
-        let ended = deploy::ended(self.platform, operation.id).await?;
-        self.platform.builds.pushers_gone(self.build.id).await;
-        if ended.state != OperationState::Succeeded {
-            return Ok(());
-        }
-        let Some(branch) = self.build.branch.clone() else { return Ok(()) };
-        let (repository, commit) = self.commit()?;
-        let expected = self.ledger().old();
-        let moved =
-            tokio::task::spawn_blocking(move || repository.set_branch(&branch, commit, expected)).await??;
-        if let Moved::Skipped(why) = moved {
-            info!(app.name = %self.app.name, "the branch stays where it is: {why}");
-        }
-        Ok(())
-    }
-
-    /// Lets go of the commit, which the branch keeps if it serves, and tidies the repository when it has grown untidy.
-    async fn let_go(&self) -> anyhow::Result<()> {
-        let repository = self.platform.repositories.repository(&self.app.id.to_string())?;
-        let (kept, build) = (repository.clone(), self.build.id.to_string());
-        tokio::task::spawn_blocking(move || kept.forget_build(&build)).await??;
-        if repository.wants_maintenance() { repository.maintain(MAINTENANCE).await } else { Ok(()) }
-    }
-
-    /// Removes what only the build needed; its log stays.
-    async fn tidy(&self) {
-        let mut entries = match tokio::fs::read_dir(&self.dir).await {
-            Ok(entries) => entries,
-            Err(_) => return,
-        };
-        while let Ok(Some(entry)) = entries.next_entry().await {
-            if entry.file_name() != "log"
-                && let Err(error) = remove(&entry.path()).await
-            {
-                warn!(path = %entry.path().display(), %error, "could not remove what a build left");
-            }
-        }
-    }
-}
-
-async fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = match tokio::fs::symlink_metadata(path).await {
-        Ok(metadata) if metadata.is_dir() => tokio::fs::remove_dir_all(path).await,
-        Ok(_) => tokio::fs::remove_file(path).await,
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 

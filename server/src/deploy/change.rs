@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::name::ProcessType;
+use model::plan::RolloutPhase;
 use model::release::ReleaseStatus;
-use store::{App, Db, NewOperation, Operation, OperationKind, OperationPhase, Release};
+use store::{App, Db, NewOperation, Operation, OperationKind, Release};
 
 use crate::actor::Actor;
 
@@ -69,15 +70,14 @@ pub(super) async fn begin(
     let manifest = store::find_slug(db, slug.id).await?.map(|slug| slug.manifest).unwrap_or_default();
     let has_command = manifest.processes.contains_key(&ProcessType::release());
     let (phase, seconds) = if has_command {
-        (OperationPhase::ReleaseCommand, app.settings.release_command_seconds)
+        (RolloutPhase::ReleaseCommand, app.settings.release_command_seconds)
     } else {
-        (OperationPhase::Rolling, app.settings.rollout_seconds)
+        (RolloutPhase::Rolling, app.settings.rollout_seconds)
     };
     let new = NewOperation {
         app: app.id,
         kind,
         version: release.version,
-        generation: None,
         phase,
         deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(seconds)),
         user: actor.user,

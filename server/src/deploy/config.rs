@@ -20,10 +20,7 @@ pub async fn change_config(
 ) -> Result<(ConfigVars, Option<Made>), ChangeError> {
     let mut tx = platform.store.write().await?;
     let base = store::newest_release_that_counts(&mut tx, app.id).await?;
-    let before = match &base {
-        Some(release) => store::release_config(&mut tx, &platform.vault, release.id).await?,
-        None => ConfigVars::default(),
-    };
+    let before = store::current_config(&mut tx, &platform.vault, app.id).await?;
     let after = before
         .changed(changes)
         .map_err(|error| ChangeError::invalid(error.to_string(), "`paasctl config` lists what is set"))?;

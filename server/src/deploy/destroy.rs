@@ -17,6 +17,6 @@ pub async fn destroy_app(platform: &Platform, actor: &Actor, app: &App) -> Resul
     tracing::info!(app.name = %app.name, user = %actor.email, "app destroyed");
     platform.builds.cancel_of(app.id);
     platform.wished();
-    platform.wake_sweep.notify_one();
+    platform.signals.sweep.notify_one();
     Ok(())
 }

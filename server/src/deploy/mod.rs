@@ -13,7 +13,7 @@ mod scale;
 pub use change::{ChangeError, Made};
 pub use config::change_config;
 pub use destroy::destroy_app;
-pub use operation::{cancel_operation, ended};
+pub use operation::{Outcome, cancel_operation, outcome, outcome_of};
 pub use release::{BuiltSlug, release_slug};
 pub use restart::{RestartTarget, restart};
 pub use rollback::roll_back;

@@ -1,40 +1,59 @@
 //! Waiting for an operation, and ending one before its time.
 
-use std::time::Duration;
-
+use anyhow::Context as _;
 use model::id::OperationId;
 use model::release::ReleaseStatus;
-use store::{App, Operation, OperationState};
+use store::{App, Operation, OperationState, Release};
 
 use super::change::ChangeError;
 use crate::actor::Actor;
 use crate::platform::Platform;
 
-/// How long a waiter waits at most before it looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// What a rollout came to, with everything that took its place meanwhile.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The operation at the end of the chain; it has ended.
+    pub operation: Operation,
+    /// The release it was about.
+    pub release: Release,
+}
 
-/// Waits until an operation has ended; where a newer one took its place, until that has.
+impl Outcome {
+    /// Tells whether this commit serves: a change of config that took its place carries it, a rollback does not.
+    #[must_use]
+    pub fn serves(&self, commit: &str) -> bool {
+        self.operation.state == OperationState::Succeeded
+            && self.release.commit.as_ref().is_some_and(|carried| carried.id == commit)
+    }
+}
+
+/// Waits until an operation has ended, and what took its place too.
 ///
 /// # Errors
-/// The operation is gone, or the database fails.
-pub async fn ended(platform: &Platform, id: OperationId) -> anyhow::Result<Operation> {
+/// The operation or its release is gone, or the database fails.
+pub async fn outcome(platform: &Platform, id: OperationId) -> anyhow::Result<Outcome> {
     let mut changes = platform.changes();
     let mut id = id;
     loop {
-        changes.mark_unchanged();
         let mut db = platform.store.read().await?;
-        let operation = store::find_operation(&mut db, id)
-            .await?
-            .ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
+        let operation = store::find_operation(&mut db, id).await?.context("the operation is gone")?;
         drop(db);
         match (operation.state, operation.superseded_by) {
-            (OperationState::Active, _) => {
-                let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
-            }
+            (OperationState::Active, _) => changes.next().await,
             (OperationState::Superseded, Some(newer)) => id = newer,
-            _ => return Ok(operation),
+            _ => return outcome_of(platform, operation).await,
         }
     }
+}
+
+/// Returns an ended operation with its release.
+///
+/// # Errors
+/// The release is gone, or the database fails.
+pub async fn outcome_of(platform: &Platform, operation: Operation) -> anyhow::Result<Outcome> {
+    let mut db = platform.store.read().await?;
+    let release = store::find_release(&mut db, operation.app_id, operation.version).await?;
+    Ok(Outcome { operation, release: release.context("the release is gone")? })
 }
 
 /// Cancels an operation that is under way; what serves goes on serving.

@@ -1,6 +1,5 @@
 //! A new slug becomes a release: its process types join the formation, its config vars are the app's.
 
-use model::config::ConfigVars;
 use model::formation::Scale;
 use model::id::BuildId;
 use model::pins::Pins;
@@ -53,10 +52,7 @@ pub async fn release_slug(
     };
     store::finish_build(&mut tx, built.build, outcome).await?;
     join_formation(&mut tx, app, &built.manifest).await?;
-    let config = match store::newest_release_that_counts(&mut tx, app.id).await? {
-        Some(release) => store::release_config(&mut tx, &platform.vault, release.id).await?,
-        None => ConfigVars::default(),
-    };
+    let config = store::current_config(&mut tx, &platform.vault, app.id).await?;
     let new = NewRelease {
         app: app.id,
         kind: ReleaseKind::Deploy,

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::name::ProcessType;
-use store::{App, NewOperation, Operation, OperationKind, OperationPhase, ReplicaWish};
+use model::plan::{ReplicaWish, RolloutPhase};
+use store::{App, NewOperation, Operation, OperationKind};
 
 use super::change::ChangeError;
 use crate::actor::Actor;
@@ -46,8 +47,7 @@ pub async fn restart(
             app: app.id,
             kind: OperationKind::Restart,
             version: serving.version,
-            generation: None,
-            phase: OperationPhase::Rolling,
+            phase: RolloutPhase::Rolling,
             deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(app.settings.rollout_seconds)),
             user: actor.user,
         };
@@ -59,9 +59,7 @@ pub async fn restart(
                 |replica| match &target {
                     RestartTarget::All => true,
                     RestartTarget::Type(process) => replica.process == *process,
-                    RestartTarget::Replica(name) => {
-                        format!("{}.{}", replica.process, replica.number) == *name
-                    }
+                    RestartTarget::Replica(name) => replica.name() == *name,
                 },
             );
         let ids: Vec<_> = chosen.map(|replica| replica.id).collect();

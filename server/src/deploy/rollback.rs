@@ -14,7 +14,7 @@ const LOOK_BACK: u32 = 200;
 /// Goes back to a release, or to the last one that succeeded before what serves now.
 ///
 /// # Errors
-/// A release that is not there, never had a slug, or is the one that serves.
+/// A release that is not there or never had a slug.
 pub async fn roll_back(
     platform: &Platform,
     actor: &Actor,

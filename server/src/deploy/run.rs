@@ -1,8 +1,9 @@
 //! One-off processes, and stopping single replicas.
 
 use model::name::ProcessType;
+use model::plan::ReplicaWish;
 use model::size::Size;
-use store::{App, NewReplica, Replica, ReplicaWish};
+use store::{App, NewReplica, Replica};
 
 use super::change::ChangeError;
 use crate::actor::Actor;
@@ -81,9 +82,7 @@ pub async fn stop_replicas(
 ) -> Result<(), ChangeError> {
     let mut tx = platform.store.write().await?;
     let replicas = store::list_replicas(&mut tx, app.id).await?;
-    let named = |replica: &&Replica| {
-        format!("{}.{}", replica.process, replica.number) == name || replica.process.as_str() == name
-    };
+    let named = |replica: &&Replica| replica.name() == name || replica.process.as_str() == name;
     let chosen: Vec<&Replica> = replicas.iter().filter(named).collect();
     if chosen.is_empty() {
         return Err(ChangeError::not_found(

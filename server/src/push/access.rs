@@ -1,6 +1,8 @@
 //! Who may do what with a repository, and how a refusal reads in git: it shows the plain text of an answer as
 //! `remote:` lines.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -104,14 +106,17 @@ pub(super) async fn admit(
     platform: &Platform,
     repository: &str,
     needs: Scope,
-    headers: &HeaderMap,
+    (headers, remote): (&HeaderMap, SocketAddr),
 ) -> Result<(App, Actor), Refused> {
     let name = repository.strip_suffix(".git").unwrap_or(repository);
-    let session = auth::sign_in(&platform.store, headers, None).await.map_err(|error| match error {
-        SignInError::Missing => Refused::NoToken,
-        SignInError::Wrong => Refused::WrongToken,
-        SignInError::Store(error) => error.into(),
-    })?;
+    let session =
+        auth::sign_in(&platform.store, headers, Some(remote.ip().to_string())).await.map_err(|error| {
+            match error {
+                SignInError::Missing => Refused::NoToken,
+                SignInError::Wrong => Refused::WrongToken,
+                SignInError::Store(error) => error.into(),
+            }
+        })?;
     let mut db = platform.store.read().await?;
     let app = store::find_app(&mut db, name).await?;
     let access = match &app {

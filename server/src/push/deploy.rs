@@ -7,7 +7,7 @@ use std::time::Duration;
 use git::hook::{PushReply, PushRequest};
 use git::{DeployBranch, Deployment, Repository, Verdict};
 use model::id::BuildId;
-use model::release::{CommitRef, ReleaseStatus};
+use model::release::{CommitRef, ReleaseStatus, Version};
 use model::wording;
 use store::{App, Build, NewActivity, NewBuild};
 use tokio_util::sync::CancellationToken;
@@ -86,17 +86,33 @@ impl Push {
                 .to_owned();
             return Ok(refuse(reply, &[format!("Nothing was built: {why}."), hint]));
         }
-        let build = match self.known(deployment, &options, reply).await? {
+        let (platform, app) = (&self.platform, &self.app);
+        let commit = deployment.commit.to_string();
+        let (earlier, ending) = match self.known(&commit, &options, reply).await? {
             Known::Done => return Ok(0),
-            Known::Build(build) => *build,
-            Known::New => self.enqueue(request, deployment, options, reply).await?,
+            Known::Release(version) => {
+                (Vec::new(), watch::release(platform, app, version, &commit, reply).await?)
+            }
+            Known::Build(id) => self.follow(id, reply).await?,
+            Known::New => {
+                let build = self.enqueue(request, deployment, options, reply).await?;
+                self.follow(build.id, reply).await?
+            }
         };
-        let earlier = self.platform.builds.expect_pusher(build.id, &self.ended);
-        let ending = watch::build(&self.platform, &self.app, build.id, reply).await?;
         match ending {
             Ending::Serves => self.yield_to(earlier, deployment, reply).await,
             Ending::Refused => Ok(1),
         }
+    }
+
+    /// Shows a build to its end; with the pushes of the same commit that came before.
+    async fn follow(
+        &self,
+        id: BuildId,
+        reply: &PushReply,
+    ) -> anyhow::Result<(Vec<CancellationToken>, Ending)> {
+        let earlier = self.platform.builds.expect_pusher(id, &self.ended);
+        Ok((earlier, watch::build(&self.platform, &self.app, id, reply).await?))
     }
 
     /// Of several pushes of one commit the first moves the branch. git cannot move it a second time and would call
@@ -120,20 +136,14 @@ impl Push {
     }
 
     /// Looks whether this commit is being built, or serves already without git knowing.
-    async fn known(
-        &self,
-        deployment: &Deployment,
-        options: &PushOptions,
-        reply: &PushReply,
-    ) -> anyhow::Result<Known> {
-        let commit = deployment.commit.to_string();
+    async fn known(&self, commit: &str, options: &PushOptions, reply: &PushReply) -> anyhow::Result<Known> {
         let mut db = self.platform.store.read().await?;
-        if let Some(build) = store::find_unfinished_build_of(&mut db, self.app.id, &commit).await? {
+        if let Some(build) = store::find_unfinished_build_of(&mut db, self.app.id, commit).await? {
             let since = wording::ago(build.created_at, jiff::Timestamp::now());
             let text =
                 format!("-----> Attached to build {} of this commit, begun {since}\n", short(build.id));
             reply.say(text.as_bytes());
-            return Ok(Known::Build(Box::new(build)));
+            return Ok(Known::Build(build.id));
         }
         let newest = store::newest_release_that_counts(&mut db, self.app.id).await?;
         let Some(release) = newest.filter(|r| r.commit.as_ref().is_some_and(|c| c.id == commit)) else {
@@ -152,12 +162,7 @@ impl Push {
                 reply.say(text.as_bytes());
                 Ok(Known::Done)
             }
-            ReleaseStatus::Pending => match release.build_id {
-                Some(id) => Ok(store::find_build(&mut db, id)
-                    .await?
-                    .map_or(Known::New, |b| Known::Build(Box::new(b)))),
-                None => Ok(Known::New),
-            },
+            ReleaseStatus::Pending => Ok(Known::Release(release.version)),
             ReleaseStatus::Failed | ReleaseStatus::Expired => Ok(Known::New),
         }
     }
@@ -214,7 +219,11 @@ impl Push {
 /// What is known of a pushed commit.
 enum Known {
     New,
-    Build(Box<Build>),
+    /// It is being built.
+    Build(BuildId),
+    /// It is being rolled out.
+    Release(Version),
+    /// It serves.
     Done,
 }
 

@@ -1,12 +1,13 @@
 //! The three addresses of git's smart HTTP protocol (gitprotocol-http(5)). git itself does the wire; what a push does
 //! is decided in `deploy`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,24 +45,26 @@ struct Advertised {
 
 async fn advertise(
     State(platform): State<Arc<Platform>>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Path(name): Path<String>,
     Query(query): Query<Advertised>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let service = query.service.as_deref().and_then(Service::parse).ok_or(Refused::OldProtocol)?;
-    let (_, _, repository) = open(&platform, &name, service, &headers).await?;
+    let (_, _, repository) = open(&platform, &name, service, (&headers, remote)).await?;
     let body = git::advertise(&repository, service, text(&headers, "git-protocol")).await?;
     Ok(reply(format!("application/x-{}-advertisement", service.name()), Body::from(body)))
 }
 
 async fn upload_pack(
     State(platform): State<Arc<Platform>>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
     let service = Service::UploadPack;
-    let (_, _, repository) = open(&platform, &name, service, &headers).await?;
+    let (_, _, repository) = open(&platform, &name, service, (&headers, remote)).await?;
     let limits = ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: PUSH_SLACK };
     let answer = git::serve(&repository, service, request(&headers, body), limits, None)
         .map_err(anyhow::Error::from)?;
@@ -70,12 +73,13 @@ async fn upload_pack(
 
 async fn receive_pack(
     State(platform): State<Arc<Platform>>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
     let service = Service::ReceivePack;
-    let (app, actor, repository) = open(&platform, &name, service, &headers).await?;
+    let (app, actor, repository) = open(&platform, &name, service, (&headers, remote)).await?;
     let settings = &app.settings;
     let seconds = u64::from(platform.options.build_seconds)
         + u64::from(settings.release_command_seconds)
@@ -99,10 +103,10 @@ async fn open(
     platform: &Platform,
     name: &str,
     service: Service,
-    headers: &HeaderMap,
+    (headers, remote): (&HeaderMap, SocketAddr),
 ) -> Result<(App, Actor, Repository), Refused> {
     let scope = if service == Service::ReceivePack { Scope::Write } else { Scope::Read };
-    let (app, actor) = admit(platform, name, scope, headers).await?;
+    let (app, actor) = admit(platform, name, scope, (headers, remote)).await?;
     if service == Service::ReceivePack {
         let room = Room::at(&platform.options.data_dir).map_err(anyhow::Error::from)?;
         if let Some(why) = room.refusal(platform.options.reserve_bytes) {

@@ -1,8 +1,7 @@
 //! Shows a pusher what becomes of a build and its release, from the store and the logs alone: whoever comes later, or
 //! again, sees the same.
 
-use std::time::Duration;
-
+use anyhow::Context as _;
 use futures::StreamExt as _;
 use git::hook::PushReply;
 use logs::{Line, LogDir, Position, Query, Source, Tail, Tailed};
@@ -13,8 +12,8 @@ use model::release::Version;
 use model::wording::plain;
 use store::{App, Build, Operation, OperationState};
 
-use crate::builds;
 use crate::platform::Platform;
+use crate::{builds, deploy};
 
 /// How the push ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub(super) enum Ending {
     Refused,
 }
 
-/// Changes wake those who wait; this is how long they wait at most before they look again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The end of a build's output, in which its last words are looked for.
+const LAST_BYTES: usize = 8 * 1024;
 
 /// Follows a build to the end of its rollout.
 pub(super) async fn build(
@@ -36,21 +35,29 @@ pub(super) async fn build(
     reply: &PushReply,
 ) -> anyhow::Result<Ending> {
     wait_for_turn(platform, app, id, reply).await?;
-    builds::follow(platform, id, |bytes| reply.say(bytes)).await?;
+    let mut last = Vec::new();
+    let show = |bytes: &[u8]| {
+        reply.say(bytes);
+        last.extend_from_slice(bytes);
+        last.drain(..last.len().saturating_sub(LAST_BYTES));
+    };
+    builds::follow(platform, id, show).await?;
     let build = builds::finished(platform, id).await?;
-    match (build.state, build.release) {
-        (BuildState::Succeeded, Some(version)) => release(platform, app, version, reply).await,
+    match (build.state, build.release, &build.commit) {
+        (BuildState::Succeeded, Some(version), Some(commit)) => {
+            release(platform, app, version, &commit.id, reply).await
+        }
         _ => {
-            say_failure(&build, reply);
+            say_failure(&build, &String::from_utf8_lossy(&last), reply);
             Ok(Ending::Refused)
         }
     }
 }
 
-/// Says how a build ended that made no slug. Why it failed is what its log says last.
-fn say_failure(build: &Build, reply: &PushReply) {
-    let why = match (&build.reason, build.state) {
-        (Some(reason), BuildState::Cancelled | BuildState::Superseded) => format!(": {reason}"),
+/// Says how a build ended that made no slug. Why is usually what its log says last; where it is not, it is said here.
+fn say_failure(build: &Build, last: &str, reply: &PushReply) {
+    let why = match &build.reason {
+        Some(reason) if !last.contains(reason.as_str()) => format!(": {reason}"),
         _ => String::new(),
     };
     let words =
@@ -63,11 +70,9 @@ async fn wait_for_turn(platform: &Platform, app: &App, id: BuildId, reply: &Push
     let mut changes = platform.changes();
     let mut told = false;
     loop {
-        changes.mark_unchanged();
         let mut db = platform.store.read().await?;
         let build = store::find_build(&mut db, id).await?;
-        let queued = build.as_ref().is_some_and(|build| build.state == BuildState::Queued);
-        if !queued {
+        if build.is_none_or(|build| build.state != BuildState::Queued) {
             return Ok(());
         }
         if !told && let Some(first) = platform.builds.in_the_way(app.id).filter(|first| *first != id) {
@@ -80,57 +85,84 @@ async fn wait_for_turn(platform: &Platform, app: &App, id: BuildId, reply: &Push
             told = true;
         }
         drop(db);
-        let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        changes.next().await;
     }
 }
 
-/// Follows a release's rollout; where a newer release took its place, that one's.
-async fn release(
+/// Follows a release's rollout, and what takes its place, until it is known whether the commit serves.
+pub(super) async fn release(
     platform: &Platform,
     app: &App,
     version: Version,
+    commit: &str,
     reply: &PushReply,
 ) -> anyhow::Result<Ending> {
     let mut db = platform.store.read().await?;
-    let mut next = store::operation_of_release(&mut db, app.id, version).await?;
+    let first = store::operation_of_release(&mut db, app.id, version).await?;
     drop(db);
     reply.say(format!("-----> Rolling out {version}\n").as_bytes());
+    // A release without an operation had nothing to roll out.
+    let Some(mut id) = first else { return Ok(Ending::Serves) };
     let mut output = ReleaseOutput::open(platform, app, version)?;
-    while let Some(id) = next {
-        let operation = {
-            let ended = operation(platform, id, reply);
-            tokio::pin!(ended);
-            loop {
-                tokio::select! {
-                    operation = &mut ended => break operation?,
-                    () = output.show_next(reply) => {}
-                }
-            }
-        };
-        output.show_rest(reply)?;
-        match operation.state {
-            OperationState::Succeeded => {
-                let url = platform.options.web_url(app.name.as_str());
-                reply.say(format!("-----> {} serves at {url}\n", operation.version).as_bytes());
-                return Ok(Ending::Serves);
-            }
-            OperationState::Superseded => {
-                reply.say(
-                    format!(
-                        " !     {} was superseded by a newer change; following that\n",
-                        operation.version
-                    )
-                    .as_bytes(),
+    loop {
+        let operation = watched(platform, id, &mut output, reply).await?;
+        match (operation.state, operation.superseded_by) {
+            (OperationState::Superseded, Some(newer)) => {
+                let text = format!(
+                    " !     {} was superseded by a newer change; following that\n",
+                    operation.version
                 );
-                next = operation.superseded_by;
+                reply.say(text.as_bytes());
+                id = newer;
             }
-            OperationState::Failed | OperationState::Cancelled | OperationState::Active => {
-                say_failed_rollout(platform, app, &operation, reply).await?;
-                return Ok(Ending::Refused);
-            }
+            _ => return conclude(platform, app, operation, commit, reply).await,
         }
     }
-    Ok(Ending::Serves)
+}
+
+/// Shows an operation and the output of its release command until it has ended.
+async fn watched(
+    platform: &Platform,
+    id: OperationId,
+    output: &mut ReleaseOutput,
+    reply: &PushReply,
+) -> anyhow::Result<Operation> {
+    let ended = operation(platform, id, reply);
+    tokio::pin!(ended);
+    let operation = loop {
+        tokio::select! {
+            operation = &mut ended => break operation?,
+            () = output.show_next(reply) => {}
+        }
+    };
+    output.show_rest(reply).await?;
+    Ok(operation)
+}
+
+async fn conclude(
+    platform: &Platform,
+    app: &App,
+    operation: Operation,
+    commit: &str,
+    reply: &PushReply,
+) -> anyhow::Result<Ending> {
+    if operation.state != OperationState::Succeeded {
+        say_failed_rollout(platform, app, &operation, reply).await?;
+        return Ok(Ending::Refused);
+    }
+    let outcome = deploy::outcome_of(platform, operation).await?;
+    let release = &outcome.release;
+    if outcome.serves(commit) {
+        let url = platform.options.web_url(app.name.as_str());
+        reply.say(format!("-----> {} serves at {url}\n", release.version).as_bytes());
+        return Ok(Ending::Serves);
+    }
+    let words = format!(
+        "\n !     {} ({}, by {}) took the place of this push before it served.\n !     To deploy this commit after all, push it again.\n",
+        release.version, release.description, release.user_email
+    );
+    reply.say(words.as_bytes());
+    Ok(Ending::Refused)
 }
 
 async fn say_failed_rollout(
@@ -160,12 +192,10 @@ async fn operation(platform: &Platform, id: OperationId, reply: &PushReply) -> a
     let mut changes = platform.changes();
     let mut told = 0;
     loop {
-        changes.mark_unchanged();
         let mut db = platform.store.read().await?;
-        let operation = store::find_operation(&mut db, id).await?;
+        let operation = store::find_operation(&mut db, id).await?.context("the operation is gone")?;
         let steps = store::list_steps(&mut db, id).await?;
         drop(db);
-        let operation = operation.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
         let ended = operation.state != OperationState::Active;
         // The last step tells the outcome, which is said in full afterwards.
         let shown = if ended { steps.len().saturating_sub(1) } else { steps.len() };
@@ -176,7 +206,7 @@ async fn operation(platform: &Platform, id: OperationId, reply: &PushReply) -> a
         if ended {
             return Ok(operation);
         }
-        let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        changes.next().await;
     }
 }
 
@@ -207,8 +237,10 @@ impl ReleaseOutput {
     }
 
     /// Shows what was written but had not arrived when the operation ended.
-    fn show_rest(&mut self, reply: &PushReply) -> anyhow::Result<()> {
-        for line in self.stream.read(&self.query)?.lines {
+    async fn show_rest(&mut self, reply: &PushReply) -> anyhow::Result<()> {
+        let (stream, query) = (self.stream.clone(), self.query.clone());
+        let all = tokio::task::spawn_blocking(move || stream.read(&query)).await??;
+        for line in all.lines {
             if line.position > self.shown {
                 self.show(&line, reply);
             }

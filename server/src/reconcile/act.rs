@@ -9,7 +9,10 @@ use model::id::{AppId, OperationId, ReplicaId};
 use model::plan::{Action, NewReplica};
 use model::release::ReleaseStatus;
 use model::wording;
-use store::{Db, DesiredApp, Operation, OperationState, ReplicaWish, Serving};
+use tracing::warn;
+
+use model::plan::ReplicaWish;
+use store::{Db, DesiredApp, Operation, OperationState, Serving};
 
 use super::entrance::{Entrance, Question};
 use crate::platform::Platform;
@@ -20,7 +23,7 @@ pub(super) async fn carry_out(
     entrance: &Entrance,
     apps: &[DesiredApp],
     actions: Vec<Action>,
-) -> anyhow::Result<bool> {
+) -> bool {
     let index = Index::of(apps);
     let (questions, changes): (Vec<_>, Vec<_>) =
         actions.into_iter().partition(|action| matches!(action, Action::Verify(_)));
@@ -33,19 +36,33 @@ pub(super) async fn carry_out(
             entrance.ask(platform, Question { replica: id, host, path });
         }
     }
-    if changes.is_empty() {
-        return Ok(false);
+    let mut by_app: BTreeMap<Option<AppId>, Vec<Action>> = BTreeMap::new();
+    for action in changes {
+        by_app.entry(index.app_id(&action)).or_default().push(action);
     }
+    let mut acted = false;
+    for actions in by_app.into_values() {
+        // What cannot be done for one app must not hold up the others; the next turn plans it again.
+        match change_app(platform, &index, actions).await {
+            Ok(()) => acted = true,
+            Err(error) => warn!(error = format!("{error:#}"), "an app's plan could not be carried out"),
+        }
+    }
+    acted
+}
+
+/// Makes all changes of one app or none.
+async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>) -> anyhow::Result<()> {
     let mut events = Vec::new();
     let mut tx = platform.store.write().await?;
-    for action in changes {
-        change(&mut tx, &index, action, &mut events).await?;
+    for action in actions {
+        change(&mut tx, index, action, &mut events).await?;
     }
     tx.commit().await?;
     for Event { app, release, text } in events {
         platform.logs.event(app, "platform", release, text);
     }
-    Ok(true)
+    Ok(())
 }
 
 /// A line for an app's log, written once the change is.
@@ -69,6 +86,18 @@ impl<'a> Index<'a> {
         Self { apps: apps.iter().map(|app| (app.app.id, app)).collect(), replicas, operations }
     }
 
+    fn app_id(&self, action: &Action) -> Option<AppId> {
+        match action {
+            Action::Create(new) => Some(new.app),
+            Action::Verify(id) | Action::Drain(id) | Action::Stop(id) | Action::Forget(id) => {
+                self.replicas.get(id).copied()
+            }
+            Action::Advance(id) | Action::Switch(id) | Action::Fail(id, _) => {
+                self.operations.get(id).map(|(desired, _)| desired.app.id)
+            }
+        }
+    }
+
     fn app_of(&self, replica: ReplicaId) -> Option<&'a DesiredApp> {
         self.apps.get(self.replicas.get(&replica)?).copied()
     }
@@ -84,8 +113,8 @@ async fn change(
         Action::Create(new) => create(db, index, new).await,
         Action::Drain(id) => {
             let seconds = index.app_of(id).map_or(0, |desired| desired.app.settings.drain_seconds);
-            let deadline = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
-            store::set_wish(db, id, ReplicaWish::Drain { deadline }).await
+            let until = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
+            store::set_wish(db, id, ReplicaWish::Drain { until }).await
         }
         Action::Stop(id) => store::set_wish(db, id, ReplicaWish::Stop).await,
         Action::Forget(id) => store::delete_replica(db, id).await,
@@ -119,8 +148,10 @@ async fn create(db: &mut Db, index: &Index<'_>, new: NewReplica) -> store::Resul
 async fn advance(db: &mut Db, index: &Index<'_>, id: OperationId) -> store::Result<()> {
     let Some((desired, _)) = index.operations.get(&id) else { return Ok(()) };
     let seconds = i64::from(desired.app.settings.rollout_seconds);
-    store::advance_operation(db, id, Timestamp::now() + SignedDuration::from_secs(seconds)).await?;
-    store::add_step(db, id, "release command succeeded").await
+    if store::advance_operation(db, id, Timestamp::now() + SignedDuration::from_secs(seconds)).await? {
+        store::add_step(db, id, "release command succeeded").await?;
+    }
+    Ok(())
 }
 
 async fn switch(

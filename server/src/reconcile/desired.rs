@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use agent::Agent;
 use jiff::Timestamp;
+use model::plan::ReplicaWish;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
-use store::{DesiredApp, Replica, ReplicaWish};
+use store::{DesiredApp, Replica};
 
 use crate::platform::Platform;
 

@@ -63,7 +63,7 @@ impl Entrance {
                 Err(_) => debug!(replica.id = %id, "no answer through the router in time"),
             }
             entrance.lock().remove(&id);
-            platform.wake.notify_one();
+            platform.signals.reconcile.notify_one();
         });
     }
 

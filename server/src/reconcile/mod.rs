@@ -14,7 +14,7 @@ use std::time::Duration;
 use agent::Agent;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use model::plan::plan;
+use model::plan::{ReplicaWish, plan};
 use router::Routes;
 use store::{DesiredApp, Host, ReleaseCache};
 use tokio_util::sync::CancellationToken;
@@ -101,8 +101,13 @@ impl Reconciler {
                 };
                 in_a_row = 0;
                 tokio::select! {
-                    () = platform.wake.notified() => {}
-                    _ = reports.changed() => {}
+                    () = platform.signals.reconcile.notified() => {}
+                    changed = reports.changed() => {
+                        if changed.is_err() {
+                            error!("the agent has ended");
+                            return;
+                        }
+                    }
                     () = tokio::time::sleep(rest) => {}
                 }
             }
@@ -117,18 +122,20 @@ impl Reconciler {
 
         self.publisher.publish(&self.platform, &apps);
         let report = self.platform.facts.report();
-        let world =
-            world::world(&self.platform.facts, &report, self.publisher.generation(), &self.host, &apps);
-        self.table.publish(&self.platform, &apps, &world);
+        let generation = self.publisher.generation();
+        let observe = || world::world(&self.platform.facts, &report, generation, &self.host, &apps);
+        self.table.publish(&self.platform, &apps, &observe());
+        // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
+        let world = observe();
 
         let told = self.progress.tell(&self.platform, &apps, &world).await?;
         let plan = plan(&world, Timestamp::now());
-        let acted = act::carry_out(&self.platform, &self.entrance, &apps, plan.actions).await?;
+        let acted = act::carry_out(&self.platform, &self.entrance, &apps, plan.actions).await;
         if acted || told {
             self.platform.changed();
         }
         let draining = apps.iter().flat_map(|app| &app.replicas);
-        let draining = draining.into_iter().any(|r| matches!(r.wish, store::ReplicaWish::Drain { .. }));
+        let draining = draining.into_iter().any(|r| matches!(r.wish, ReplicaWish::Drain { .. }));
         Ok(Turn { acted, draining })
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use model::id::ReplicaId;
 use model::plan::{
-    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Target, World,
+    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Target, World,
 };
 use model::release::Version;
 use model::replica::{HostReport, Phase, ReplicaStatus};
-use store::{DesiredApp, Host, HostState, Operation, OperationPhase, Replica};
+use store::{DesiredApp, Host, HostState, Operation, Replica};
 
 use crate::facts::Facts;
 
@@ -56,10 +56,7 @@ fn rollout(desired: &DesiredApp, operation: &Operation) -> Rollout {
     Rollout {
         operation: operation.id,
         target: target(desired, operation.version, operation.generation),
-        phase: match operation.phase {
-            OperationPhase::ReleaseCommand => RolloutPhase::ReleaseCommand,
-            OperationPhase::Rolling => RolloutPhase::Rolling,
-        },
+        phase: operation.phase,
         deadline: operation.deadline,
         boot_seconds: desired.app.settings.health.boot_seconds,
     }
@@ -73,12 +70,7 @@ fn replica_view(replica: &Replica, seen: Observation) -> ReplicaView {
         version: replica.version,
         generation: replica.generation,
         host: replica.host_id,
-        wish: match replica.wish {
-            store::ReplicaWish::Run => ReplicaWish::Run,
-            store::ReplicaWish::Once { .. } => ReplicaWish::Once,
-            store::ReplicaWish::Drain { deadline } => ReplicaWish::Drain { until: deadline },
-            store::ReplicaWish::Stop => ReplicaWish::Stop,
-        },
+        wish: replica.wish,
         replace: replica.replace,
         created_at: replica.created_at,
         seen,
@@ -92,7 +84,7 @@ fn observation(
     status: Option<&ReplicaStatus>,
     informed: bool,
 ) -> Observation {
-    let stopping = replica.wish == store::ReplicaWish::Stop;
+    let stopping = replica.wish == ReplicaWish::Stop;
     match status {
         Some(status) if stopping && matches!(status.phase, Phase::Ended | Phase::Impossible) => {
             Observation::Gone

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::id::{AppId, OperationId, UserId};
+use model::plan::RolloutPhase;
 use model::release::{ReleaseStatus, Version};
 use sqlx::any::AnyRow;
 
@@ -22,18 +23,6 @@ words! {
         Config = "config",
         /// New replicas of the same release.
         Restart = "restart",
-        /// More, fewer or other replicas.
-        Scale = "scale",
-    }
-}
-
-words! {
-    /// How far an operation is.
-    OperationPhase: "phase of operations" {
-        /// The release command runs; nothing has changed yet.
-        ReleaseCommand = "release_command",
-        /// Replicas are being replaced.
-        Rolling = "rolling",
     }
 }
 
@@ -67,7 +56,7 @@ pub struct Operation {
     /// The generation of the replicas it wants.
     pub generation: u64,
     /// How far it is.
-    pub phase: OperationPhase,
+    pub phase: RolloutPhase,
     /// Whether it is under way, or how it ended.
     pub state: OperationState,
     /// What took its place.
@@ -93,10 +82,8 @@ pub struct NewOperation {
     pub kind: OperationKind,
     /// The release whose replicas it wants.
     pub version: Version,
-    /// The generation of the replicas it wants; a new one, when absent, so that all replicas are replaced.
-    pub generation: Option<u64>,
     /// Where it begins.
-    pub phase: OperationPhase,
+    pub phase: RolloutPhase,
     /// When it has failed at the latest.
     pub deadline: Timestamp,
     /// Who asks for it.
@@ -137,10 +124,8 @@ pub(crate) fn operation(row: &AnyRow) -> Result<Operation> {
 /// An app that is not there.
 pub async fn start_operation(db: &mut Db, new: NewOperation) -> Result<Operation> {
     let id = OperationId::new();
-    let generation = match new.generation {
-        Some(generation) => generation,
-        None => next_generation(db, new.app).await?,
-    };
+    // A generation of its own, so that all replicas are replaced, also those of the same release.
+    let generation = next_generation(db, new.app).await?;
     let before = active_operation(db, new.app).await?;
     if let Some(before) = &before {
         end_operation(db, before.id, OperationState::Superseded, &superseded_reason(&new)).await?;
@@ -163,7 +148,6 @@ pub async fn start_operation(db: &mut Db, new: NewOperation) -> Result<Operation
 fn superseded_reason(new: &NewOperation) -> String {
     match new.kind {
         OperationKind::Restart => "superseded by a restart".to_owned(),
-        OperationKind::Scale => "superseded by a change of scale".to_owned(),
         OperationKind::Deploy | OperationKind::Rollback | OperationKind::Config => {
             format!("superseded by {}", new.version)
         }
@@ -271,7 +255,7 @@ pub async fn list_operations(db: &mut Db, app: AppId, max: u32) -> Result<Vec<Op
     rows.iter().map(operation).collect()
 }
 
-/// Returns the newest operation that wanted this release.
+/// Returns the operation that rolled this release out; later ones may have restarted it.
 ///
 /// # Errors
 /// A database that fails.

@@ -243,6 +243,17 @@ pub async fn newest_release_that_counts(db: &mut Db, app: AppId) -> Result<Optio
     row.as_ref().map(release).transpose()
 }
 
+/// Returns the app's config vars: those of its newest release that counts.
+///
+/// # Errors
+/// Config vars that cannot be opened with this key.
+pub async fn current_config(db: &mut Db, vault: &Vault, app: AppId) -> Result<ConfigVars> {
+    match newest_release_that_counts(db, app).await? {
+        Some(release) => release_config(db, vault, release.id).await,
+        None => Ok(ConfigVars::default()),
+    }
+}
+
 /// Returns the app's releases in the range.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use model::id::{AppId, HostId, OperationId, ReplicaId};
 use model::name::ProcessType;
+use model::plan::ReplicaWish;
 use model::release::Version;
 use model::size::Size;
 use sqlx::any::AnyRow;
@@ -42,33 +43,20 @@ pub struct Replica {
     pub created_at: Timestamp,
 }
 
-/// What should become of a replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplicaWish {
-    /// Run it, and start it again when it ends.
-    Run,
-    /// Run it until it ends by itself, or this many seconds.
-    Once {
-        /// Most seconds it may run.
-        seconds: u32,
-    },
-    /// Let it finish its requests, out of the routing table, and end it then.
-    Drain {
-        /// When it is ended whatever it still does.
-        deadline: Timestamp,
-    },
-    /// End it.
-    Stop,
+impl Replica {
+    /// Returns the name that users see, `web.1`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.process, self.number)
+    }
 }
 
-impl ReplicaWish {
-    fn columns(self) -> (&'static str, Option<i64>, Option<i64>) {
-        match self {
-            Self::Run => ("run", None, None),
-            Self::Once { seconds } => ("once", Some(i64::from(seconds)), None),
-            Self::Drain { deadline } => ("drain", None, Some(deadline.as_millisecond())),
-            Self::Stop => ("stop", None, None),
-        }
+fn columns(wish: ReplicaWish) -> (&'static str, Option<i64>, Option<i64>) {
+    match wish {
+        ReplicaWish::Run => ("run", None, None),
+        ReplicaWish::Once { seconds } => ("once", Some(i64::from(seconds)), None),
+        ReplicaWish::Drain { until } => ("drain", None, Some(until.as_millisecond())),
+        ReplicaWish::Stop => ("stop", None, None),
     }
 }
 
@@ -76,7 +64,7 @@ fn wish(row: &AnyRow) -> Result<ReplicaWish> {
     Ok(match row.text("wish")?.as_str() {
         "run" => ReplicaWish::Run,
         "once" => ReplicaWish::Once { seconds: row.number("once_seconds")? },
-        "drain" => ReplicaWish::Drain { deadline: row.time("drain_deadline")? },
+        "drain" => ReplicaWish::Drain { until: row.time("drain_deadline")? },
         _ => ReplicaWish::Stop,
     })
 }
@@ -129,7 +117,7 @@ pub struct NewReplica {
 /// # Errors
 /// A release or host that is not there.
 pub async fn create_replica(db: &mut Db, new: NewReplica) -> Result<Replica> {
-    let (wish, once_seconds, drain_deadline) = new.wish.columns();
+    let (wish, once_seconds, drain_deadline) = columns(new.wish);
     let row = sqlx::query(
         "insert into replicas (id, app_id, release_version, generation, type, number, host_id, wish, \
          once_seconds, drain_deadline, command, size, operation_id, created_at) \
@@ -183,7 +171,7 @@ pub async fn list_replicas_on(db: &mut Db, host: HostId) -> Result<Vec<Replica>>
 /// # Errors
 /// A database that fails.
 pub async fn set_wish(db: &mut Db, id: ReplicaId, wish: ReplicaWish) -> Result<()> {
-    let (wish, once_seconds, drain_deadline) = wish.columns();
+    let (wish, once_seconds, drain_deadline) = columns(wish);
     sqlx::query("update replicas set wish = $2, once_seconds = $3, drain_deadline = $4 where id = $1")
         .bind(id.to_string())
         .bind(wish)

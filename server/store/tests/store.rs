@@ -10,6 +10,7 @@ use model::access::Scope;
 use model::build::BuildState;
 use model::config::ConfigVars;
 use model::formation::Scale;
+use model::plan::{ReplicaWish, RolloutPhase};
 use model::release::{CommitRef, ReleaseStatus, Version};
 use model::size::Size;
 use model::slug::SlugManifest;
@@ -61,8 +62,7 @@ fn operation(world: &World, version: Version) -> NewOperation {
         app: world.app.id,
         kind: OperationKind::Config,
         version,
-        generation: None,
-        phase: OperationPhase::Rolling,
+        phase: RolloutPhase::Rolling,
         deadline: Timestamp::now() + SignedDuration::from_mins(5),
         user: world.user.id,
     }
@@ -345,11 +345,11 @@ async fn the_reconcile_loop_gets_all_it_needs_and_no_idle_apps() {
         ["starting 2 replicas", "2 of 2 healthy"]
     );
 
-    let deadline = Timestamp::from_millisecond(1_700_000_000_000).unwrap();
-    set_wish(&mut tx, replica.id, ReplicaWish::Drain { deadline }).await.unwrap();
+    let until = Timestamp::from_millisecond(1_700_000_000_000).unwrap();
+    set_wish(&mut tx, replica.id, ReplicaWish::Drain { until }).await.unwrap();
     set_replace(&mut tx, replica.id, true).await.unwrap();
     let [drained] = &list_replicas_on(&mut tx, host.id).await.unwrap()[..] else { panic!() };
-    assert_eq!((drained.wish, drained.replace), (ReplicaWish::Drain { deadline }, true));
+    assert_eq!((drained.wish, drained.replace), (ReplicaWish::Drain { until }, true));
     delete_replica(&mut tx, replica.id).await.unwrap();
     finish_operation(&mut tx, operation.id, OperationState::Succeeded, None).await.unwrap();
     assert!(desired_apps(&mut tx, &world.vault, &mut cache).await.unwrap().is_empty());

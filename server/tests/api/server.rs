@@ -7,8 +7,9 @@ use model::access::Scope;
 use model::config::ConfigVars;
 use model::replica::HostReport;
 use model::slug::SlugManifest;
+use paasd::builds::BuildRoom;
 use paasd::options::{EngineChoice, Options};
-use paasd::platform::{Parts, Platform};
+use paasd::platform::{Platform, Signals};
 use serde_json::Value;
 use store::{App, NewRelease, NewToken, OperationKind, Release, ReleaseKind, User};
 use tokio::runtime::Runtime;
@@ -103,10 +104,12 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
     }
 }
 
-async fn parts(dir: &std::path::Path, listen: SocketAddr) -> Parts {
+async fn platform(dir: &std::path::Path, listen: SocketAddr) -> Platform {
     let (_, reports) = watch::channel(Arc::new(HostReport::default()));
     let host = sandbox::HostFacts::detect(&dir.join("etc")).unwrap();
-    Parts {
+    Platform {
+        builds: BuildRoom::new(2),
+        signals: Signals::default(),
         options: options(dir, listen),
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),
         vault: Arc::new(store::Vault::open_file(&dir.join("secret-key")).unwrap()),
@@ -128,7 +131,7 @@ impl Server {
         let (platform, address) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let platform = Arc::new(Platform::new(parts(dir.path(), address).await));
+            let platform = Arc::new(platform(dir.path(), address).await);
             let file = dir.path().join("admin-token");
             store::bootstrap_admin(&platform.store, &file).await.unwrap();
             let service = paasd::api::router(platform.clone());
@@ -226,8 +229,7 @@ impl Server {
                 app: app.id,
                 kind: OperationKind::Deploy,
                 version: release.version,
-                generation: None,
-                phase: store::OperationPhase::Rolling,
+                phase: model::plan::RolloutPhase::Rolling,
                 deadline: jiff::Timestamp::now() + jiff::SignedDuration::from_mins(5),
                 user: app.owner_id,
             };

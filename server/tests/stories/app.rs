@@ -72,6 +72,11 @@ impl<'a> TestApp<'a> {
         self.write("greeting", greeting).commit(&format!("Greet with {greeting}"))
     }
 
+    /// Changes nothing but the greeting, and commits what else was changed before.
+    pub(crate) fn greeting(&self, greeting: &str) -> &Self {
+        self.write("greeting", greeting).commit(&format!("Greet with {greeting}"))
+    }
+
     pub(crate) fn write(&self, path: &str, content: &str) -> &Self {
         let path = self.dir.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -94,6 +94,11 @@ impl TestPlatform {
         TestApp::create(self, name)
     }
 
+    /// Returns an app that was made before.
+    pub(crate) fn known_app(&self, name: &str) -> TestApp<'_> {
+        TestApp { platform: self, name: name.to_owned(), dir: self.scratch().join(name) }
+    }
+
     pub(crate) fn scratch(&self) -> &Path {
         self.dir.path()
     }
@@ -166,6 +171,11 @@ fn spawn(data: &Path, options: &[String], (listen, router): (&str, &str)) -> Chi
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
         .arg(data);
+    // `make test` puts uv there; a test that is run alone should find it too.
+    let uv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/uv");
+    if std::env::var_os("PAASD_UV").is_none() && uv.exists() {
+        command.env("PAASD_UV", uv);
+    }
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()
 }

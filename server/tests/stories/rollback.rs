@@ -51,3 +51,23 @@ fn a_difference_names_commits_files_and_keys() {
     }
     assert!(!diff.contains("hunter2"), "{diff}");
 }
+
+#[test]
+fn a_rollback_during_a_rollout_wins_and_the_push_is_told() {
+    let platform = TestPlatform::start();
+    let app = platform.app("overtaken");
+    app.greets("one").deploy();
+    let tip = app.git(&["ls-remote", "paas", "refs/heads/main"]);
+    app.write("Procfile", "web: sleep 3 && exec bin/web\n").greeting("two");
+    let pusher = app.push_in_background();
+    wait::until("the rollout to begin", || (app.json(&["releases"])[0]["status"] == "pending").then_some(()));
+    app.paasctl(&["rollback", "v1"]);
+    let pushed = pusher.wait_with_output().unwrap();
+    let text = crate::app::text(&pushed);
+    assert!(!pushed.status.success(), "{text}");
+    assert!(text.contains("Rollback to v1") && text.contains("took the place of this push"), "{text}");
+    assert_eq!(app.get("/").body, "one");
+    assert_eq!(app.git(&["ls-remote", "paas", "refs/heads/main"]), tip, "the branch moved");
+    app.deploy();
+    assert_eq!(app.get("/").body, "two");
+}

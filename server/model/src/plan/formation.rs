@@ -116,7 +116,7 @@ pub(super) fn finish_leaving(app: &AppView, now: Timestamp, plan: &mut Plan) {
             ReplicaWish::Stop if replica.seen == Observation::Gone => {
                 plan.actions.push(Action::Forget(replica.id))
             }
-            ReplicaWish::Run | ReplicaWish::Once | ReplicaWish::Stop => {}
+            ReplicaWish::Run | ReplicaWish::Once { .. } | ReplicaWish::Stop => {}
         }
     }
 }

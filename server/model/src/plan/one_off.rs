@@ -7,7 +7,7 @@ use super::{Action, Plan};
 
 /// Forgets one-off processes that have ended, and stops release commands that nobody waits for.
 pub(super) fn tend(app: &AppView, plan: &mut Plan) {
-    for replica in app.replicas.iter().filter(|replica| replica.wish == ReplicaWish::Once) {
+    for replica in app.replicas.iter().filter(|replica| matches!(replica.wish, ReplicaWish::Once { .. })) {
         let abandoned = replica.process.as_str() == "release" && !is_release_command(app, replica);
         let done = has_ended(replica) && !is_release_command(app, replica);
         if !app.deleted && (abandoned || done) {

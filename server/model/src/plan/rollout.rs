@@ -89,7 +89,13 @@ fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
     } else if let Some(reason) = replicas_of(app, rollout).find_map(|r| replica_failure(r, rollout, now)) {
         return Some(reason);
     }
-    (now >= rollout.deadline).then(|| match replicas_of(app, rollout).find(|replica| !is_ready(replica)) {
+    if now < rollout.deadline {
+        return None;
+    }
+    if rollout.phase == RolloutPhase::ReleaseCommand {
+        return Some("the release command was not done in its time".to_owned());
+    }
+    Some(match replicas_of(app, rollout).find(|replica| !is_ready(replica)) {
         Some(replica) => format!("the time for it was over; {}", state_in_words(replica)),
         None => "the time for it was over".to_owned(),
     })

@@ -96,7 +96,11 @@ impl Toy {
             Action::Create(new) => {
                 self.next += 1;
                 let id = ReplicaId(Uuid::from_u128(self.next));
-                let wish = if new.once_for.is_some() { ReplicaWish::Once } else { ReplicaWish::Run };
+                let wish = if new.once_for.is_some() {
+                    ReplicaWish::Once { seconds: 600 }
+                } else {
+                    ReplicaWish::Run
+                };
                 let NewReplica { process, number, version, generation, host, .. } = new;
                 let seen = Observation::Pending;
                 let created_at = now;
@@ -156,7 +160,7 @@ impl Toy {
                 _ if !hosts[&replica.host] => Observation::Gone,
                 (_, ReplicaWish::Stop) => Observation::Gone,
                 (Observation::Pending, _) => Observation::Seen(starting()),
-                (Observation::Seen(seen), ReplicaWish::Once) => {
+                (Observation::Seen(seen), ReplicaWish::Once { .. }) => {
                     let exit = Some(ExitCause::Code(i32::from(bad)));
                     Observation::Seen(Observed { phase: Phase::Ended, exit, ..seen.clone() })
                 }

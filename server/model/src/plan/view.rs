@@ -1,8 +1,10 @@
 //! What `plan` looks at: wishes and facts, side by side.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCause;
 use crate::formation::Formation;
@@ -81,12 +83,35 @@ pub struct Rollout {
 }
 
 /// How far a rollout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RolloutPhase {
     /// The release command runs; nothing else has changed.
     ReleaseCommand,
     /// New replicas start beside the old ones.
     Rolling,
+}
+
+impl RolloutPhase {
+    /// Returns the word that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReleaseCommand => "release_command",
+            Self::Rolling => "rolling",
+        }
+    }
+}
+
+impl FromStr for RolloutPhase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::ReleaseCommand, Self::Rolling]
+            .into_iter()
+            .find(|phase| phase.as_str() == text)
+            .ok_or_else(|| format!("no phase of a rollout `{}`", text.escape_debug()))
+    }
 }
 
 /// One replica: its wish and what was observed.
@@ -119,8 +144,11 @@ pub struct ReplicaView {
 pub enum ReplicaWish {
     /// Run and be routed to.
     Run,
-    /// Run once.
-    Once,
+    /// Run until it ends by itself.
+    Once {
+        /// Most seconds it may run.
+        seconds: u32,
+    },
     /// Finish what it has, at the latest by then.
     Drain {
         /// When it is stopped whatever it still has.
