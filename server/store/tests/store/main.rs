@@ -1,0 +1,11 @@
+//! The store on real `SQLite` files: order under many writers, one active operation, secrets sealed in the file.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod apps;
+mod builds;
+mod desired;
+mod operations;
+mod releases;
+mod tokens;
+mod world;

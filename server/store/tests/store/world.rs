@@ -1,0 +1,62 @@
+//! What the tests begin with: a store on a file with one user and one app, and what they put into it.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use model::access::Scope;
+use model::config::ConfigVars;
+use model::plan::RolloutPhase;
+use model::release::Version;
+use store::*;
+
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) user: User,
+    pub(crate) app: App,
+}
+
+pub(crate) async fn open(dir: &Path) -> Store {
+    Store::open_file(&dir.join("paas.db")).await.unwrap()
+}
+
+pub(crate) async fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let vault = Vault::open_file(&dir.path().join("secret-key")).unwrap();
+    let mut tx = store.write().await.unwrap();
+    let user = create_user(&mut tx, "ann@example.org", Scope::Write).await.unwrap();
+    let app = create_app(&mut tx, &"shop".parse().unwrap(), user.id).await.unwrap();
+    tx.commit().await.unwrap();
+    World { dir, store, vault, user, app }
+}
+
+pub(crate) fn config(key: &str, value: &str) -> ConfigVars {
+    ConfigVars::default().changed([(key.parse().unwrap(), Some(value.to_owned()))]).unwrap()
+}
+
+pub(crate) fn release<'a>(world: &World, config: &'a ConfigVars) -> NewRelease<'a> {
+    NewRelease {
+        app: world.app.id,
+        kind: ReleaseKind::Config,
+        description: "Set A config vars".to_owned(),
+        user: world.user.id,
+        slug: None,
+        config,
+        commit: None,
+        build: None,
+        rollback_of: None,
+    }
+}
+
+pub(crate) fn operation(world: &World, version: Version) -> NewOperation {
+    NewOperation {
+        app: world.app.id,
+        kind: OperationKind::Config,
+        version,
+        phase: RolloutPhase::Rolling,
+        deadline: Timestamp::now() + SignedDuration::from_mins(5),
+        user: world.user.id,
+    }
+}
