@@ -9,6 +9,7 @@ mod builder;
 mod certificates;
 mod compile;
 mod detect;
+mod encoding;
 mod failure;
 mod follow;
 mod ignore;

@@ -1,113 +1,158 @@
 //! Hides config values in a stream of bytes, also where a value is cut by the borders of chunks.
+//!
+//! Time and memory are linear in the text and the values. A text with the first [`HEAD`] bytes of a longer secret
+//! is hidden as far as it goes on like the secret, so that never more than a head is held back.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use model::config::ConfigVars;
 
-use crate::patterns::{credentials, patterns};
+use crate::patterns::{Found, HEAD, Pattern, Patterns};
 
 /// Replaces secrets by `[hidden: NAME]`. Holds back only an end that may be the start of a secret.
 ///
 /// `Debug` shows nothing of the secrets.
 pub(crate) struct Masker {
-    finder: Option<AhoCorasick>,
-    patterns: Vec<Vec<u8>>,
-    names: Vec<String>,
-    starts: [bool; 256],
-    longest: usize,
+    patterns: Patterns,
     held: Vec<u8>,
+    hiding: Hiding,
+}
+
+/// Where in a text it is hidden, and what comes out in its place.
+#[derive(Default)]
+struct Hiding {
+    /// So many bytes of the text are hidden or out already.
+    until: usize,
+    /// The variable that was named last.
+    name: Option<Arc<str>>,
+    /// A long secret that the text may go on with at `until`.
+    run: Option<Run>,
+}
+
+/// Secrets of which a text shows a head and more.
+struct Run {
+    secrets: Vec<Arc<[u8]>>,
+    seen: usize,
 }
 
 impl Masker {
     pub(crate) fn new(config: &ConfigVars) -> Self {
-        Self::of(patterns(config))
+        Self { patterns: Patterns::of_config(config), held: Vec::new(), hiding: Hiding::default() }
     }
 
     /// Hides the users and passwords in the URLs of these variables, too.
     pub(crate) fn hide_credentials(&mut self, environment: &BTreeMap<String, String>) {
-        let mut all: Vec<_> = self.patterns.drain(..).zip(self.names.drain(..)).collect();
-        all.extend(credentials(environment));
-        *self = Self { held: std::mem::take(&mut self.held), ..Self::of(all) };
-    }
-
-    fn of(mut all: Vec<(Vec<u8>, String)>) -> Self {
-        all.sort();
-        all.dedup_by(|a, b| a.0 == b.0);
-        let (patterns, names): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        let mut starts = [false; 256];
-        for pattern in &patterns {
-            starts[usize::from(pattern[0])] = true;
-        }
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).ok();
-        Self {
-            finder: finder.filter(|_| !patterns.is_empty()),
-            names,
-            longest: patterns.iter().map(Vec::len).max().unwrap_or(0),
-            patterns,
-            starts,
-            held: Vec::new(),
-        }
+        self.patterns = self.patterns.with_credentials(environment);
     }
 
     /// Takes a chunk and appends to `out` what is certain by now.
     pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         self.held.extend_from_slice(chunk);
-        let hold = self.uncertain_from();
-        self.release(hold, out);
+        let certain = pass(&self.patterns, &self.held, &mut self.hiding, false, out);
+        self.held.drain(..certain);
+        self.hiding.until = self.hiding.until.saturating_sub(certain);
     }
 
     /// Appends the rest to `out`.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
-        self.release(self.held.len(), out);
+        pass(&self.patterns, &self.held, &mut self.hiding, true, out);
+        self.held.clear();
+        self.hiding = Hiding::default();
     }
 
     /// Hides the secrets of a whole text.
     pub(crate) fn whole(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
-        self.replace(text, text.len(), &mut out);
+        pass(&self.patterns, text, &mut Hiding::default(), true, &mut out);
         out
     }
+}
 
-    fn release(&mut self, until: usize, out: &mut Vec<u8>) {
-        let held = std::mem::take(&mut self.held);
-        let done = self.replace(&held, until, out);
-        self.held = held[done..].to_vec();
-    }
-
-    /// Appends `text` up to `until` with its secrets hidden, and returns where it stopped: a secret that starts
-    /// before `until` is hidden as a whole.
-    fn replace(&self, text: &[u8], until: usize, out: &mut Vec<u8>) -> usize {
-        let mut done = 0;
-        for found in self.finder.iter().flat_map(|finder| finder.find_iter(text)) {
-            if found.start() >= until {
-                break;
+/// Appends a text to `out` with its secrets hidden, and returns how much of it needs no second look. `last` says
+/// that nothing follows.
+fn pass(patterns: &Patterns, text: &[u8], hiding: &mut Hiding, last: bool, out: &mut Vec<u8>) -> usize {
+    let mut at = 0;
+    while at < text.len() {
+        if hiding.run.is_some() {
+            hiding.go_on(text);
+            // A secret that starts in what is hidden may end behind it.
+            at = at.max(hiding.until.saturating_sub(HEAD - 1));
+            if hiding.run.is_some() && !last {
+                return at;
             }
-            out.extend_from_slice(&text[done..found.start()]);
-            let name = &self.names[found.pattern().as_usize()];
-            out.extend_from_slice(format!("[hidden: {name}]").as_bytes());
-            done = found.end();
+            hiding.run = None;
         }
-        if done < until {
-            out.extend_from_slice(&text[done..until]);
-            done = until;
+        at += patterns.skip(&text[at..]);
+        hiding.show(text, at, out);
+        if at == text.len() {
+            break;
         }
-        done
+        match patterns.at(&text[at..]) {
+            Found::Perhaps(_) if !last => return at,
+            Found::Short(pattern) | Found::Perhaps(Some(pattern)) => {
+                hiding.hide(at, pattern.head().len(), pattern, out);
+            }
+            Found::Heads(longer) => {
+                hiding.hide(at, HEAD, &longer[0], out);
+                hiding.run =
+                    Some(Run { secrets: longer.iter().filter_map(Pattern::whole).collect(), seen: HEAD });
+            }
+            Found::Nothing | Found::Perhaps(None) => {}
+        }
+        at += 1;
+    }
+    hiding.show(text, at, out);
+    at
+}
+
+impl Hiding {
+    /// Lets out what is not hidden of the text before `at`.
+    fn show(&mut self, text: &[u8], at: usize, out: &mut Vec<u8>) {
+        if self.until < at {
+            out.extend_from_slice(&text[self.until..at]);
+            self.until = at;
+        }
     }
 
-    /// Returns where the longest end of what is held starts that is the start of a pattern.
-    fn uncertain_from(&self) -> usize {
-        let held = &self.held;
-        let earliest = held.len().saturating_sub(self.longest.saturating_sub(1));
-        (earliest..held.len())
-            .find(|&at| self.starts[usize::from(held[at])] && self.is_start(&held[at..]))
-            .unwrap_or(held.len())
+    /// Hides bytes from `at` on, which is not after `until`. A secret that overlaps another of the same name is
+    /// not named again.
+    fn hide(&mut self, at: usize, bytes: usize, pattern: &Pattern, out: &mut Vec<u8>) {
+        if at + bytes <= self.until {
+            return;
+        }
+        if at == self.until || self.name.as_ref() != Some(&pattern.name) {
+            out.extend_from_slice(format!("[hidden: {}]", pattern.name).as_bytes());
+            self.name = Some(pattern.name.clone());
+        }
+        self.until = at + bytes;
     }
 
-    fn is_start(&self, end: &[u8]) -> bool {
-        let at = self.patterns.partition_point(|pattern| pattern.as_slice() <= end);
-        self.patterns.get(at).is_some_and(|pattern| pattern.starts_with(end))
+    /// Hides as much of the text as goes on like the long secret; ends the run where it does not.
+    fn go_on(&mut self, text: &[u8]) {
+        let Some(run) = &mut self.run else { return };
+        self.until += run.take(&text[self.until..]);
+        if run.secrets.is_empty() {
+            self.run = None;
+        }
+    }
+}
+
+impl Run {
+    /// Returns how many bytes go on like one of the secrets, and keeps those that may go on behind them.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let common = |secret: &Arc<[u8]>| {
+            let rest = &secret[self.seen..];
+            rest.iter().zip(bytes).take_while(|(a, b)| a == b).count()
+        };
+        let alike: Vec<_> = self.secrets.iter().map(common).collect();
+        let longest = alike.iter().copied().max().unwrap_or(0);
+        self.seen += longest;
+        let mut alike = alike.into_iter();
+        let seen = self.seen;
+        self.secrets.retain(|secret| alike.next() == Some(bytes.len()) && secret.len() > seen);
+        longest
     }
 }
 
@@ -120,6 +165,7 @@ impl fmt::Debug for Masker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::Encoding;
     use proptest::prelude::*;
 
     fn config(values: &[(&str, &str)]) -> ConfigVars {
@@ -200,7 +246,75 @@ mod tests {
         assert_eq!(out, b"progress 10% second");
     }
 
+    /// Values as large as they may be, all of one letter, and then text that nearly goes on like them for ever.
+    #[test]
+    fn a_mebibyte_of_repetitive_values_is_hidden_in_a_long_text_of_the_same_letter() {
+        let values: Vec<_> = (0..15).map(|n| (format!("V{n}"), "z".repeat(64 * 1024 - n))).collect();
+        let values: Vec<_> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut masker = Masker::new(&config(&values));
+        let mut out = Vec::new();
+        for _ in 0..64 {
+            masker.push(&[b'z'; 16 * 1024], &mut out);
+            assert!(masker.held.len() < HEAD, "{} bytes are held back", masker.held.len());
+        }
+        masker.push(b" end", &mut out);
+        masker.finish(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains('z') && text.ends_with("] end") && text.len() < 1000, "{text}");
+    }
+
+    #[test]
+    fn a_mebibyte_of_lines_is_hidden_line_by_line() {
+        let line = |n: usize| format!("line {n:06} of a key in many lines\n");
+        let key = |name: usize| (0..1700).map(|n| line(name * 10_000 + n)).collect::<String>();
+        let values: Vec<_> = (0..15).map(|n| (format!("V{n}"), key(n))).collect();
+        let values: Vec<_> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let vars = config(&values);
+        assert_eq!(shown(&vars, &format!("> {}", line(140_777))), "> [hidden: V14]\n");
+        assert_eq!(shown(&vars, &key(3)), "[hidden: V3]");
+    }
+
+    #[test]
+    fn a_secret_that_starts_in_what_only_looks_like_another_is_hidden_to_its_end() {
+        let long = "0123456789".repeat(10);
+        let vars = config(&[("LONG", &long), ("KEY", "456789-secret")]);
+        assert_eq!(shown(&vars, &format!("{}456789-secret!", &long[..84])), "[hidden: LONG][hidden: KEY]!");
+        assert_eq!(shown(&vars, &format!("<{}>", &long[..63])), format!("<{}>", &long[..63]));
+        assert_eq!(shown(&vars, &format!("<{}>", &long[..64])), "<[hidden: LONG]>");
+    }
+
+    /// Values of all lengths, many of them repetitive.
+    fn value() -> impl Strategy<Value = String> {
+        let unit = prop_oneof!["[ab]{1,4}", "[a-c \"/ü]{1,40}", "[A-Za-z0-9]{10,90}"];
+        (unit, 6_usize..64 * 1024).prop_map(|(unit, bytes)| {
+            let text = unit.repeat(bytes.div_ceil(unit.len()));
+            let end = (6..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+            text[..end.unwrap_or(text.len())].to_owned()
+        })
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn no_value_of_any_length_comes_through_in_any_encoding(
+            value in value(), other in value(), noise in "[abc ]{0,80}", chunk in 1_usize..9000,
+        ) {
+            prop_assume!(value.chars().count() >= 6 && other.chars().count() >= 6);
+            let vars = config(&[("A", &value), ("B", &other)]);
+            for encoding in Encoding::all_of(value.as_bytes()) {
+                let secret = encoding.of(value.as_bytes());
+                if secret.len() < 8 {
+                    continue;
+                }
+                let text = [noise.as_bytes(), &secret, noise.as_bytes()].concat();
+                let cuts: Vec<_> = (chunk..text.len()).step_by(chunk).collect();
+                let hidden = masked(&vars, &text, &cuts);
+                prop_assert_eq!(&hidden, &Masker::new(&vars).whole(&text));
+                let start = &secret[..secret.len().min(HEAD)];
+                prop_assert!(!hidden.windows(start.len()).any(|window| window == start), "{:?}", encoding);
+            }
+        }
+
         #[test]
         fn any_chunking_gives_what_the_whole_gives(
             text in "[abc ]{0,60}", first in "[abc]{6,9}", second in "[abc]{6,9}",

@@ -1,10 +1,19 @@
-//! The forms under which a secret may show up in a log.
+//! What is to be hidden: which parts of a variable are secrets, and all of them in an order in which a text can be
+//! looked up.
+//!
+//! Only the first [`HEAD`] bytes of a pattern are made at once. The rest of a longer one is made when its head was
+//! seen, so that time and memory to begin with do not grow with the encodings of large values.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::config::ConfigVars;
+
+use crate::encoding::Encoding;
+
+/// A text with so many bytes of a secret is worth hiding whatever follows.
+pub(crate) const HEAD: usize = 64;
 
 /// Values with fewer characters are too common to hide: `LIVE` inside `DELIVERY`.
 pub(crate) const HIDDEN_FROM: usize = 6;
@@ -15,35 +24,166 @@ const LINE_FROM: usize = 16;
 /// Encoded forms shorter than this would match by accident.
 const ENCODED_FROM: usize = 8;
 
-/// Returns all forms of all values with the names of their vars.
-pub(crate) fn patterns(config: &ConfigVars) -> Vec<(Vec<u8>, String)> {
-    let mut all = Vec::new();
-    for (name, value) in config.iter() {
-        let mut forms = Vec::new();
-        for secret in secrets(value.reveal()) {
-            forms_of(secret, &mut forms);
-        }
-        all.extend(forms.into_iter().map(|form| (form, name.to_string())));
-    }
-    all
+/// A text to hide. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub(crate) struct Pattern {
+    head: Vec<u8>,
+    /// The variable it is from.
+    pub(crate) name: Arc<str>,
+    long: Option<Arc<Long>>,
 }
 
-/// Returns all forms of the users and passwords in the URLs among these variables. The rest of a URL is no secret:
-/// which index was asked belongs in a log.
-pub(crate) fn credentials(environment: &BTreeMap<String, String>) -> Vec<(Vec<u8>, String)> {
-    let mut all = Vec::new();
-    for (name, value) in environment {
-        let mut forms = Vec::new();
-        for user in users(value) {
-            // With its `@` even a short one is unlike anything else.
-            forms.push(format!("{user}@").into_bytes());
-            let password = user.split_once(':').map(|(_, password)| password);
-            let long = |text: &&str| text.chars().count() >= HIDDEN_FROM;
-            [Some(user), password].into_iter().flatten().filter(long).for_each(|s| forms_of(s, &mut forms));
-        }
-        all.extend(forms.into_iter().map(|form| (form, name.clone())));
+/// The whole of a pattern that is longer than its head.
+struct Long {
+    secret: Arc<[u8]>,
+    encoding: Encoding,
+    whole: OnceLock<Arc<[u8]>>,
+}
+
+impl Pattern {
+    fn new(name: &Arc<str>, secret: &Arc<[u8]>, encoding: Encoding) -> Self {
+        // Each encoding makes at least one byte of each, but for the two at the borders of base64.
+        let mut head = encoding.of(&secret[..secret.len().min(HEAD + 2)]);
+        let long = secret.len() > HEAD + 2 || head.len() > HEAD;
+        head.truncate(HEAD);
+        let long = long.then(|| Arc::new(Long { secret: secret.clone(), encoding, whole: OnceLock::new() }));
+        Self { head, name: name.clone(), long }
     }
-    all
+
+    /// Returns its first bytes, or all of a short one.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Tells whether it has so many bytes and no more.
+    fn ends_after(&self, bytes: usize) -> bool {
+        self.head.len() == bytes && self.long.is_none()
+    }
+
+    /// Returns all bytes, if there are more than [`HEAD`].
+    pub(crate) fn whole(&self) -> Option<Arc<[u8]>> {
+        let long = self.long.as_ref()?;
+        Some(long.whole.get_or_init(|| long.encoding.of(&long.secret).into()).clone())
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What of the patterns a text begins with.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// Nothing.
+    Nothing,
+    /// The text is too short to tell: it is the start of a pattern, and this pattern, too, if it ends here.
+    Perhaps(Option<&'a Pattern>),
+    /// The longest pattern that is not longer than a head.
+    Short(&'a Pattern),
+    /// The heads of these longer patterns.
+    Heads(&'a [Pattern]),
+}
+
+/// Patterns, to be looked up by what a text begins with.
+#[derive(Clone, Default)]
+pub(crate) struct Patterns {
+    sorted: Vec<Pattern>,
+    /// Whether a pattern starts with these two bytes, by their number.
+    starts: Vec<bool>,
+}
+
+impl Patterns {
+    /// Returns the patterns of all values.
+    pub(crate) fn of_config(config: &ConfigVars) -> Self {
+        let mut all = Vec::new();
+        for (name, value) in config.iter() {
+            let name = Arc::from(name.as_str());
+            secrets(value.reveal()).into_iter().for_each(|secret| all.extend(patterns_of(&name, secret)));
+        }
+        Self::sorted(all)
+    }
+
+    /// Returns these and the patterns of the users and passwords in the URLs among these variables. The rest of a
+    /// URL is no secret: which index was asked belongs in a log.
+    pub(crate) fn with_credentials(&self, environment: &BTreeMap<String, String>) -> Self {
+        let mut all = self.sorted.clone();
+        for (name, value) in environment {
+            let name = Arc::from(name.as_str());
+            for user in users(value) {
+                // With its `@` even a short one is unlike anything else.
+                all.push(Pattern::new(&name, &format!("{user}@").into_bytes().into(), Encoding::Plain));
+                let password = user.split_once(':').map(|(_, password)| password);
+                let secrets = [Some(user), password].into_iter().flatten().filter(|text| is_long(text));
+                secrets.for_each(|secret| all.extend(patterns_of(&name, secret)));
+            }
+        }
+        Self::sorted(all)
+    }
+
+    fn sorted(mut all: Vec<Pattern>) -> Self {
+        all.retain(|pattern| pattern.head.len() > 1);
+        let key = |pattern: &Pattern| pattern.long.is_some();
+        all.sort_by(|a, b| a.head.cmp(&b.head).then(key(a).cmp(&key(b))));
+        all.dedup_by(|a, b| !key(a) && !key(b) && a.head == b.head);
+        let mut starts = vec![false; 1 << 16];
+        for pattern in &all {
+            starts[pair(&pattern.head)] = true;
+        }
+        Self { sorted: all, starts }
+    }
+
+    /// Returns how many bytes at the start of a text surely begin no pattern.
+    pub(crate) fn skip(&self, text: &[u8]) -> usize {
+        if self.sorted.is_empty() {
+            return text.len();
+        }
+        let found = text.windows(2).position(|two| self.starts[pair(two)]);
+        found.unwrap_or(text.len().saturating_sub(1))
+    }
+
+    /// Returns what the text begins with.
+    pub(crate) fn at(&self, text: &[u8]) -> Found<'_> {
+        let (mut left, mut ended) = (self.sorted.as_slice(), None);
+        for depth in 0..HEAD {
+            let Some(byte) = text.get(depth) else { return Found::Perhaps(ended) };
+            let from = left.partition_point(|pattern| pattern.head[depth] < *byte);
+            let to = left.partition_point(|pattern| pattern.head[depth] <= *byte);
+            left = &left[from..to];
+            // One that ends here is sorted before those that go on.
+            if let [first, others @ ..] = left
+                && first.ends_after(depth + 1)
+            {
+                (ended, left) = (Some(first), others);
+            }
+            if left.is_empty() {
+                return ended.map_or(Found::Nothing, Found::Short);
+            }
+        }
+        Found::Heads(left)
+    }
+}
+
+fn pair(text: &[u8]) -> usize {
+    usize::from(text[0]) << 8 | usize::from(text[1])
+}
+
+fn patterns_of(name: &Arc<str>, secret: &str) -> impl Iterator<Item = Pattern> {
+    let secret: Arc<[u8]> = secret.as_bytes().into();
+    let all = Encoding::all_of(&secret).into_iter();
+    all.filter_map(move |encoding| {
+        let pattern = Pattern::new(name, &secret, encoding);
+        let Encoding::Base64 { url_safe, .. } = encoding else { return Some(pattern) };
+        // Most texts are the same in both alphabets.
+        let again =
+            url_safe && pattern.long.is_none() && !pattern.head.iter().any(|byte| b"-_".contains(byte));
+        (pattern.head.len() >= ENCODED_FROM && !again).then_some(pattern)
+    })
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().nth(HIDDEN_FROM - 1).is_some()
 }
 
 /// Returns what stands before the `@` of each URL in a text.
@@ -57,53 +197,13 @@ fn users(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the value, its longer lines, and the passwords of URLs.
 fn secrets(value: &str) -> Vec<&str> {
-    let long = |text: &&str| text.chars().count() >= HIDDEN_FROM;
-    let mut secrets: Vec<_> = [value, value.trim()].into_iter().filter(long).collect();
+    let mut secrets: Vec<_> = [value, value.trim()].into_iter().filter(|text| is_long(text)).collect();
     if value.trim().contains('\n') {
         secrets.extend(value.lines().map(str::trim).filter(|line| line.len() >= LINE_FROM));
     }
     let passwords = users(value).filter_map(|user| user.split_once(':')).map(|(_, password)| password);
-    secrets.extend(passwords.filter(long));
+    secrets.extend(passwords.filter(|password| is_long(password)));
+    secrets.sort_unstable();
+    secrets.dedup();
     secrets
-}
-
-fn forms_of(secret: &str, forms: &mut Vec<Vec<u8>>) {
-    let plain = secret.as_bytes();
-    forms.push(plain.to_vec());
-    forms
-        .extend((0..3).flat_map(|offset| base64_at(plain, offset)).filter(|form| form.len() >= ENCODED_FROM));
-    for hex in [*b"0123456789ABCDEF", *b"0123456789abcdef"] {
-        forms.push(percent(plain, &hex, b"%20"));
-        forms.push(percent(plain, &hex, b"+"));
-    }
-    forms.push(escaped(secret));
-}
-
-/// Returns base64 of the bytes where they lie at an offset in a longer text, in both alphabets, without the
-/// characters that also depend on their neighbours.
-fn base64_at(bytes: &[u8], offset: usize) -> [Vec<u8>; 2] {
-    let mut shifted = vec![0; offset];
-    shifted.extend_from_slice(bytes);
-    let from = (offset * 8).div_ceil(6);
-    let to = shifted.len() * 8 / 6;
-    [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)]
-        .map(|text| text.as_bytes().get(from..to).unwrap_or_default().to_vec())
-}
-
-/// Returns the percent-encoding of all but the unreserved characters of RFC 3986.
-fn percent(bytes: &[u8], hex: &[u8; 16], space: &[u8]) -> Vec<u8> {
-    let mut encoded = Vec::new();
-    for &byte in bytes {
-        match byte {
-            b' ' => encoded.extend_from_slice(space),
-            _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => encoded.push(byte),
-            _ => encoded.extend([b'%', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]),
-        }
-    }
-    encoded
-}
-
-/// Returns the text as it stands between the quotes of JSON, Python and many a log line.
-fn escaped(text: &str) -> Vec<u8> {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t").into_bytes()
 }
