@@ -77,7 +77,7 @@ impl Builder {
             log,
             cancel,
             deadline: Instant::now() + Duration::from_secs(request.limits.seconds),
-            space: Space::new(trees, request.limits.disk_bytes),
+            space: Space::new(trees, request.limits),
         };
         let mut work = Work { request, log, watch, trace: DetectionTrace::default(), steps: Vec::new() };
         let result = work.build(&self.tools);

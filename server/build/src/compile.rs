@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use detection::Buildpack;
+use model::wording;
 
 use crate::failure::{BuildFailure, FailureKind};
 use crate::material::Material;
@@ -63,22 +64,31 @@ pub(crate) fn ended(end: End, material: &Material<'_>) -> BuildFailure {
             BuildFailure::new(FailureKind::OutOfMemory, reason)
                 .hint("its files in /tmp count too; the platform's operator can raise the limit")
         }
-        End::Disk(Shortage::OverLimit(bytes)) => {
-            let (used, limit) = (bytes >> 20, limits.disk_bytes >> 20);
-            let reason = format!("the build takes {used} MB of disk, its limit is {limit} MB");
-            BuildFailure::new(FailureKind::DiskFull, reason)
-                .hint("source, packages and cache count; `paasctl builds:cache:purge` empties the cache")
-        }
-        End::Disk(Shortage::Full) => BuildFailure::new(
-            FailureKind::DiskFull,
-            "the build was stopped because the server's disk is nearly full",
-        )
-        .hint("tell the platform's operator; nothing that serves was touched"),
+        End::Disk(shortage) => no_room(shortage, limits.disk_bytes),
         End::Exited(status) => {
             BuildFailure::new(FailureKind::Ours, format!("the build's sandbox ended with status {status}"))
                 .hint("push again; if it stays, tell the platform's operator")
         }
     }
+}
+
+fn no_room(shortage: Shortage, limit: u64) -> BuildFailure {
+    const OPERATOR: &str = "tell the platform's operator, who frees space or lowers --reserve-mb";
+    let (reason, hint) = match shortage {
+        Shortage::OverLimit(bytes) => (
+            format!("the build takes {} MB of disk, its limit is {} MB", bytes >> 20, limit >> 20),
+            "source, packages and cache count; `git push -o clear-cache` empties the cache",
+        ),
+        Shortage::Full { free, floor } => {
+            let (free, floor) = (wording::bytes(free), wording::bytes(floor));
+            (format!("the server's disk has {free} free, and builds stop below {floor}"), OPERATOR)
+        }
+        Shortage::Files { free, floor } => (
+            format!("the server's disk has room for {free} more files, and builds stop below {floor}"),
+            "tell the platform's operator, who removes what is not needed",
+        ),
+    };
+    BuildFailure::new(FailureKind::DiskFull, reason).hint(hint)
 }
 
 fn failed(status: i32, chosen: &[Buildpack], reports: &[Report]) -> BuildFailure {

@@ -72,11 +72,20 @@ pub struct BuildLimits {
     pub slug_bytes: u64,
     /// Source, packages and cache on disk, in bytes.
     pub disk_bytes: u64,
+    /// What the disk keeps free before a build begins, in bytes; a build that runs stops at half of it.
+    pub reserve_bytes: u64,
 }
 
 impl Default for BuildLimits {
     fn default() -> Self {
-        Self { seconds: 900, memory_mb: 2560, pids: 2048, slug_bytes: 500 << 20, disk_bytes: 4 << 30 }
+        Self {
+            seconds: 900,
+            memory_mb: 2560,
+            pids: 2048,
+            slug_bytes: 500 << 20,
+            disk_bytes: 4 << 30,
+            reserve_bytes: 1 << 30,
+        }
     }
 }
 

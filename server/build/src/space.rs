@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::request::BuildLimits;
 use crate::tree::measure;
 
 /// How often the disk is looked at.
@@ -13,9 +14,6 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// How long to wait after measuring, as a multiple of what measuring took.
 const REST: u32 = 20;
-
-/// Never less free space than this, in bytes: the database and the logs live there too.
-const KEPT_FREE: u64 = 256 << 20;
 
 /// Never fewer free inodes than this.
 const KEPT_INODES: u64 = 10_000;
@@ -25,6 +23,7 @@ const KEPT_INODES: u64 = 10_000;
 pub(crate) struct Space {
     trees: Vec<PathBuf>,
     limit: u64,
+    floor: u64,
     free_at_start: u64,
     next: Instant,
 }
@@ -35,13 +34,28 @@ pub(crate) enum Shortage {
     /// The build takes more than it may, in bytes.
     OverLimit(u64),
     /// The disk is nearly full, whoever did it.
-    Full,
+    Full {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes below which builds stop.
+        floor: u64,
+    },
+    /// The disk has hardly room for more files.
+    Files {
+        /// Files that could still be made.
+        free: u64,
+        /// Files below which builds stop.
+        floor: u64,
+    },
 }
 
 impl Space {
-    pub(crate) fn new(trees: Vec<PathBuf>, limit: u64) -> Self {
+    /// Watches the disk of these trees. A build begins above the reserve, may take up to half of it, and leaves the
+    /// other half to the database and the logs, which live there too.
+    pub(crate) fn new(trees: Vec<PathBuf>, limits: BuildLimits) -> Self {
         let free_at_start = trees.first().and_then(|tree| free(tree)).map_or(u64::MAX, |free| free.0);
-        Self { trees, limit, free_at_start, next: Instant::now() }
+        let (limit, floor) = (limits.disk_bytes, limits.reserve_bytes / 2);
+        Self { trees, limit, floor, free_at_start, next: Instant::now() }
     }
 
     /// Looks at the disk if it is time to.
@@ -52,8 +66,11 @@ impl Space {
         }
         self.next = now + EVERY;
         let (bytes, inodes) = self.trees.first().and_then(|tree| free(tree))?;
-        if bytes < KEPT_FREE || inodes < KEPT_INODES {
-            return Some(Shortage::Full);
+        if bytes < self.floor {
+            return Some(Shortage::Full { free: bytes, floor: self.floor });
+        }
+        if inodes < KEPT_INODES {
+            return Some(Shortage::Files { free: inodes, floor: KEPT_INODES });
         }
         if self.free_at_start.saturating_sub(bytes) < self.limit / 2 {
             return None;

@@ -80,6 +80,18 @@ async fn a_build_that_fills_the_disk_is_stopped_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_build_stops_at_half_of_the_disks_reserve_and_says_the_numbers() {
+    let mut app = App::new();
+    app.limits.reserve_bytes = 20_000_000_000_000_000;
+    let ended = app.push(&[("Procfile", "web: true")]).await;
+    let failure = ended.failure();
+    assert_eq!(failure.kind, FailureKind::DiskFull, "{}", ended.log);
+    assert!(failure.reason.contains(" free, and builds stop below 10000000.0 GB"), "{failure:?}");
+    app.limits.reserve_bytes = 0;
+    app.push(&[("Procfile", "web: true")]).await.output();
+}
+
+#[tokio::test]
 async fn a_slug_over_its_limit_names_the_largest_directories() {
     let mut app = App::new();
     app.limits.slug_bytes = 1 << 20;
