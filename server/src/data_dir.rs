@@ -6,11 +6,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
 use anyhow::{Context as _, bail};
+use model::wording;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
+use crate::disk::Room;
 use crate::options::Options;
+
+/// Room that is kept for starting on a full disk.
+const BALLAST_BYTES: u64 = 16_000_000;
 
 /// The directory, taken for this process until this is dropped.
 pub(crate) struct DataDir {
@@ -42,6 +48,7 @@ impl DataDir {
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!("another paasd uses {0}; `paasd stop --data-dir {0}` ends it", dir.display());
         }
+        keep_ballast(options)?;
         file.set_len(0)?;
         file.rewind()?;
         write!(file, "{}", std::process::id())?;
@@ -69,6 +76,24 @@ impl DataDir {
         std::fs::rename(&fresh, &file)?;
         Ok(())
     }
+}
+
+/// A server must be able to start on a full disk, or what runs could not be reached: it keeps some room that it gives
+/// up then.
+fn keep_ballast(options: &Options) -> anyhow::Result<()> {
+    let path = options.dir("run").join("ballast");
+    let room = Room::at(&options.data_dir)?.free_bytes;
+    if room < BALLAST_BYTES {
+        if path.exists() {
+            warn!("the disk is full: {} are given up to start all the same", wording::bytes(BALLAST_BYTES));
+            std::fs::remove_file(&path)?;
+        }
+        return Ok(());
+    }
+    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+    // Not every file system can promise room; then there is no ballast.
+    let _ = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BALLAST_BYTES);
+    Ok(())
 }
 
 fn open_lock(options: &Options) -> anyhow::Result<File> {

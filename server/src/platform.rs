@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::app_logs::AppLogs;
 use crate::builds::BuildRoom;
@@ -49,6 +50,8 @@ pub struct Signals {
     pub reconcile: Notify,
     /// Wakes the sweep of what is no longer needed.
     pub sweep: Notify,
+    /// Cancelled when the server is told to stop.
+    pub stop: CancellationToken,
     changes: watch::Sender<u64>,
 }
 

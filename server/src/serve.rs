@@ -27,8 +27,11 @@ use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::{api, builds, push, sweep};
 
-/// How long requests may finish when the server is told to stop.
+/// How long visitors' requests may finish when the server is told to stop.
 const FINISH: Duration = Duration::from_secs(10);
+
+/// How long requests to the API may; those that would go on, as followers do, are cut off.
+const API_FINISH: Duration = Duration::from_secs(1);
 
 /// How long the loops may take to finish what they are at.
 const LOOPS_END: Duration = Duration::from_secs(2);
@@ -87,7 +90,7 @@ async fn serve(mut options: Options) -> anyhow::Result<()> {
     let entrance = RouterEntrance::new(reachable(router.local_addr()), secret);
     let host = this_host(&platform).await?;
     let reconciler = Reconciler::new(platform.clone(), host, agent, routes, entrance);
-    let stop = CancellationToken::new();
+    let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
     loops.spawn(reconciler.run(stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
@@ -191,11 +194,11 @@ async fn answer(
     let server = axum::serve(listener, service).with_graceful_shutdown(told);
     let limit = async {
         stop.cancelled().await;
-        tokio::time::sleep(FINISH).await;
+        tokio::time::sleep(API_FINISH).await;
     };
     tokio::select! {
         done = async { server.await } => done.context("the API ended")?,
-        () = limit => warn!("some requests did not finish in time"),
+        () = limit => info!("clients that were following something have been cut off"),
     }
     Ok(())
 }
@@ -205,7 +208,8 @@ async fn end(platform: &Platform, router: RouterHandle, stop: &CancellationToken
     router.shutdown(FINISH).await;
     let _ = tokio::time::timeout(LOOPS_END, async { while loops.join_next().await.is_some() {} }).await;
     platform.logs.flush();
-    platform.store.close().await;
+    // Work that hangs may hold a connection; what was committed is on disk either way.
+    let _ = tokio::time::timeout(LOOPS_END, platform.store.close()).await;
 }
 
 /// Starts the agent of this machine; it adopts what runs already.

@@ -12,6 +12,7 @@ use model::id::{AppId, BuildId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::api::forget_old;
 use crate::builds::{self, BuildRoom};
 use crate::platform::Platform;
 
@@ -45,6 +46,7 @@ pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
 /// Returns whether nothing was left to be removed later.
 async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
     settle_pushes(platform).await?;
+    forget_old(&platform.options.dir("uploads")).await?;
     sweep_builds(platform).await?;
     let mut complete = true;
     for name in DIRECTORIES {

@@ -15,6 +15,14 @@ pub enum Moved {
 }
 
 impl Repository {
+    /// Tells whether one commit is among the ancestors of the other. Blocks.
+    ///
+    /// # Errors
+    /// A history that ends early, as shallow clones push it.
+    pub fn contains(&self, commit: ObjectId, ancestor: ObjectId) -> anyhow::Result<bool> {
+        Ok(self.open()?.graph_descendant_of(commit.to_git(), ancestor.to_git())?)
+    }
+
     /// Lets a branch name a commit that was adopted, if it is still at `expected` (none: not there), durably. May be
     /// repeated. To be called when no git process works on the branch any more. Blocks.
     pub fn set_branch(

@@ -82,6 +82,10 @@ impl From<store::Error> for ApiError {
         match error {
             store::Error::Taken { .. } => Self::invalid(error.to_string()),
             store::Error::Refused(why) => Self::conflict(why),
+            store::Error::DiskFull => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string())
+                    .hint("free space on the server; `paasctl doctor` shows the disk")
+            }
             other => Self::internal(&anyhow::Error::from(other)),
         }
     }

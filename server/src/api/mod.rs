@@ -43,6 +43,7 @@ use crate::platform::Platform as State;
 pub use error::ApiError;
 pub use route::{Needs, Route};
 pub use routes::routes;
+pub use sources::forget_old;
 
 /// Returns the API as a service; unknown paths and wrong methods are answered in JSON too.
 pub fn router(platform: Arc<State>) -> axum::Router {

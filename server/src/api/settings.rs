@@ -65,9 +65,24 @@ fn patch(
     Ok(())
 }
 
+fn check_buildpacks(wanted: &[String]) -> Result<(), ApiError> {
+    let known = detection::builtin().map_err(anyhow::Error::from)?;
+    for name in wanted {
+        let short = name.strip_prefix("heroku/").unwrap_or(name);
+        if !known.iter().any(|buildpack| buildpack.name == short) {
+            let names: Vec<&str> = known.iter().map(|buildpack| buildpack.name.as_str()).collect();
+            let error =
+                ApiError::invalid(format!("there is no buildpack `{}`", model::wording::plain(name, 60)));
+            return Err(error.hint(format!("the buildpacks are {}", names.join(", "))));
+        }
+    }
+    Ok(())
+}
+
 fn check(settings: &AppSettings) -> Result<(), ApiError> {
     let health = &settings.health;
     check_path(&health.path)?;
+    check_buildpacks(&settings.buildpacks)?;
     for (name, value, bounds, unit) in [
         ("rollout_seconds", settings.rollout_seconds, 1..=HOUR, "seconds"),
         ("release_command_seconds", settings.release_command_seconds, 1..=DAY, "seconds"),

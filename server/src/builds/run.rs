@@ -155,7 +155,12 @@ impl Work<'_> {
         }
         let at = tip.map_or_else(|| "gone".to_owned(), |tip| format!("at {}", tip.short()));
         let reason = format!("{branch} moved while this push waited; it is {at} now");
-        let hint = format!("fetch it, merge or rebase, and push again: git pull --rebase paas {branch}");
+        let contained = tip.is_some_and(|tip| repository.contains(commit, tip).unwrap_or(false));
+        let hint = if contained {
+            format!("this push is on top of it: git push paas {branch} once more, and it goes through")
+        } else {
+            format!("fetch it, merge or rebase, and push again: git pull --rebase paas {branch}")
+        };
         Err(failure(FailureKind::Source, reason, Some(hint)))
     }
 
@@ -183,6 +188,7 @@ impl Work<'_> {
                 pids: PIDS,
                 slug_bytes: options.slug_bytes,
                 disk_bytes: DISK_BYTES,
+                reserve_bytes: options.reserve_bytes,
             },
             build_env: self.platform.build_env.clone(),
             clear_cache: ledger(self.build).clear_cache,

@@ -22,10 +22,14 @@ pub(super) enum Refused {
     NoToken,
     /// The token does not work.
     WrongToken,
-    /// No such app, or none that this user may know of; and the one that may have been meant.
+    /// No such app; and the one that may have been meant.
     NoApp(String, Option<String>),
+    /// The app is somebody else's.
+    NoAccess(String, String),
     /// The user may look but not push.
-    ReadOnly(String),
+    ReadOnly(String, String),
+    /// The user may push, but not with this token.
+    ReadToken,
     /// There is no room for a push.
     NoRoom(String),
     /// The dumb protocol, which nobody needs any more.
@@ -59,7 +63,7 @@ impl IntoResponse for Refused {
             Self::NoApp(name, None) => (
                 StatusCode::NOT_FOUND,
                 format!(
-                    "There is no app `{name}`, or you have no access to it. `paasctl apps` lists yours; `paasctl apps:create {name}` makes it."
+                    "There is no app `{name}`. `paasctl apps` lists yours; `paasctl apps:create {name}` makes it."
                 ),
             ),
             Self::NoApp(name, Some(meant)) => (
@@ -68,11 +72,22 @@ impl IntoResponse for Refused {
                     "There is no app `{name}`. Did you mean `{meant}`? Then: git remote set-url paas …/{meant}.git"
                 ),
             ),
-            Self::ReadOnly(name) => (
+            Self::NoAccess(name, you) => (
                 StatusCode::FORBIDDEN,
                 format!(
-                    "You may look at `{name}` but not push to it. Its owner can change that: paasctl access:add YOU -a {name}"
+                    "You have no access to `{name}`. Its owner can change that: paasctl access:add {you} -a {name}"
                 ),
+            ),
+            Self::ReadOnly(name, you) => (
+                StatusCode::FORBIDDEN,
+                format!(
+                    "You may look at `{name}` but not push to it. Its owner can change that: paasctl access:add {you} -a {name}"
+                ),
+            ),
+            Self::ReadToken => (
+                StatusCode::FORBIDDEN,
+                "This token may look but not push. To make one that may: paasctl tokens:create --scope write"
+                    .to_owned(),
             ),
             Self::NoRoom(why) => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -118,18 +133,18 @@ pub(super) async fn admit(
             }
         })?;
     let mut db = platform.store.read().await?;
-    let app = store::find_app(&mut db, name).await?;
-    let access = match &app {
-        Some(app) => session.access(&mut db, app).await?,
-        None => None,
-    };
-    let (Some(app), Some(access)) = (app, access) else {
+    let Some(app) = store::find_app(&mut db, name).await? else {
         let apps = store::list_apps_of(&mut db, session.actor.user).await?;
         let meant = did_you_mean(name, apps.iter().map(|app| app.name.as_str())).map(ToOwned::to_owned);
         return Err(Refused::NoApp(plain(name, 60), meant));
     };
-    if needs >= Scope::Write && access < Access::Write {
-        return Err(Refused::ReadOnly(app.name.to_string()));
+    let (name, you) = (app.name.to_string(), session.actor.email.clone());
+    let access = session.access(&mut db, &app).await?;
+    match access {
+        None => Err(Refused::NoAccess(name, you)),
+        Some(_) if needs < Scope::Write => Ok((app, session.actor)),
+        Some(_) if !session.scope.allows(Scope::Write) => Err(Refused::ReadToken),
+        Some(Access::Read) => Err(Refused::ReadOnly(name, you)),
+        Some(Access::Write | Access::Own) => Ok((app, session.actor)),
     }
-    Ok((app, session.actor))
 }

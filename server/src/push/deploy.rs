@@ -34,7 +34,15 @@ pub(super) struct Push {
 
 /// Handles a push from git's hook to its verdict.
 pub(super) async fn receive(push: Push, request: PushRequest, reply: PushReply) {
-    let status = match push.decide(&request, &reply).await {
+    let stopping = push.platform.signals.stop.clone();
+    let decided = tokio::select! {
+        decided = push.decide(&request, &reply) => decided,
+        () = stopping.cancelled() => {
+            let text = "The server restarts. A build or rollout that has begun goes on; push again to see how it ends.";
+            Ok(refuse(&reply, &[text.to_owned()]))
+        }
+    };
+    let status = match decided {
         Ok(status) => status,
         Err(error) => {
             warn!(app.name = %push.app.name, error = format!("{error:#}"), "a push failed for a reason of ours");
@@ -88,7 +96,7 @@ impl Push {
         }
         let (platform, app) = (&self.platform, &self.app);
         let commit = deployment.commit.to_string();
-        let (earlier, ending) = match self.known(&commit, &options, reply).await? {
+        let (earlier, ending) = match self.known(&commit, reply).await? {
             Known::Done => return Ok(0),
             Known::Release(version) => {
                 (Vec::new(), watch::release(platform, app, version, &commit, reply).await?)
@@ -136,7 +144,7 @@ impl Push {
     }
 
     /// Looks whether this commit is being built, or serves already without git knowing.
-    async fn known(&self, commit: &str, options: &PushOptions, reply: &PushReply) -> anyhow::Result<Known> {
+    async fn known(&self, commit: &str, reply: &PushReply) -> anyhow::Result<Known> {
         let mut db = self.platform.store.read().await?;
         if let Some(build) = store::find_unfinished_build_of(&mut db, self.app.id, commit).await? {
             let since = wording::ago(build.created_at, jiff::Timestamp::now());
@@ -149,13 +157,10 @@ impl Push {
         let Some(release) = newest.filter(|r| r.commit.as_ref().is_some_and(|c| c.id == commit)) else {
             return Ok(Known::New);
         };
-        if options.rebuild {
-            return Ok(Known::New);
-        }
         match release.status {
             ReleaseStatus::Succeeded => {
                 let text = format!(
-                    "-----> Commit {} serves already as {}\n       To build it again: git push -o rebuild\n",
+                    "-----> Commit {} serves already as {}\n",
                     &commit[..8.min(commit.len())],
                     release.version
                 );

@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 /// The options of `git push -o`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PushOptions {
-    /// Build although the commit serves already.
-    pub(super) rebuild: bool,
     /// Build with an empty cache.
     pub(super) clear_cache: bool,
 }
@@ -18,13 +16,10 @@ impl PushOptions {
         let mut parsed = Self::default();
         for option in options {
             match option.as_str() {
-                "rebuild" => parsed.rebuild = true,
                 "clear-cache" => parsed.clear_cache = true,
                 other => {
                     let other = model::wording::plain(other, 60);
-                    return Err(format!(
-                        "There is no push option `{other}`; the options are rebuild and clear-cache."
-                    ));
+                    return Err(format!("There is no push option `{other}`; the only one is clear-cache."));
                 }
             }
         }
@@ -60,8 +55,8 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_refused_without_its_control_characters() {
-        let parsed = PushOptions::parse(&["rebuild".into(), "clear-cache".into()]).unwrap();
-        assert_eq!(parsed, PushOptions { rebuild: true, clear_cache: true });
+        let parsed = PushOptions::parse(&["clear-cache".into()]).unwrap();
+        assert_eq!(parsed, PushOptions { clear_cache: true });
         let error = PushOptions::parse(&["re\u{1b}build".into()]).unwrap_err();
         assert!(error.contains("`rebuild`") && !error.contains('\u{1b}'), "{error}");
     }

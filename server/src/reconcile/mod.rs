@@ -14,9 +14,9 @@ use std::time::Duration;
 use agent::Agent;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use model::plan::{ReplicaWish, plan};
+use model::plan::{Action, ReplicaWish, plan};
 use router::Routes;
-use store::{DesiredApp, Host, ReleaseCache};
+use store::{DesiredApp, Host, Operation, ReleaseCache, Serving};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -130,6 +130,11 @@ impl Reconciler {
 
         let told = self.progress.tell(&self.platform, &apps, &world).await?;
         let plan = plan(&world, Timestamp::now());
+        // Who is told that a release serves must be answered by it: the table is replaced before that is said.
+        if let Some(apps) = switched(&apps, &plan.actions) {
+            let world = world::world(&self.platform.facts, &report, generation, &self.host, &apps);
+            self.table.publish(&self.platform, &apps, &world);
+        }
         let acted = act::carry_out(&self.platform, &self.entrance, &apps, plan.actions).await;
         if acted || told {
             self.platform.changed();
@@ -143,6 +148,23 @@ impl Reconciler {
         let mut db = self.platform.store.read().await?;
         Ok(store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?)
     }
+}
+
+/// Returns the apps as they will be once the plan's switches are stored, if it has any.
+fn switched(apps: &[DesiredApp], actions: &[Action]) -> Option<Vec<DesiredApp>> {
+    let switches = |app: &DesiredApp| {
+        app.operation.as_ref().is_some_and(|operation| actions.contains(&Action::Switch(operation.id)))
+    };
+    if !apps.iter().any(switches) {
+        return None;
+    }
+    let mut apps = apps.to_vec();
+    for app in apps.iter_mut().filter(|app| switches(app)) {
+        if let Some(Operation { version, generation, .. }) = app.operation.take() {
+            app.app.serving = Some(Serving { version, generation });
+        }
+    }
+    Some(apps)
 }
 
 pub use entrance::Entrance as RouterEntrance;

@@ -38,7 +38,7 @@ impl Table {
         for (desired, view) in
             apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
         {
-            let routed = backends(platform, view.routed());
+            let routed = backends(platform, view.routed().into_iter());
             let probed = backends(platform, view.probed());
             let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
                 backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
@@ -92,7 +92,7 @@ fn state(desired: &DesiredApp, view: &AppView) -> AppState {
         AppState::Maintenance
     } else if !has_web || wanted == 0 {
         AppState::NoWeb
-    } else if view.routed().next().is_none() {
+    } else if view.routed().is_empty() {
         AppState::Crashed
     } else {
         AppState::Serving

@@ -18,6 +18,9 @@ pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 /// How long a caller waits for its turn before it is told that the database is too busy.
 const TURN: Duration = Duration::from_secs(30);
 
+/// Takes the one place of a writer at once, instead of at the first write.
+const BEGIN: &str = "begin immediate";
+
 /// Connections that may read at once.
 const READERS: u32 = 4;
 
@@ -67,7 +70,15 @@ impl Store {
     /// # Errors
     /// A database that fails or is too busy.
     pub async fn write(&self) -> Result<Transaction> {
-        Ok(self.writers.begin_with("begin immediate").await?)
+        match self.writers.begin_with(BEGIN).await {
+            Ok(transaction) => Ok(transaction),
+            Err(error) => {
+                // A transaction that could not be ended, as on a full disk, leaves a connection that can begin no other.
+                tracing::warn!(%error, "the writing connection is opened anew");
+                self.writers.acquire().await?.close().await?;
+                Ok(self.writers.begin_with(BEGIN).await?)
+            }
+        }
     }
 
     /// Ends all connections after their transactions.

@@ -2,6 +2,9 @@
 
 use crate::vault::VaultError;
 
+/// SQLite's result code for a full disk (<https://sqlite.org/rescode.html#full>).
+const SQLITE_FULL: &str = "13";
+
 /// The result of every function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -28,15 +31,27 @@ pub enum Error {
     /// A sealed value cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// There is no room for what should be written.
+    #[error("the server's disk is full; nothing was changed")]
+    DiskFull,
     /// Everything else.
     #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// The tables could not be brought up to date.
     #[error("the database could not be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A file beside the database could not be read or written.
     #[error("{0}")]
     File(String, #[source] std::io::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(inner) if inner.code().as_deref() == Some(SQLITE_FULL) => Self::DiskFull,
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl Error {

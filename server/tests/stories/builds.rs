@@ -89,6 +89,7 @@ fn two_pushes_at_once_are_ordered_and_each_is_told() {
         assert_eq!(app.get("/").body, "second");
     } else {
         assert!(second.text.contains("moved while this push waited"), "{}", second.text);
+        assert!(second.text.contains("this push is on top of it"), "{}", second.text);
         app.deploy();
         assert_eq!(app.get("/").body, "second");
     }

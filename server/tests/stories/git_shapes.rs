@@ -100,7 +100,19 @@ fn unknown_app_wrong_token_and_no_access_are_told_apart() {
     assert_eq!(status, 201, "{created}");
     let reader = created["access_token"]["token"].as_str().unwrap().to_owned();
     let refused = git(url(&reader, "private"));
-    assert!(refused.contains("not push"), "{refused}");
+    assert!(refused.contains("tokens:create --scope write"), "{refused}");
+    let (status, _) = platform.api(
+        "POST",
+        "/users",
+        &platform.token,
+        Some(serde_json::json!({"email": "eve@example.org"})),
+    );
+    assert_eq!(status, 201);
+    let body = serde_json::json!({"description": "eve", "scope": ["write"], "user": "eve@example.org"});
+    let (status, created) = platform.api("POST", "/oauth/authorizations", &platform.token, Some(body));
+    assert_eq!(status, 201, "{created}");
+    let stranger = git(url(created["access_token"]["token"].as_str().unwrap(), "private"));
+    assert!(stranger.contains("You have no access to `private`"), "{stranger}");
 }
 
 #[test]

@@ -106,3 +106,19 @@ fn a_build_that_a_dead_server_left_is_built_again_and_serves() {
         });
     }
 }
+
+#[test]
+fn a_server_that_is_told_to_stop_says_so_to_the_pusher_and_ends_soon() {
+    let mut platform = TestPlatform::start();
+    let (pusher, head) = rollout_under_way(&platform, "patient");
+    let begun = std::time::Instant::now();
+    platform.restart(true);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    let pushed = crate::app::text(&pusher.wait_with_output().unwrap());
+    assert!(pushed.contains("The server restarts"), "{pushed}");
+    let app = platform.known_app("patient");
+    wait::until("the branch to move", || {
+        app.git(&["ls-remote", "paas", "refs/heads/main"]).starts_with(&head).then_some(())
+    });
+    assert_eq!(app.get("/").body, "two");
+}

@@ -179,7 +179,7 @@ impl Toy {
     }
 
     fn healthy(&self) -> usize {
-        self.world.apps[0].routed().count()
+        self.world.apps[0].routed().len()
     }
 
     fn names(&self) -> Vec<String> {
@@ -229,10 +229,24 @@ fn nothing_is_routed_to_a_release_before_the_switch_nor_to_one_that_failed() {
     }
     toy.observe();
     assert_eq!(toy.world.apps[0].probed().count(), 1, "the new one is healthy");
-    assert!(toy.world.apps[0].routed().all(|replica| replica.version == version(1)));
+    assert!(toy.world.apps[0].routed().iter().all(|replica| replica.version == version(1)));
     toy.app().rollout = None;
     toy.app().replicas[0].seen = Observation::Seen(starting());
     assert_eq!(toy.healthy(), 0, "a failed release never stands in, even when the old one is down");
+}
+
+#[test]
+fn from_the_switch_on_only_the_new_release_is_routed_to() {
+    let mut toy = Toy::new(1, 2);
+    toy.deploy(1).unwrap();
+    toy.roll_out(target(2, 2, &["web"]), RolloutPhase::Rolling);
+    while toy.world.apps[0].rollout.is_some() {
+        plan(&toy.world, toy.now).actions.into_iter().for_each(|action| toy.act(action));
+        let versions: Vec<u64> = toy.world.apps[0].routed().iter().map(|replica| replica.version.0).collect();
+        let expected = if toy.world.apps[0].rollout.is_some() { [1, 1] } else { [2, 2] };
+        assert_eq!(versions, expected);
+        toy.observe();
+    }
 }
 
 #[test]

@@ -216,16 +216,24 @@ impl ReplicaView {
 }
 
 impl AppView {
-    /// Returns the web replicas that requests may be sent to: healthy, not leaving, and not part of a rollout that
-    /// has not been switched to.
-    pub fn routed(&self) -> impl Iterator<Item = &ReplicaView> {
-        let newest = self.serving.as_ref().map(Target::key);
-        self.replicas.iter().filter(move |replica| {
+    /// Returns the web replicas that requests may be sent to: the healthy ones of what serves. While these are fewer than
+    /// wanted, older ones help out; what is newer is part of a rollout that was not switched to, and never does.
+    #[must_use]
+    pub fn routed(&self) -> Vec<&ReplicaView> {
+        let Some(serving) = &self.serving else { return Vec::new() };
+        let wanted = self.formation.get(&ProcessType::web()).map_or(0, |scale| scale.quantity) as usize;
+        let in_rotation = |replica: &&ReplicaView| {
             replica.process.is_web()
                 && replica.wish == ReplicaWish::Run
                 && replica.is_healthy()
-                && Some((replica.version, replica.generation)) <= newest
-        })
+                && (replica.version, replica.generation) <= serving.key()
+        };
+        let (mut current, older): (Vec<_>, Vec<_>) =
+            self.replicas.iter().filter(in_rotation).partition(|replica| replica.runs(serving));
+        if current.len() < wanted {
+            current.extend(older);
+        }
+        current
     }
 
     /// Returns the web replicas of a rollout that are healthy but not yet in rotation.

@@ -5,6 +5,7 @@
 mod apps;
 mod builds;
 mod desired;
+mod disk;
 mod operations;
 mod releases;
 mod tokens;
