@@ -33,7 +33,11 @@ impl Detect {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let found = detection::detect_locally(&self.directory).map_err(|error| {
             let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            Error::failed(format!("{error}{source}"))
+            let failed = Error::failed(format!("{error}{source}"));
+            match error {
+                LocalError::Procfile(error) => failed.hint(format!("{}.", capitalised(&error.hint()))),
+                _ => failed,
+            }
         })?;
         if self.json.json {
             let value = serde_json::to_value(&found);

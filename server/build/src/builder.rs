@@ -165,7 +165,8 @@ impl Work<'_> {
         let failure = |reason: String| BuildFailure::new(FailureKind::Source, reason);
         let read = read_below(&self.request.source, "Procfile", PROCFILE_BYTES_MAX);
         let bytes = read.map_err(|error| failure(error.to_string()))?;
-        bytes.map(|bytes| Procfile::parse(&bytes)).transpose().map_err(|error| failure(error.to_string()))
+        let procfile = bytes.map(|bytes| Procfile::parse(&bytes)).transpose();
+        procfile.map_err(|error| failure(error.to_string()).hint(error.hint()))
     }
 
     fn choose(&mut self, material: &Material<'_>) -> Result<Vec<Buildpack>, BuildFailure> {

@@ -137,7 +137,9 @@ fn meant(line: &str) -> Option<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let line = line.trim_start_matches(|c: char| !c.is_alphanumeric());
     let (name, rest) = line.split_at(line.find(|c| !is_of_name(c)).unwrap_or(line.len()));
-    let (process, command) = if USUAL.contains(&name.to_ascii_lowercase().as_str()) {
+    let is_between = |c: char| c.is_whitespace() || "=:;,\"'>-".contains(c);
+    let is_usual = USUAL.contains(&name.to_ascii_lowercase().as_str());
+    let (process, command) = if is_usual && rest.chars().next().is_none_or(is_between) {
         (name.to_ascii_lowercase(), rest)
     } else {
         // One word before the colon is a name, more of them are a sentence.
@@ -150,7 +152,7 @@ fn meant(line: &str) -> Option<String> {
         )
     };
     let process: ProcessType = process.trim_matches('-').chars().take(63).collect::<String>().parse().ok()?;
-    let command = command.trim_start_matches(|c: char| c.is_whitespace() || "=:;,\"'>-".contains(c));
+    let command = command.trim_start_matches(is_between);
     let command = if command.is_empty() { "COMMAND" } else { command };
     Some(crate::wording::plain(&format!("{process}: {command}"), REPEATED_MAX))
 }
@@ -194,7 +196,7 @@ mod tests {
             ("web : gunicorn app:app", "web: gunicorn app:app"),
             ("- web: gunicorn", "web: gunicorn"),
             ("\"web\": gunicorn", "web: gunicorn"),
-            ("web.1: gunicorn", "web: 1: gunicorn"),
+            ("web.1: gunicorn", "web-1: gunicorn"),
             ("mail.sender: python m.py", "mail-sender: python m.py"),
             ("wörker: x", "w-rker: x"),
             ("worker", "worker: COMMAND"),
