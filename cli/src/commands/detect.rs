@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::path::PathBuf;
 
+use detection::LocalError;
+
 use super::trace;
 use crate::context::{Context, JsonOption};
 use crate::error::{Error, Result};
@@ -35,7 +37,7 @@ impl Detect {
             let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
             let failed = Error::failed(format!("{error}{source}"));
             match error {
-                LocalError::Procfile(error) => failed.hint(format!("{}.", capitalised(&error.hint()))),
+                LocalError::Procfile(error) => failed.hint(error.hint()),
                 _ => failed,
             }
         })?;

@@ -51,3 +51,14 @@ async fn a_procfile_with_conflict_markers_stops_the_build_at_once() {
     assert!(ended.failure().reason.contains("line 1 is a merge conflict marker"), "{:?}", ended.failure());
     assert!(!ended.log.contains("Detecting"), "{}", ended.log);
 }
+
+#[tokio::test]
+async fn a_procfile_that_declares_nothing_does_not_deploy_a_default_in_its_place() {
+    let mut app = App::new();
+    let ended = app.push(&[("Procfile", "web gunicorn app:app\n"), ("index.html", "")]).await;
+    assert_eq!(ended.failure().reason, "Procfile line 1 is not `TYPE: COMMAND`");
+    let hint = "write `web: gunicorn app:app`, or start the line with # if it is a comment";
+    assert!(ended.log.ends_with(&format!(" !     {hint}\n")), "{}", ended.log);
+    let ended = app.push(&[("Procfile", ""), ("index.html", "")]).await;
+    assert!(ended.failure().reason.contains("the Procfile is empty"), "{:?}", ended.failure());
+}
