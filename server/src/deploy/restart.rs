@@ -1,9 +1,12 @@
 //! Restarts: the same release in a new generation, or single replicas that make way for new ones.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use model::name::ProcessType;
 use model::plan::{ReplicaWish, RolloutPhase};
-use store::{App, NewOperation, Operation, OperationKind};
+use model::release::Version;
+use store::{App, Db, NewOperation, Operation, OperationKind, Replica};
 
 use super::change::ChangeError;
 use crate::actor::Actor;
@@ -18,6 +21,16 @@ pub enum RestartTarget {
     Type(ProcessType),
     /// One, by its name `web.1`.
     Replica(String),
+}
+
+impl fmt::Display for RestartTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("Restart"),
+            Self::Type(process) => write!(f, "Restart of {process}"),
+            Self::Replica(name) => write!(f, "Restart of {name}"),
+        }
+    }
 }
 
 /// Replaces replicas by new ones of the same release, behind the same health gate as a deploy.
@@ -38,46 +51,51 @@ pub async fn restart(
             "deploy it with `git push paas main`",
         ));
     };
-    let operation = if target == RestartTarget::All {
-        // A rollout that is under way replaces every replica anyhow.
-        if let Some(active) = store::active_operation(&mut tx, app.id).await? {
-            return Ok(Some(active));
-        }
-        let new = NewOperation {
-            app: app.id,
-            kind: OperationKind::Restart,
-            version: serving.version,
-            phase: RolloutPhase::Rolling,
-            deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(app.settings.rollout_seconds)),
-            user: actor.user,
-        };
-        Some(store::start_operation(&mut tx, new).await?)
-    } else {
-        let replicas = store::list_replicas(&mut tx, app.id).await?;
-        let chosen =
-            replicas.iter().filter(|replica| replica.wish == ReplicaWish::Run).filter(
-                |replica| match &target {
-                    RestartTarget::All => true,
-                    RestartTarget::Type(process) => replica.process == *process,
-                    RestartTarget::Replica(name) => replica.name() == *name,
-                },
-            );
-        let ids: Vec<_> = chosen.map(|replica| replica.id).collect();
-        if ids.is_empty() {
-            return Err(ChangeError::not_found("there is no such replica", "`paasctl ps` lists them"));
-        }
-        for id in ids {
-            store::set_replace(&mut tx, id, true).await?;
-        }
-        None
+    let operation = match &target {
+        RestartTarget::All => Some(replace_all(&mut tx, &app, serving.version, actor).await?),
+        some => replace_some(&mut tx, &app, some).await.map(|()| None)?,
     };
     tx.commit().await.map_err(store::Error::from)?;
-    let what = match &target {
-        RestartTarget::All => "Restart".to_owned(),
-        RestartTarget::Type(process) => format!("Restart of {process}"),
-        RestartTarget::Replica(name) => format!("Restart of {name}"),
-    };
-    platform.logs.event(app.id, "api", Some(serving.version), format!("{what} by {}", actor.email));
+    platform.logs.event(app.id, "api", Some(serving.version), format!("{target} by {}", actor.email));
     platform.wished();
     Ok(operation)
+}
+
+async fn replace_all(
+    db: &mut Db,
+    app: &App,
+    version: Version,
+    actor: &Actor,
+) -> Result<Operation, ChangeError> {
+    // A rollout that is under way replaces every replica anyhow.
+    if let Some(active) = store::active_operation(db, app.id).await? {
+        return Ok(active);
+    }
+    let new = NewOperation {
+        app: app.id,
+        kind: OperationKind::Restart,
+        version,
+        phase: RolloutPhase::Rolling,
+        deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(app.settings.rollout_seconds)),
+        user: actor.user,
+    };
+    Ok(store::start_operation(db, new).await?)
+}
+
+async fn replace_some(db: &mut Db, app: &App, target: &RestartTarget) -> Result<(), ChangeError> {
+    let replicas = store::list_replicas(db, app.id).await?;
+    let is_meant = |replica: &&Replica| match target {
+        RestartTarget::All => true,
+        RestartTarget::Type(process) => replica.process == *process,
+        RestartTarget::Replica(name) => replica.name() == *name,
+    };
+    let meant: Vec<_> =
+        replicas.iter().filter(|replica| replica.wish == ReplicaWish::Run).filter(is_meant).collect();
+    if meant.is_empty() {
+        return Err(ChangeError::not_found("there is no such replica", "`paasctl ps` lists them"));
+    }
+    for replica in meant {
+        store::set_replace(db, replica.id, true).await?;
+    }
+    Ok(())
 }

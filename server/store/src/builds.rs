@@ -193,20 +193,6 @@ pub async fn list_unfinished_builds(db: &mut Db) -> Result<Vec<Build>> {
     rows.iter().map(build).collect()
 }
 
-/// Returns the app's oldest build that waits.
-///
-/// # Errors
-/// A database that fails.
-pub async fn next_queued_build(db: &mut Db, app: AppId) -> Result<Option<Build>> {
-    let row = sqlx::query(select_build!(
-        "where b.app_id = $1 and b.state = 'queued' order by b.created_at, b.id limit 1"
-    ))
-    .bind(app.to_string())
-    .fetch_optional(db)
-    .await?;
-    row.as_ref().map(build).transpose()
-}
-
 /// Returns the app's build of this commit that waits or runs, so that a second push can follow it.
 ///
 /// # Errors

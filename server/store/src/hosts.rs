@@ -71,16 +71,3 @@ pub async fn list_hosts(db: &mut Db) -> Result<Vec<Host>> {
     let rows = sqlx::query("select * from hosts order by name").fetch_all(db).await?;
     rows.iter().map(host).collect()
 }
-
-/// Says what may be done with the host from now on.
-///
-/// # Errors
-/// A database that fails.
-pub async fn set_host_state(db: &mut Db, id: HostId, state: HostState) -> Result<()> {
-    sqlx::query("update hosts set state = $2 where id = $1")
-        .bind(id.to_string())
-        .bind(state.as_str())
-        .execute(db)
-        .await?;
-    Ok(())
-}

@@ -13,6 +13,8 @@ mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod toy;
 
 use jiff::Timestamp;
 

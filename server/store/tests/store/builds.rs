@@ -29,7 +29,9 @@ async fn builds_of_an_app_run_one_at_a_time_in_their_order() {
     let one = enqueue_build(&mut tx, build(&world, "1")).await.unwrap();
     let two = enqueue_build(&mut tx, build(&world, "2")).await.unwrap();
     let app = world.app.id;
-    assert_eq!(next_queued_build(&mut tx, app).await.unwrap().unwrap().id, one.id);
+    let waiting: Vec<_> =
+        list_unfinished_builds(&mut tx).await.unwrap().iter().map(|build| build.id).collect();
+    assert_eq!(waiting, [one.id, two.id]);
     assert!(start_build(&mut tx, one.id, deadline).await.unwrap());
     assert!(!start_build(&mut tx, two.id, deadline).await.unwrap(), "one runs already");
     assert!(!start_build(&mut tx, one.id, deadline).await.unwrap(), "it runs already");
