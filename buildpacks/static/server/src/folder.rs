@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
 use crate::config::Config;
+use crate::refusal::Refusal;
 use crate::tag::{Tag, Tags};
 use crate::url_path;
 
@@ -39,16 +38,31 @@ pub(crate) struct Page {
 }
 
 impl Folder {
-    /// Opens the folder.
+    /// Opens the folder that the configuration names in an app's folder.
     ///
     /// # Errors
-    /// Fails if it is not there or no folder.
-    pub(crate) fn open(root: &Path) -> anyhow::Result<Folder> {
-        let why =
-            || format!("could not serve {}: set `root` in static.json to an existing folder", root.display());
-        let root = root.canonicalize().with_context(why)?;
-        fs::read_dir(&root).with_context(why)?;
-        Ok(Folder { root, tags: Tags::default() })
+    /// Fails if it is not there, no folder, or out of the app's, also by a link; and if a file that the configuration
+    /// names is not in it.
+    pub(crate) fn open(app: &Path, config: &Config) -> Result<Folder, Refusal> {
+        let (said, hint) =
+            (config.root(), "set `root` in static.json to a folder of the app that is committed");
+        let missing =
+            |_| Refusal::new(&format!("the site is in `{said}`, and there is no such folder"), hint);
+        let home = app.canonicalize().map_err(missing)?;
+        let root = home.join(said).canonicalize().map_err(missing)?;
+        if !root.starts_with(&home) {
+            return Err(Refusal::new(
+                &format!("`root` in static.json is `{said}`, which is out of the app"),
+                hint,
+            ));
+        }
+        fs::read_dir(&root).map_err(missing)?;
+        let folder = Folder { root, tags: Tags::default() };
+        let absent = config.targets().find(|(_, name)| folder.named(name).is_none());
+        absent.map_or(Ok(folder), |(key, name)| {
+            let reason = format!("`{key}` in static.json names `{name}`, which is no file of the site");
+            Err(Refusal::new(&reason, "its path starts in the folder that `root` names; commit it there"))
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {

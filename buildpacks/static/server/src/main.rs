@@ -1,6 +1,7 @@
 //! Serves the files of a static site: `static-server --root public --port 5000`.
 //!
-//! This file reads the options, listens and ends in an orderly way; `site` answers the requests.
+//! This file reads the options, listens and ends in an orderly way; `site` answers the requests. With `--check` it
+//! only says what is wrong with a site, so that a build can refuse it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
@@ -9,6 +10,7 @@ mod config;
 mod folder;
 mod listen;
 mod pattern;
+mod refusal;
 mod site;
 mod tag;
 mod url_path;
@@ -24,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::folder::Folder;
+use crate::refusal::Refusal;
 use crate::site::Site;
 
 /// Serves the files of a static site over HTTP.
@@ -33,19 +36,24 @@ struct Options {
     #[arg(long, default_value = ".")]
     root: PathBuf,
     /// Port to listen on
-    #[arg(long, env = "PORT")]
-    port: u16,
+    #[arg(long, env = "PORT", required_unless_present = "check")]
+    port: Option<u16>,
     /// Address to listen on; `::` takes IPv4 and IPv6
     #[arg(long, default_value = "::")]
     host: IpAddr,
     /// Configuration in the form of static.json
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Serve nothing: print the folder that would be served and then what has no effect, or what is wrong and a hint
+    #[arg(long)]
+    check: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
+    let options = Options::parse();
+    let done = if options.check { check(&options) } else { serve(options).await };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nowhere is left to say it if this fails.
@@ -55,13 +63,31 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Reads the configuration and opens the folder.
+fn open(options: &Options) -> Result<(Folder, Config), Refusal> {
+    let config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    Ok((Folder::open(&options.root, &config)?, config))
+}
+
+/// Prints what `bin/compile` wants to know, a line each; a refusal in two lines ends the program.
+fn check(options: &Options) -> anyhow::Result<()> {
+    match open(options) {
+        Ok((_, config)) => {
+            writeln!(std::io::stdout(), "{}", config.root())?;
+            config.notes().try_for_each(|note| writeln!(std::io::stdout(), "{note}"))?;
+            Ok(())
+        }
+        Err(Refusal { reason, hint }) => {
+            writeln!(std::io::stderr(), "{reason}\n{hint}")?;
+            std::process::exit(1)
+        }
+    }
+}
+
 async fn serve(options: Options) -> anyhow::Result<()> {
-    let config = match &options.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
-    let folder = Folder::open(&options.root.join(config.root()))?;
-    let listener = listen::listen(options.host, options.port)?;
+    let (folder, config) = open(&options)?;
+    let port = options.port.context("name a port with --port")?;
+    let listener = listen::listen(options.host, port)?;
     let (address, root) = (listener.local_addr()?, folder.root().display());
     writeln!(std::io::stdout(), "Serving {root} on {address}")?;
     for note in config.notes() {

@@ -8,7 +8,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -244,25 +243,6 @@ fn https_only_sends_visitors_without_tls_away() {
     assert_eq!(server.request("GET", "/", &["X-Forwarded-Proto: https"]).status, 200);
     // The platform's health check comes without the router.
     assert_eq!(server.get("/").status, 200);
-}
-
-#[test]
-fn a_wrong_configuration_is_refused_with_a_sentence() {
-    let root = site(&[("static.json", r#"{"root": "dist"}"#), ("password.json", r#"{"basic_auth": true}"#)]);
-    let complaint = |config: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_static-server"));
-        command
-            .args(["--port", "0", "--config"])
-            .arg(root.path().join(config))
-            .arg("--root")
-            .arg(root.path());
-        let output = command.output().unwrap();
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    assert!(complaint("static.json").contains("set `root` in static.json to an existing folder"));
-    assert!(complaint("password.json").contains("`basic_auth` is not supported"));
-    assert!(complaint("nothing.json").contains("could not read"));
 }
 
 #[test]

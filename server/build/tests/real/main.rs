@@ -9,4 +9,5 @@ mod python;
 mod python_pins;
 mod secrets;
 mod sources;
+mod static_site;
 mod world;
