@@ -2,7 +2,7 @@
 
 use crate::vault::VaultError;
 
-/// SQLite's result code for a full disk (<https://sqlite.org/rescode.html#full>).
+/// `SQLite`'s result code for a full disk (<https://sqlite.org/rescode.html#full>).
 const SQLITE_FULL: &str = "13";
 
 /// The result of every function of this crate.

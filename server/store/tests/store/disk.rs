@@ -48,6 +48,6 @@ async fn what_does_not_fit_is_refused_and_writing_goes_on_when_there_is_room() {
     }
     std::fs::remove_file(&filler).unwrap();
     write(&store, "after").await.unwrap();
-    let found = find_fact(&mut *store.read().await.unwrap(), "key").await.unwrap();
+    let found = find_fact(&mut store.read().await.unwrap(), "key").await.unwrap();
     assert_eq!(found.as_deref(), Some("after"));
 }
