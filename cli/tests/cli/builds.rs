@@ -144,6 +144,23 @@ fn pins_are_listed_and_released() {
 }
 
 #[test]
+fn a_pin_of_many_versions_is_counted_and_digests_are_not_shown() {
+    let env = TestEnvironment::new();
+    let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let list = "flask==3.1.0\njinja2==3.1.4\nwerkzeug==3.1.3\n";
+    let pins = json!({
+        "packages": {"version": list, "requested": digest, "origin": "requirements.txt"},
+        "uv": {"version": "0.9.9\n", "requested": null, "origin": "default"},
+    });
+    env.server.on("GET /apps/shop/pins", pins);
+    assert_snapshot!(env.run(&["pins", "-a", "shop"]), @"
+    NAME      VERSION     ASKED FOR  BY
+    packages  3 versions             requirements.txt
+    uv        0.9.9                  default
+    ");
+}
+
+#[test]
 fn detection_needs_no_server() {
     let env = TestEnvironment::new();
     std::fs::write(env.work().join("requirement.txt"), "flask\n").unwrap();

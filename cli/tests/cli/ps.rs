@@ -101,6 +101,39 @@ fn a_replica_that_cannot_start_ends_the_wait() {
 }
 
 #[test]
+fn of_a_replica_that_crashes_again_it_says_how_to_leave_and_where_to_look_once() {
+    let env = TestEnvironment::new();
+    let crashed = |restarts: u64| {
+        dyno("web.1", "backoff", json!({"reason": "exited with status 1", "restarts": restarts}))
+    };
+    let starting = dyno("web.1", "starting", json!({"restarts": 1}));
+    env.server
+        .on("GET /apps/shop/formation", formation(1, 0))
+        .on("PATCH /apps/shop/formation", formation(1, 0))
+        .on("GET /apps/shop/dynos", json!([crashed(0)]))
+        .on("GET /apps/shop/dynos", json!([crashed(0)]))
+        .on("GET /apps/shop/dynos", json!([starting]))
+        .on("GET /apps/shop/dynos", json!([crashed(1)]))
+        .on("GET /apps/shop/dynos", json!([crashed(2)]))
+        .on(
+            "GET /apps/shop/dynos",
+            json!([dyno("web.1", "impossible", json!({"reason": "it was taken away"}))]),
+        );
+    assert_snapshot!(env.run(&["scale", "web=1", "-a", "shop"]), @"
+    --- stderr
+    Scaling web: 1 => 1.
+      web.1  backoff: exited with status 1
+      web.1  starting on here
+      web.1  backoff: exited with status 1
+      Ctrl-C leaves; `paasctl logs -a shop --ps web.1` shows why.
+      web.1  impossible: it was taken away
+    Error: web.1 cannot be started: it was taken away
+      Hint: `paasctl logs -a shop --source platform` shows more.
+    --- exit Some(1)
+    ");
+}
+
+#[test]
 fn no_wait_only_asks() {
     let env = TestEnvironment::new();
     env.server
@@ -198,5 +231,22 @@ fn one_off_processes_run_detached() {
     assert_snapshot!(env.run(&["ps:stop", "run.1234", "-a", "shop"]), @"
     --- stderr
     Stopping run.1234 of shop.
+    ");
+}
+
+#[test]
+fn an_app_that_is_named_behind_the_command_is_not_missed_silently() {
+    let env = TestEnvironment::new();
+    assert_snapshot!(env.run(&["run:detached", "python", "manage.py", "migrate", "-a", "shop"]), @"
+    --- stderr
+    Error: no app is named
+      Hint: Options go before the command, what follows it is its own: `paasctl run:detached -a shop -- python manage.py migrate`.
+    --- exit Some(2)
+    ");
+    assert_snapshot!(env.run(&["run", "bash", "--app=shop"]), @"
+    --- stderr
+    Error: no app is named
+      Hint: Options go before the command, what follows it is its own: `paasctl run -a shop -- bash`.
+    --- exit Some(2)
     ");
 }

@@ -26,8 +26,22 @@ pub(super) struct Goal {
     pub(super) leaving: Vec<String>,
 }
 
+/// From this time on that a replica waits to be started again, it will hardly come up by itself.
+const LOOP_FROM: u32 = 2;
+
 /// What was last told of each replica, by id.
-type Told = BTreeMap<String, (String, String, String)>;
+type Told = BTreeMap<String, Seen>;
+
+/// A replica as it was last told.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    name: String,
+    phase: String,
+    reason: String,
+    restarts: u64,
+    /// How often it was seen waiting to be started again.
+    backoffs: u32,
+}
 
 /// Waits until each type has as many healthy replicas as wanted and no others, and says how long it took.
 ///
@@ -38,12 +52,17 @@ pub(super) fn until_observed(screen: &Screen, api: &Api, app: &AppName, goal: &G
     interrupt::leave_with(screen, format!("Still going on; `paasctl ps -a {app}` shows how far it is."));
     let mut told = Told::new();
     let mut last = Vec::new();
+    let mut advised = false;
     let done = wait::until(screen, LIMIT, || {
         let entries: Vec<FormationEntry> = read(&api.all(&format!("/apps/{app}/formation"))?)?;
         let mut dynos: Vec<Dyno> = read(&api.all(&format!("/apps/{app}/dynos"))?)?;
         dynos.retain(|dyno| goal.wanted.contains_key(&dyno.r#type));
         for line in news(screen, &mut told, &dynos) {
             screen.say(&line);
+        }
+        if let Some(name) = looping(&told).filter(|_| !advised) {
+            screen.say(&format!("  Ctrl-C leaves; `paasctl logs -a {app} --ps {name}` shows why."));
+            advised = true;
         }
         if let Some(dyno) = dynos.iter().find(|dyno| dyno.phase() == "impossible") {
             return Err(impossible(app, dyno));
@@ -75,23 +94,41 @@ fn is_observed(goal: &Goal, entries: &[FormationEntry], dynos: &[Dyno]) -> bool 
 fn news(screen: &Screen, told: &mut Told, dynos: &[Dyno]) -> Vec<String> {
     let mut lines = Vec::new();
     let first = told.is_empty();
-    told.retain(|id, (name, _, _)| {
+    told.retain(|id, seen| {
         let stays = dynos.iter().any(|dyno| dyno.id == *id);
         if !stays {
-            lines.push(format!("  {name}  gone"));
+            lines.push(format!("  {}  gone", seen.name));
         }
         stays
     });
     for dyno in dynos {
         let reason = reason_worth_telling(dyno);
-        let now = (dyno.name.clone(), dyno.phase().to_owned(), reason.to_owned());
+        let known = told.get(&dyno.id);
+        let now = seen(dyno, reason, known);
+        let is_news = known.is_none_or(|known| {
+            (&known.name, &known.phase, &known.reason) != (&now.name, &now.phase, &now.reason)
+        });
         // Those that were healthy before we came are no news.
-        if told.get(&dyno.id) != Some(&now) && !(first && dyno.phase() == "healthy") {
+        if is_news && !(first && dyno.phase() == "healthy") {
             lines.push(told_line(screen, dyno, reason));
         }
         told.insert(dyno.id.clone(), now);
     }
     lines
+}
+
+fn seen(dyno: &Dyno, reason: &str, known: Option<&Seen>) -> Seen {
+    let (phase, restarts) = (dyno.phase().to_owned(), dyno.restarts.unwrap_or(0));
+    // Between two looks it may have been started and have crashed again.
+    let is_another = known.is_none_or(|known| known.phase != phase || known.restarts != restarts);
+    let another = u32::from(phase == "backoff" && is_another);
+    let backoffs = known.map_or(0, |known| known.backoffs) + another;
+    Seen { name: dyno.name.clone(), phase, reason: reason.to_owned(), restarts, backoffs }
+}
+
+/// Returns the name of a replica that crashes again and again.
+fn looping(told: &Told) -> Option<&str> {
+    told.values().find(|seen| seen.backoffs >= LOOP_FROM).map(|seen| seen.name.as_str())
 }
 
 /// While a replica starts, that it does not listen yet is no news.

@@ -14,7 +14,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     app: AppOption,
 
-    /// The command
+    /// The command; options go before it
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Run {
 impl Run {
     /// Refuses and says what works.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let app = context.app(&self.app)?;
+        let app = super::app_of(context, &self.app, "run", &self.command)?;
         let quoted = super::detached::command_line(&self.command)?;
         Err(Error::failed("attached `run` is not available yet").hint(format!(
             "`paasctl run:detached -a {app} --tail -- {quoted}` runs it and shows what it writes."

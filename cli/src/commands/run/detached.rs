@@ -27,7 +27,7 @@ pub(crate) struct Detached {
     #[command(flatten)]
     json: JsonOption,
 
-    /// The command; several words are quoted as they are here
+    /// The command; options go before it, and several words are quoted as they are here
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
@@ -35,7 +35,8 @@ pub(crate) struct Detached {
 impl Detached {
     /// Starts it.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let (api, app) = context.api_and_app(&self.app)?;
+        let app = super::app_of(context, &self.app, "run:detached", &self.command)?;
+        let api = context.api()?;
         let command = command_line(&self.command)?;
         let body = json!({ "command": command, "attach": false, "env": {} });
         let body: Value = api.post(&format!("/apps/{app}/dynos"), &body)?.body;
