@@ -68,7 +68,9 @@ impl Work<'_> {
     async fn make(&self, cancel: &CancellationToken) -> anyhow::Result<()> {
         tokio::fs::create_dir_all(&self.dir).await?;
         let config = self.config().await?;
-        let log = BuildLog::open(&log_path(self.platform, self.build.id), &config)?;
+        let (path, vars) = (log_path(self.platform, self.build.id), config.clone());
+        // A megabyte of values to hide takes longer to prepare for than others should wait.
+        let log = tokio::task::spawn_blocking(move || BuildLog::open(&path, &vars)).await??;
         self.platform.builds.writes(self.build.id, log.clone());
         self.platform.changed();
         let outcome = self.attempt(config, &log, cancel).await;

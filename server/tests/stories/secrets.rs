@@ -61,3 +61,14 @@ fn assert_no_file_holds(dir: &Path, needle: &[u8]) {
         }
     }
 }
+
+#[test]
+fn a_long_value_of_one_letter_holds_up_no_build() {
+    let platform = TestPlatform::start();
+    let app = platform.app("monotone");
+    app.write("value", &"z".repeat(64 * 1024));
+    app.paasctl(&["config:set", "LONG=@value"]);
+    std::fs::remove_file(app.dir.join("value")).unwrap();
+    app.greets("one").deploy();
+    assert_eq!(app.get("/env/LONG").body.len(), 64 * 1024);
+}
