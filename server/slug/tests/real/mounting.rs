@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
@@ -10,7 +9,7 @@ use std::{
 };
 
 use model::slug::Digest;
-use slug::{Delivery, Mounts, SlugStore, mounted, overlay, remove_overlay, try_out, unmount_below};
+use slug::{Delivery, Mounts, mounted, overlay, remove_overlay, try_out, unmount_below};
 
 use crate::world::{World, identity, neighbour};
 
@@ -183,34 +182,4 @@ fn an_image_that_is_none_is_refused_and_leaves_no_mount() {
     assert!(error.starts_with("mount failed: "), "{error}");
     assert_eq!(stage.points(), 0);
     stage.mount();
-}
-
-#[tokio::test]
-#[ignore = "a measurement, with 200 MB"]
-async fn a_slug_of_200_mb_from_the_tree_to_a_replica() {
-    let Some(stage) = Stage::set() else { return };
-    let tree = stage.world.tree("large");
-    let mut noise = fs::File::open("/dev/urandom").unwrap();
-    for number in 0..5000 {
-        let mut file = fs::File::create(tree.join(format!("bin/{number}"))).unwrap();
-        std::io::copy(&mut (&mut noise).take(40_000), &mut file).unwrap();
-    }
-    let start = Instant::now();
-    let packed = stage.world.pack(&tree);
-    report(&format!("{} bytes are packed", packed.bytes), start);
-
-    let image = stage.world.path("large.squashfs");
-    let store = SlugStore::local(&stage.world.path("blobs")).unwrap();
-    let start = Instant::now();
-    store.put(&packed.digest, &image).await.unwrap();
-    report("it is stored", start);
-    let start = Instant::now();
-    let image = store.image(&packed.digest, &stage.world.path("cache")).await.unwrap();
-    let lower = stage.mounts.mount(&packed.digest, &image, identity()).unwrap();
-    overlay(&stage.world.path("large.1"), &lower, identity()).unwrap();
-    report("it is under a replica", start);
-    let start = Instant::now();
-    slug::unpack(&image, &stage.world.path("unpacked"), &stage.world.host, identity(), &Default::default())
-        .unwrap();
-    report("it is unpacked", start);
 }
