@@ -9,7 +9,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use git::{ExportError, ExportLimits, ObjectId, Repositories, Repository};
 use support::{Platform, git_command, words};
@@ -180,54 +179,25 @@ fn a_hostile_tree_does_not_even_get_in() {
     assert_eq!(platform.repository().branch_tip("main").unwrap(), None);
 }
 
-/// Pushes and exports a commit of so many files; returns how long each took.
-fn push_and_export(files: usize, bytes_each: usize) -> (Duration, Duration, Duration) {
+#[test]
+fn thousands_of_files_arrive_and_are_written_out_whole() {
+    const FILES: usize = 2_000;
+    const BYTES_EACH: usize = 2_000;
     let platform = Platform::start_with(1 << 30, |push| async move {
         let commit = push.request.updates.as_ref().unwrap()[0].new.unwrap();
-        let started = Instant::now();
         let kept = push.repository.adopt(&push.request, commit, "b1");
-        push.reply.say(format!("adopted in {} µs\n", started.elapsed().as_micros()).as_bytes());
         push.reply.finish(u8::from(kept.is_err())).await;
     });
     let work = platform.work("work");
-    let mut noise = vec![0; bytes_each];
-    for number in 0..files {
+    let mut noise = vec![0; BYTES_EACH];
+    for number in 0..FILES {
         getrandom::fill(&mut noise).unwrap();
         work.write(&format!("d{}/f{number}", number % 100), &noise);
     }
     let commit = work.commit("many");
-    let started = Instant::now();
     let output = work.try_git(&["push", "paas", "main"]);
     assert!(output.status.success(), "{}", words(&output));
-    let pushed = started.elapsed();
-    let told = words(&output);
-    let adopted = told.split("adopted in ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-    let started = Instant::now();
     let into = platform.dir.path().join("out");
     let exported = platform.repository().export(commit, &into, &ExportLimits::default()).unwrap();
-    assert_eq!((exported.files, exported.bytes), (files as u64, (files * bytes_each) as u64));
-    (pushed, Duration::from_micros(adopted), started.elapsed())
-}
-
-#[test]
-fn many_files_are_pushed_and_exported_in_bounded_time() {
-    let (pushed, adopted, exported) = push_and_export(2000, 2000);
-    assert!(pushed < Duration::from_secs(30), "{pushed:?}");
-    assert!(
-        adopted < Duration::from_secs(5) && exported < Duration::from_secs(10),
-        "{adopted:?} {exported:?}"
-    );
-}
-
-#[test]
-#[ignore = "takes half a minute: cargo test -p git --test export -- --ignored --nocapture"]
-fn two_hundred_megabytes_in_five_thousand_files() {
-    let (pushed, adopted, exported) = push_and_export(5000, 40_000);
-    let report = format!("push {pushed:?}, adopt {adopted:?}, export {exported:?}\n");
-    std::io::stderr().write_all(report.as_bytes()).unwrap();
-    assert!(pushed < Duration::from_secs(60), "{pushed:?}");
-    assert!(
-        adopted < Duration::from_secs(5) && exported < Duration::from_secs(20),
-        "{adopted:?} {exported:?}"
-    );
+    assert_eq!((exported.files, exported.bytes), (FILES as u64, (FILES * BYTES_EACH) as u64));
 }

@@ -1,4 +1,4 @@
-//! An app's config vars. Values are any bytes without NUL; they never reach a log, an error or a `Debug`.
+//! An app's config vars. Values are any text without NUL, line ends included; they never reach a log, an error or a `Debug`.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -68,7 +68,7 @@ async fn upload_pack(
     let limits = ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: PUSH_SLACK };
     let answer = git::serve(&repository, service, request(&headers, body), limits, None)
         .map_err(anyhow::Error::from)?;
-    Ok(reply(format!("application/x-{}-result", service.name()), Body::from_stream(answer)))
+    Ok(result(service, answer))
 }
 
 async fn receive_pack(
@@ -95,7 +95,7 @@ async fn receive_pack(
             deploy::receive(deploy::Push { platform, app, actor, repository, ended }, push, reply).await;
         }
     });
-    Ok(reply(format!("application/x-{}-result", service.name()), Body::from_stream(answer)))
+    Ok(result(service, answer))
 }
 
 /// Finds who asks for which repository, and refuses before a byte is stored what could not be kept.
@@ -134,6 +134,10 @@ fn request(headers: &HeaderMap, body: Body) -> Request<axum::body::BodyDataStrea
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+fn result(service: Service, answer: git::Reply) -> Response {
+    reply(format!("application/x-{}-result", service.name()), Body::from_stream(answer))
 }
 
 fn reply(content_type: String, body: Body) -> Response {

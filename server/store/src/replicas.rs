@@ -154,18 +154,6 @@ pub async fn list_replicas(db: &mut Db, app: AppId) -> Result<Vec<Replica>> {
     rows.iter().map(replica).collect()
 }
 
-/// Returns the replicas wanted on the host by id.
-///
-/// # Errors
-/// A database that fails.
-pub async fn list_replicas_on(db: &mut Db, host: HostId) -> Result<Vec<Replica>> {
-    let rows = sqlx::query("select * from replicas where host_id = $1 order by id")
-        .bind(host.to_string())
-        .fetch_all(db)
-        .await?;
-    rows.iter().map(replica).collect()
-}
-
 /// Says what should become of the replica from now on.
 ///
 /// # Errors

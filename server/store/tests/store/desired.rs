@@ -54,7 +54,7 @@ async fn the_reconcile_loop_gets_all_it_needs_and_no_idle_apps() {
     let until = Timestamp::from_millisecond(1_700_000_000_000).unwrap();
     set_wish(&mut tx, replica.id, ReplicaWish::Drain { until }).await.unwrap();
     set_replace(&mut tx, replica.id, true).await.unwrap();
-    let [drained] = &list_replicas_on(&mut tx, host.id).await.unwrap()[..] else { panic!() };
+    let [drained] = &list_replicas(&mut tx, world.app.id).await.unwrap()[..] else { panic!() };
     assert_eq!((drained.wish, drained.replace), (ReplicaWish::Drain { until }, true));
     delete_replica(&mut tx, replica.id).await.unwrap();
     finish_operation(&mut tx, operation.id, OperationState::Succeeded, None).await.unwrap();
