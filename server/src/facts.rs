@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::replica::{HostReport, Phase, ReplicaStatus};
-use router::Backend;
+use router::{Backend, GOODBYE};
 use tokio::sync::watch;
 
 /// The facts of this machine, the only host of the fleet.
@@ -45,6 +47,20 @@ impl Facts {
     #[must_use]
     pub fn in_flight(&self, id: ReplicaId) -> usize {
         lock(&self.backends).get(&id).map_or(0, |backend| backend.in_flight())
+    }
+
+    /// Returns how many of these are `WebSockets` or other tunnels.
+    #[must_use]
+    pub fn tunnels(&self, id: ReplicaId) -> usize {
+        lock(&self.backends).get(&id).map_or(0, |backend| backend.tunnels())
+    }
+
+    /// Lets a replica's tunnels go on until `until`, less the moment it takes to close them.
+    pub fn leave(&self, id: ReplicaId, until: Timestamp) {
+        let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
+        if let Some(backend) = lock(&self.backends).get(&id) {
+            backend.leave(Instant::now() + left.saturating_sub(GOODBYE));
+        }
     }
 
     /// Returns the router's view of a replica, made once it has an address; it stays the same as long as the address.

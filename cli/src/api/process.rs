@@ -50,6 +50,12 @@ pub(crate) struct Dyno {
     pub(crate) restarts: Option<u64>,
     /// Memory in use.
     pub(crate) memory_bytes: Option<u64>,
+    /// Requests it is working on, tunnels included.
+    #[serde(default)]
+    pub(crate) in_flight: u64,
+    /// How many of these are tunnels, such as `WebSockets`.
+    #[serde(default)]
+    pub(crate) tunnels: u64,
     /// When it got where it stands.
     pub(crate) since: Option<Timestamp>,
 }
@@ -58,5 +64,14 @@ impl Dyno {
     /// Returns where it stands, in our word if the server knows it.
     pub(crate) fn phase(&self) -> &str {
         self.phase.as_deref().unwrap_or(&self.state)
+    }
+
+    /// Returns the same, with what it still has to finish if it is draining.
+    pub(crate) fn standing(&self) -> String {
+        match (self.phase(), self.in_flight.saturating_sub(self.tunnels), self.tunnels) {
+            ("draining", requests, 0) => format!("draining ({requests} in flight)"),
+            ("draining", requests, tunnels) => format!("draining ({requests} in flight, {tunnels} tunnels)"),
+            (phase, _, _) => phase.to_owned(),
+        }
     }
 }

@@ -6,6 +6,8 @@ use crate::clock;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+use tokio::sync::watch;
 
 /// How long a replica that refused a connection is asked last, in milliseconds.
 const REST: u64 = 1_000;
@@ -20,6 +22,9 @@ pub struct Backend {
     name: Box<str>,
     address: SocketAddr,
     in_flight: AtomicUsize,
+    tunnels: AtomicUsize,
+    /// When its tunnels are closed, once it is leaving.
+    leaves: watch::Sender<Option<Instant>>,
     requests: AtomicU64,
     server_errors: AtomicU64,
     failed: AtomicU64,
@@ -35,6 +40,8 @@ impl Backend {
             name: name.into(),
             address,
             in_flight: AtomicUsize::new(0),
+            tunnels: AtomicUsize::new(0),
+            leaves: watch::Sender::new(None),
             requests: AtomicU64::new(0),
             server_errors: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -60,6 +67,30 @@ impl Backend {
     /// Returns how many requests, streams and tunnels it is serving now.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Relaxed)
+    }
+
+    /// Returns how many of those in flight are WebSockets or other tunnels.
+    pub fn tunnels(&self) -> usize {
+        self.tunnels.load(Relaxed)
+    }
+
+    /// Lets its requests go on and closes its tunnels at `deadline`, `WebSockets` with the status 1001; of several
+    /// deadlines the earliest stands.
+    ///
+    /// That no new requests come is a matter of the table, which it has to leave before.
+    pub fn leave(&self, deadline: Instant) {
+        self.leaves.send_if_modified(|known| {
+            let earlier = known.is_none_or(|known| deadline < known);
+            if earlier {
+                *known = Some(deadline);
+            }
+            earlier
+        });
+    }
+
+    /// Returns what tells when its tunnels are to be closed.
+    pub(crate) fn leaves(&self) -> watch::Receiver<Option<Instant>> {
+        self.leaves.subscribe()
     }
 
     /// Returns how many requests were sent to it, each attempt counted.
@@ -107,30 +138,49 @@ impl Backend {
 
 /// One request's claim on a backend; the backend counts it as in flight until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Lease(Option<Arc<Backend>>);
+pub(crate) struct Lease {
+    backend: Option<Arc<Backend>>,
+    tunnel: bool,
+}
 
 impl Lease {
     /// Counts one more request in flight on `backend`.
     pub(crate) fn new(backend: Arc<Backend>) -> Self {
         backend.in_flight.fetch_add(1, Relaxed);
         backend.requests.fetch_add(1, Relaxed);
-        Self(Some(backend))
+        Self { backend: Some(backend), tunnel: false }
+    }
+
+    /// Returns the backend.
+    pub(crate) fn backend(&self) -> Option<&Arc<Backend>> {
+        self.backend.as_ref()
+    }
+
+    /// Counts the request as a tunnel, too.
+    pub(crate) fn tunnel(&mut self) {
+        if let (Some(backend), false) = (&self.backend, self.tunnel) {
+            backend.tunnels.fetch_add(1, Relaxed);
+            self.tunnel = true;
+        }
     }
 
     /// Ends the claim and returns the backend.
     pub(crate) fn end(mut self) -> Option<Arc<Backend>> {
-        let backend = self.0.take();
-        if let Some(backend) = &backend {
-            backend.in_flight.fetch_sub(1, Relaxed);
+        self.release()
+    }
+
+    fn release(&mut self) -> Option<Arc<Backend>> {
+        let backend = self.backend.take()?;
+        backend.in_flight.fetch_sub(1, Relaxed);
+        if self.tunnel {
+            backend.tunnels.fetch_sub(1, Relaxed);
         }
-        backend
+        Some(backend)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(backend) = self.0.take() {
-            backend.in_flight.fetch_sub(1, Relaxed);
-        }
+        self.release();
     }
 }

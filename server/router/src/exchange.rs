@@ -51,6 +51,13 @@ impl Exchange {
         self.lease = Some(Lease::new(backend));
     }
 
+    /// Counts the request as a tunnel and returns what tells when its replica leaves.
+    pub(crate) fn tunnel(&mut self) -> Option<tokio::sync::watch::Receiver<Option<Instant>>> {
+        let lease = self.lease.as_mut()?;
+        lease.tunnel();
+        lease.backend().map(|backend| backend.leaves())
+    }
+
     /// Lets go of a backend that was of no use, and counts it against it.
     pub(crate) fn release(&mut self, refused: bool) {
         let Some(backend) = self.lease.take().and_then(Lease::end) else { return };

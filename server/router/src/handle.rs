@@ -205,7 +205,8 @@ fn relay(
         let Some(near) = near else { return fail(exchange, Code::H17, false) };
         exchange.answered(response.status());
         headers::to_visitor(response.headers_mut(), true);
-        let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response), link };
+        let websocket = headers::is_websocket(response.headers());
+        let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response), link, websocket };
         tokio::task::spawn_local(tunnel.carry(Rc::clone(visitor), exchange));
         return response.map(|_| Reply::Own(None));
     }

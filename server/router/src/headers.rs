@@ -51,6 +51,11 @@ pub(crate) fn asks_upgrade(headers: &HeaderMap) -> bool {
         && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
 }
 
+/// Returns whether the message is about a WebSocket.
+pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
 /// Makes a visitor's headers fit for a replica and returns the chain of addresses it is told.
 pub(crate) fn to_replica(headers: &mut HeaderMap, origin: &Origin<'_>, upgrade: bool) -> HeaderValue {
     let trailers = headers.contains_key(TE) && tokens(headers, &TE).any(|token| token == "trailers");

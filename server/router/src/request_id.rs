@@ -26,6 +26,12 @@ impl RequestIds {
         HeaderValue::from_bytes(&text).expect("a UUID consists of hexadecimal digits and hyphens")
     }
 
+    /// Returns bytes to mask a frame with; a replica has nothing to fear from those that can be guessed.
+    pub(crate) fn mask(&mut self) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.random().to_le_bytes();
+        [a, b, c, d]
+    }
+
     /// Returns the next number of `SplitMix64` (Steele, Lea and Flood, 2014).
     fn random(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -64,6 +64,8 @@ pub(crate) struct Worker {
     pub(crate) probe_secret: ProbeSecret,
     pub(crate) port: HeaderValue,
     pub(crate) pool: Rc<Pool>,
+    /// What the worker was last told.
+    pub(crate) orders: watch::Receiver<Order>,
     /// Wakes each connection when the stage becomes `Closing`.
     pub(crate) closing: Notify,
     emptied: Notify,
@@ -74,7 +76,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn new(shared: &Shared) -> Self {
+    fn new(shared: &Shared, orders: watch::Receiver<Order>) -> Self {
         Self {
             routes: Arc::clone(&shared.routes),
             timeouts: Arc::clone(&shared.timeouts),
@@ -82,6 +84,7 @@ impl Worker {
             probe_secret: shared.probe_secret.clone(),
             port: HeaderValue::from(shared.port),
             pool: Rc::new(Pool::new(&shared.limits)),
+            orders,
             closing: Notify::new(),
             emptied: Notify::new(),
             stage: Cell::new(Stage::Serving),
@@ -104,6 +107,11 @@ impl Worker {
     /// Returns a number that goes up by one each time.
     pub(crate) fn turn(&self) -> usize {
         self.turn.replace(self.turn.get().wrapping_add(1))
+    }
+
+    /// Returns bytes to mask a frame with.
+    pub(crate) fn mask(&self) -> [u8; 4] {
+        self.ids.borrow_mut().mask()
     }
 
     /// Returns a new request id.
@@ -135,7 +143,7 @@ pub(crate) fn run(
         tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
     runtime.block_on(async move {
         let listener = TcpListener::from_std(listener)?;
-        let worker = Rc::new(Worker::new(shared));
+        let worker = Rc::new(Worker::new(shared, orders.clone()));
         tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         let deadline = accept(shared, &worker, listener, orders).await;
         drain(&worker, deadline).await;

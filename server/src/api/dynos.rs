@@ -96,6 +96,7 @@ fn dyno_json(
         "restarts": status.as_ref().map_or(0, |status| status.restarts),
         "memory_bytes": status.as_ref().and_then(|status| status.memory_bytes),
         "in_flight": call.platform.facts.in_flight(replica.id),
+        "tunnels": call.platform.facts.tunnels(replica.id),
         "host": host,
         "attach_url": null,
         "release": { "id": runs.release, "version": replica.version.0 },

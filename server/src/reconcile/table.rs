@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use model::id::ReplicaId;
 use model::name::ProcessType;
-use model::plan::{AppView, ReplicaView, World};
+use model::plan::{AppView, ReplicaView, ReplicaWish, World};
 use router::{AppRoute, AppState, Backend, Routes};
 use store::DesiredApp;
 
@@ -64,6 +64,11 @@ impl Table {
         if keys != self.last {
             self.routes.store(Arc::new(Routes::new(routes)));
             self.last = keys;
+        }
+        for replica in apps.iter().flat_map(|app| &app.replicas) {
+            if let ReplicaWish::Drain { until } = replica.wish {
+                platform.facts.leave(replica.id, until);
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ fn replicas(screen: &Screen, dynos: &[Dyno]) -> String {
         let version = dyno.release.as_ref().and_then(|release| release.version);
         table.row([
             Cell::toned(Tone::Name, &dyno.name),
-            Cell::toned(tone(dyno.phase()), dyno.phase()),
+            Cell::toned(tone(dyno.phase()), dyno.standing()),
             since.unwrap_or_default().into(),
             version.map(|version| version.to_string()).unwrap_or_default().into(),
             dyno.host.clone().unwrap_or_default().into(),
