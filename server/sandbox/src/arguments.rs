@@ -1,6 +1,6 @@
 //! Decides the argument list of a sandbox. Nothing here does anything.
 //!
-//! From the outside in: join the cgroup, set resource limits, bubblewrap, drop privileges, name the
+//! From the outside in: join the cgroup and open the filters, set resource limits, bubblewrap, drop privileges, name the
 //! environment, the program. Every step but the last two runs with privileges on a host where the
 //! platform is root, so none of them may read what an app chose (see `environment`).
 
@@ -12,21 +12,30 @@ use std::{
 
 use crate::{Bind, Controller, HostFacts, Mode, Privilege, RootEntry, Sandbox, environment, etc};
 
-/// Writes itself into each cgroup named before `--` and becomes what follows. 0 is the writer itself.
-const JOIN: &str = r#"while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@""#;
+/// Writes itself into each cgroup named before the first `--`, opens each filter named before the second one as
+/// the descriptors from 3 on, and becomes what follows. 0 is the writer itself.
+const ENTER: &str = r#"while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift
+fd=3; while [ "$1" != -- ]; do eval "exec $fd<\"\$1\"" || exit 125; fd=$((fd + 1)); shift; done; shift; exec "$@""#;
+
+/// The first descriptor of the filters.
+const FIRST_FILTER: usize = 3;
 
 /// What `setpriv` needs for dropping the rest.
 const KEPT_CAPABILITIES: [&str; 3] = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
 
 impl Sandbox {
-    /// Returns the program and the arguments that run this sandbox on a host.
+    /// Returns the program and the arguments that run this sandbox on a host, with the files that hold filters of
+    /// system calls.
     ///
     /// They hold no value of the environment.
-    pub fn arguments(&self, host: &HostFacts) -> Vec<OsString> {
+    pub fn arguments(&self, host: &HostFacts, filters: &[PathBuf]) -> Vec<OsString> {
         let mut list = List::default();
-        self.join_cgroup(host, &mut list);
+        self.enter(host, filters, &mut list);
         self.limit_resources(host, &mut list);
         list.add([host.bwrap.as_os_str()]);
+        for at in 0..filters.len() {
+            list.add(["--add-seccomp-fd".to_owned(), (FIRST_FILTER + at).to_string()]);
+        }
         self.isolate(host, &mut list);
         self.show_stack(host, &mut list);
         self.show_binds(&mut list);
@@ -39,14 +48,16 @@ impl Sandbox {
         list.words
     }
 
-    fn join_cgroup(&self, host: &HostFacts, list: &mut List) {
-        let Some(name) = &self.cgroup else { return };
-        let files = host.cgroups.member_files(name);
-        if !files.is_empty() {
-            list.add(["/bin/sh", "-c", JOIN, "sh"]);
-            list.add(files);
-            list.add(["--"]);
+    fn enter(&self, host: &HostFacts, filters: &[PathBuf], list: &mut List) {
+        let groups = self.cgroup.as_ref().map(|name| host.cgroups.member_files(name)).unwrap_or_default();
+        if groups.is_empty() && filters.is_empty() {
+            return;
         }
+        list.add(["/bin/sh", "-c", ENTER, "sh"]);
+        list.add(groups);
+        list.add(["--"]);
+        list.add(filters);
+        list.add(["--"]);
     }
 
     fn limit_resources(&self, host: &HostFacts, list: &mut List) {
@@ -206,6 +217,7 @@ mod tests {
             generated: "/data/etc".into(),
             open_files_max: Some(4096),
             cgroups: CgroupSupport::default(),
+            unfiltered: None,
         }
     }
 
@@ -215,7 +227,7 @@ mod tests {
 
     /// The arguments as one line, for searching.
     fn line(sandbox: &Sandbox, host: &HostFacts) -> String {
-        let words = sandbox.arguments(host);
+        let words = sandbox.arguments(host, &["/data/etc/a.seccomp".into()]);
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -254,7 +266,11 @@ mod tests {
         host.cgroups.parents = BTreeMap::from([(Controller::Pids, "/sys/fs/cgroup/pids/paas".into())]);
         let line = line(&sandbox, &host);
         assert!(!line.contains("--nproc"), "{line}");
-        assert!(line.contains("/sys/fs/cgroup/pids/paas/web.1/cgroup.procs --"), "{line}");
+        assert!(
+            line.contains("/sys/fs/cgroup/pids/paas/web.1/cgroup.procs -- /data/etc/a.seccomp -- "),
+            "{line}"
+        );
+        assert!(line.contains("bwrap --add-seccomp-fd 3 "), "{line}");
     }
 
     #[test]

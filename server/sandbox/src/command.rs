@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{Cgroup, HostFacts, Sandbox, SandboxError, etc};
+use crate::{Cgroup, HostFacts, Sandbox, SandboxError, etc, seccomp};
 
 impl Sandbox {
     /// Makes what the sandbox needs on the host and returns the command that runs it.
@@ -16,7 +16,11 @@ impl Sandbox {
         if let Some(name) = &self.cgroup {
             Cgroup::create(&host.cgroups, name, &self.limits)?;
         }
-        let mut arguments = self.arguments(host).into_iter();
+        let filters = match host.unfiltered {
+            Some(_) => Vec::new(),
+            None => seccomp::prepare(&host.generated)?,
+        };
+        let mut arguments = self.arguments(host, &filters).into_iter();
         let program = arguments.next().expect("the list starts with a program");
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(self.environment.wrapped());

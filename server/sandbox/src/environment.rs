@@ -21,8 +21,13 @@ pub(crate) const PREFIX: &str = "SANDBOX_ENV_";
 /// Runs in bash without privileges: gives each variable its own name and becomes the program.
 ///
 /// `unset` first: `RANDOM`, `SECONDS` and their like lose their special meaning by it. What changes bash
-/// itself comes last: values are bytes in whatever locale.
+/// itself comes last: values are bytes in whatever locale. Before all that, descriptors are closed that somebody left
+/// open on the way from whatever started the server: they could be sockets of the host.
 pub(crate) const UNWRAP: &str = r#"unset SHLVL
+for _sandbox in /proc/self/fd/*; do
+    _sandbox=${_sandbox##*/}
+    if [ "$_sandbox" -gt 2 ]; then exec {_sandbox}>&-; fi
+done
 {
 for _sandbox in "${!SANDBOX_ENV_@}"; do
     case ${_sandbox#SANDBOX_ENV_} in

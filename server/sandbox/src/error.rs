@@ -19,6 +19,9 @@ pub enum SandboxError {
     /// The trial run failed for another reason.
     #[error("a trial run in a sandbox failed: {0}")]
     Trial(String),
+    /// The filter of system calls cannot be made for this machine.
+    #[error("cannot make the filter of system calls: {0}")]
+    Filter(String),
     /// The name of an environment variable cannot be passed on.
     #[error("`{0}` cannot be the name of an environment variable; letters, digits and underscores can")]
     VariableName(String),

@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{Resource, geteuid, getrlimit};
 
-use crate::{CgroupSupport, SandboxError, etc};
+use crate::{CgroupSupport, SandboxError, etc, seccomp};
 
 /// Whether the platform runs as root on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct HostFacts {
     pub open_files_max: Option<u64>,
     /// Which limits of a cgroup are to be had.
     pub cgroups: CgroupSupport,
+    /// Why no system calls are filtered, as a sentence, if they are not.
+    pub unfiltered: Option<String>,
 }
 
 impl HostFacts {
@@ -71,10 +73,12 @@ impl HostFacts {
     pub fn detect(generated: &Path) -> Result<Self, SandboxError> {
         let bwrap = program("bwrap", "bubblewrap")?;
         let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let version = bwrap_version(&bwrap);
         Ok(Self {
             privilege: Privilege::detect(),
             stack: stack_name(&os_release),
-            bwrap_version: bwrap_version(&bwrap),
+            bwrap_version: version,
+            unfiltered: seccomp::why_not(version),
             bwrap,
             prlimit: program("prlimit", "util-linux")?,
             setpriv: program("setpriv", "util-linux")?,

@@ -19,6 +19,7 @@ mod etc;
 mod host;
 mod log_pipe;
 mod processes;
+mod seccomp;
 mod spec;
 
 pub use cgroup::{Cgroup, Usage};

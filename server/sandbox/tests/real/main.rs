@@ -7,4 +7,5 @@ mod isolation;
 mod limits;
 mod ordinary_user;
 mod processes;
+mod system_calls;
 mod world;
