@@ -7,5 +7,6 @@ mod isolation;
 mod limits;
 mod ordinary_user;
 mod processes;
+mod reach;
 mod system_calls;
 mod world;

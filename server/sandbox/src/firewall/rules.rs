@@ -1,0 +1,150 @@
+//! Decides the rules of the packet filter, as `nft(8)` reads them. Nothing here does anything.
+//!
+//! What is sent by an app or a build is known by its uid: the sender's socket knows it, the receiver's does not. So a
+//! rule can say who may open a connection to a port, and the ports of replicas are opened to their own app.
+
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv6Addr},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use crate::mark;
+
+/// The longest comment that the kernel keeps, `NFTNL_UDATA_COMMENT_MAXLEN` of libnftnl.
+const COMMENT_MAX: usize = 127;
+
+/// What apps and builds may not reach over the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The directory of the server whose rules these are.
+    pub data_dir: PathBuf,
+    /// The users that apps and builds run as.
+    pub uids: RangeInclusive<u32>,
+    /// The ports that the control plane listens on, whatever the address.
+    pub control_ports: Vec<u16>,
+    /// The ports that replicas are given. Each is open to the app of its replica and to the platform.
+    pub replica_ports: RangeInclusive<u16>,
+}
+
+impl Reach {
+    /// Returns the name of the table with the rules of a server.
+    pub(super) fn table(data_dir: &Path) -> String {
+        format!("paas_{}", mark(data_dir))
+    }
+
+    /// Returns what puts the rules in the place of those that were there, in one step.
+    ///
+    /// `own` are the ports of the replicas that run already, with their users. `resolv_conf` names the servers that
+    /// apps ask for names, which in some clouds are link-local.
+    pub(super) fn rules(&self, own: &[(u32, u16)], resolv_conf: &str) -> String {
+        let table = Self::table(&self.data_dir);
+        let comment = comment(&self.data_dir).map(|text| format!("  comment \"{text}\"\n"));
+        let mut rules = format!(
+            "table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n{}",
+            comment.unwrap_or_default()
+        );
+        let elements = own.iter().map(|(uid, port)| element(*uid, *port)).collect::<Vec<_>>().join(", ");
+        let elements =
+            if elements.is_empty() { String::new() } else { format!("elements = {{ {elements} }};") };
+        let (first, last) = (self.uids.start(), self.uids.end());
+        let _ = write!(
+            rules,
+            "  set own {{ type uid . inet_service; {elements} }}\n  \
+               chain output {{\n    \
+                 type filter hook output priority filter; policy accept;\n    \
+                 meta skuid {first}-{last} jump apps\n  \
+               }}\n  chain apps {{\n"
+        );
+        for rule in self.forbidden(resolv_conf) {
+            let _ = writeln!(rules, "    {rule}");
+        }
+        rules.push_str("  }\n}\n");
+        rules
+    }
+
+    fn forbidden(&self, resolv_conf: &str) -> Vec<String> {
+        let mut rules: Vec<_> = link_local_resolvers(resolv_conf)
+            .map(|ip| {
+                let family = if ip.is_ipv4() { "ip" } else { "ip6" };
+                format!("{family} daddr {ip} meta l4proto {{ tcp, udp }} th dport 53 accept")
+            })
+            .collect();
+        rules.push("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited".to_owned());
+        // The second is where EC2 has its metadata in IPv6, a local address that is not link-local.
+        rules.push("ip6 daddr { fe80::/10, fd00:ec2::254 } reject with icmpx admin-prohibited".to_owned());
+        // Whatever address of this host is meant, the packet goes through the loopback.
+        rules.extend(
+            self.control_ports.iter().map(|port| format!("oif lo tcp dport {port} reject with tcp reset")),
+        );
+        // Only what opens a connection: a replica may well answer from such a port to such a port.
+        let (first, last) = (self.replica_ports.start(), self.replica_ports.end());
+        rules.push(format!(
+            "oif lo tcp dport {first}-{last} tcp flags & (syn | ack) == syn meta skuid . tcp dport != @own \
+             reject with tcp reset"
+        ));
+        rules
+    }
+}
+
+/// Returns the element of the set that opens a port to a user.
+pub(super) fn element(uid: u32, port: u16) -> String {
+    format!("{uid} . {port}")
+}
+
+/// Returns the directory as the comment of a table, unless it cannot stand in one.
+pub(super) fn comment(data_dir: &Path) -> Option<&str> {
+    let plain = |text: &&str| text.len() <= COMMENT_MAX && !text.contains(['"', '\\', '\n']);
+    data_dir.to_str().filter(plain)
+}
+
+/// Reads `resolv.conf(5)`.
+fn link_local_resolvers(resolv_conf: &str) -> impl Iterator<Item = IpAddr> {
+    let server = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let address = words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?;
+        address.split('%').next()?.parse::<IpAddr>().ok()
+    };
+    resolv_conf.lines().filter_map(server).filter(|ip| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => Ipv6Addr::is_unicast_link_local(ip),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach() -> Reach {
+        Reach {
+            data_dir: "/nowhere/data".into(),
+            uids: 200_000..=4_294_967_293,
+            control_ports: vec![5000],
+            replica_ports: 20_000..=29_999,
+        }
+    }
+
+    #[test]
+    fn what_is_forbidden_is_forbidden_to_apps_only() {
+        let rules = reach().rules(&[(200_001, 20_001), (200_002, 20_002)], "");
+        assert!(rules.contains("meta skuid 200000-4294967293 jump apps\n"), "{rules}");
+        assert!(rules.contains("elements = { 200001 . 20001, 200002 . 20002 };"), "{rules}");
+        assert!(rules.contains("oif lo tcp dport 5000 reject"), "{rules}");
+        assert!(rules.contains("comment \"/nowhere/data\""), "{rules}");
+    }
+
+    #[test]
+    fn a_link_local_resolver_stays_reachable_for_names() {
+        let conf = "# x\nnameserver 169.254.169.254\nnameserver 10.0.0.2\nnameserver fe80::1%eth0\n";
+        let rules = reach().forbidden(conf);
+        assert_eq!(rules[0], "ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept");
+        assert!(rules[1].starts_with("ip6 daddr fe80::1 ") && rules[2].contains("169.254.0.0/16 reject"));
+    }
+
+    #[test]
+    fn a_path_that_cannot_stand_in_a_comment_is_left_out() {
+        assert_eq!(comment(Path::new("/a\"b")), None);
+        assert_eq!(comment(Path::new(&"/a".repeat(100))), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a program may reach over the network. Rules are put up for the users of these tests only.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    process::Command,
+};
+
+use sandbox::{Firewall, Privilege, Reach};
+
+use crate::world::{World, bash, identity};
+
+/// Prints how connecting to each address and port of the arguments ends.
+const CONNECT: &str = r#"
+import errno, socket, sys
+for address, port in zip(sys.argv[1::2], sys.argv[2::2]):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    s.settimeout(5)
+    try:
+        s.connect((address, int(port)) if ":" not in address else (address, int(port), 0, 1))
+        print("open")
+    except OSError as error:
+        print(errno.errorcode.get(error.errno, error))
+"#;
+
+struct Rules {
+    world: World,
+    reach: Reach,
+    firewall: Firewall,
+    _data_dir: tempfile::TempDir,
+}
+
+impl Drop for Rules {
+    fn drop(&mut self) {
+        Firewall::take_down(&self.reach.data_dir);
+        assert!(!tables().contains(&sandbox::mark(&self.reach.data_dir)), "the table is gone");
+    }
+}
+
+impl Rules {
+    /// Returns nothing where there is no packet filter, which is said.
+    fn new(control: u16, replicas: std::ops::RangeInclusive<u16>) -> Option<Self> {
+        let (world, data_dir) = (World::new(), tempfile::tempdir().unwrap());
+        let reach = Reach {
+            data_dir: data_dir.path().to_owned(),
+            uids: identity().uid()..=identity().uid(),
+            control_ports: vec![control],
+            replica_ports: replicas,
+        };
+        match Firewall::put_up(world.host.privilege, &reach, &[]) {
+            Ok(firewall) => Some(Self { world, reach, firewall, _data_dir: data_dir }),
+            Err(sentence) => {
+                assert!(sentence.starts_with("Apps and builds can reach "), "{sentence}");
+                assert!(!world.is_root() || sentence.contains("nft"), "{sentence}");
+                None
+            }
+        }
+    }
+
+    fn connect(&self, targets: &[(&str, u16)]) -> Vec<String> {
+        let mut sandbox = bash("");
+        sandbox.command = vec!["python3".into(), "-c".into(), CONNECT.into()];
+        for (address, port) in targets {
+            sandbox.command.extend([(*address).into(), port.to_string().into()]);
+        }
+        self.world.run(&sandbox).text().lines().map(ToOwned::to_owned).collect()
+    }
+}
+
+fn tables() -> String {
+    let output = Command::new("nft").args(["list", "tables"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[test]
+fn the_control_plane_and_link_local_addresses_are_out_of_reach_and_all_else_is_not() {
+    let ((_control, control), (_other, other)) = (listener(), listener());
+    let Some(rules) = Rules::new(control, 1..=1) else { return };
+    let targets =
+        [("127.0.0.1", control), ("127.8.9.1", control), ("127.0.0.1", other), ("169.254.169.254", 80)];
+    let seen = rules.connect(&targets);
+    assert_eq!(seen[..3], ["ECONNREFUSED", "ECONNREFUSED", "open"], "{seen:?}");
+    assert!(["EHOSTUNREACH", "EACCES", "ENETUNREACH", "EPERM"].contains(&seen[3].as_str()), "{seen:?}");
+    std::net::TcpStream::connect(("127.0.0.1", control)).unwrap();
+}
+
+#[test]
+fn the_port_of_a_replica_is_open_to_its_own_app_only() {
+    let ((_control, control), (_replica, port)) = (listener(), listener());
+    let Some(rules) = Rules::new(control, port..=port) else { return };
+    let target = [("127.0.0.1", port)];
+    assert_eq!(rules.connect(&target), ["ECONNREFUSED"]);
+    rules.firewall.open(identity().uid(), port).unwrap();
+    rules.firewall.open(identity().uid(), port).unwrap();
+    assert_eq!(rules.connect(&target), ["open"]);
+    rules.firewall.close(identity().uid(), port).unwrap();
+    rules.firewall.close(identity().uid(), port).unwrap();
+    assert_eq!(rules.connect(&target), ["ECONNREFUSED"]);
+    // A server that starts again says anew who runs.
+    Firewall::put_up(Privilege::Root, &rules.reach, &[(identity().uid(), port)]).unwrap();
+    assert_eq!(rules.connect(&target), ["open"]);
+}
+
+#[test]
+fn rules_of_a_server_whose_directory_is_gone_are_removed_by_the_next() {
+    let Some(first) = Rules::new(1, 1..=1) else { return };
+    let gone = Reach { data_dir: first.reach.data_dir.join("gone"), ..first.reach.clone() };
+    Firewall::put_up(Privilege::Root, &gone, &[]).unwrap();
+    // Its own start has found the directory missing.
+    assert!(!tables().contains(&sandbox::mark(Path::new(&gone.data_dir))));
+    assert!(tables().contains(&sandbox::mark(&first.reach.data_dir)));
+}
