@@ -2,15 +2,13 @@
 //!
 //! A backend outlives the snapshots of the table it appears in, so that its counts survive a change of the table.
 
-use crate::clock;
+use crate::standing::Standing;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 use tokio::sync::watch;
-
-/// How long a replica that refused a connection is asked last, in milliseconds.
-const REST: u64 = 1_000;
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -28,7 +26,7 @@ pub struct Backend {
     requests: AtomicU64,
     server_errors: AtomicU64,
     failed: AtomicU64,
-    resting_until: AtomicU64,
+    out: AtomicBool,
 }
 
 impl Backend {
@@ -45,7 +43,7 @@ impl Backend {
             requests: AtomicU64::new(0),
             server_errors: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            resting_until: AtomicU64::new(0),
+            out: AtomicBool::new(false),
         })
     }
 
@@ -113,16 +111,18 @@ impl Backend {
         self.serial
     }
 
-    /// Returns whether it refused a connection so recently that others go first.
-    pub(crate) fn is_resting(&self, now: u64) -> bool {
-        let until = self.resting_until.load(Relaxed);
-        until != 0 && now < until
+    /// Returns whether it takes no connections at the moment, so that all others of its app are asked before it.
+    pub fn is_out(&self) -> bool {
+        self.out.load(Relaxed)
     }
 
-    /// Counts a connection it did not accept and lets others go first for a second.
-    pub(crate) fn refused(&self) {
-        self.failed.fetch_add(1, Relaxed);
-        self.resting_until.store(clock::now() + REST, Relaxed);
+    /// Takes note of an attempt to connect to it, and returns its new standing if that changed it.
+    pub(crate) fn judge(&self, attempt: Result<(), io::ErrorKind>) -> Option<Standing> {
+        let out = self.is_out();
+        let standing = if out { Standing::Out } else { Standing::In }.after(attempt);
+        let now_out = standing == Standing::Out;
+        // Only one of several threads that see the same brings the change about.
+        (out != now_out && self.out.swap(now_out, Relaxed) != now_out).then_some(standing)
     }
 
     /// Counts an answer that did not come, or not whole.

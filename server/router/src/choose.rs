@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 /// Returns the backend with the fewest requests in flight, leaving out the serials in `tried`.
 ///
-/// The search begins at `turn`, so that equals take turns. A replica that refused a connection within the last
-/// second is chosen only when there is no other.
+/// The search begins at `turn`, so that equals take turns. A replica that takes no connections is chosen only when
+/// there is no other.
 pub(crate) fn choose<'a>(
     replicas: &'a [Arc<Backend>],
     turn: usize,
     tried: &[u64],
-    now: u64,
 ) -> Option<&'a Arc<Backend>> {
     let (before, after) = replicas.split_at(turn.checked_rem(replicas.len())?);
     let mut best: Option<(bool, usize, &Arc<Backend>)> = None;
@@ -19,12 +18,12 @@ pub(crate) fn choose<'a>(
         if tried.contains(&backend.serial()) {
             continue;
         }
-        let (resting, load) = (backend.is_resting(now), backend.in_flight());
-        if !resting && load == 0 {
+        let (out, load) = (backend.is_out(), backend.in_flight());
+        if !out && load == 0 {
             return Some(backend);
         }
-        if best.is_none_or(|(rests, least, _)| (resting, load) < (rests, least)) {
-            best = Some((resting, load, backend));
+        if best.is_none_or(|(is_out, least, _)| (out, load) < (is_out, least)) {
+            best = Some((out, load, backend));
         }
     }
     best.map(|(_, _, backend)| backend)
@@ -50,27 +49,27 @@ mod tests {
     #[test]
     fn idle_replicas_take_turns() {
         let (all, _held) = backends(&[0, 0, 0]);
-        let picked: Vec<_> = (0..3).map(|turn| choose(&all, turn, &[], 0).unwrap().serial()).collect();
+        let picked: Vec<_> = (0..3).map(|turn| choose(&all, turn, &[]).unwrap().serial()).collect();
         assert_eq!(picked, all.iter().map(|b| b.serial()).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_resting_replica_is_chosen_only_when_alone() {
+    fn a_replica_that_takes_no_connections_is_chosen_only_when_alone() {
         let (all, _held) = backends(&[0, 5]);
-        all[0].refused();
-        assert_eq!(choose(&all, 0, &[], crate::clock::now()).unwrap().serial(), all[1].serial());
-        assert_eq!(
-            choose(&all, 0, &[all[1].serial()], crate::clock::now()).unwrap().serial(),
-            all[0].serial()
-        );
-        assert_eq!(choose(&all, 0, &[], crate::clock::now() + 2_000).unwrap().serial(), all[0].serial());
+        all[0].judge(Err(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(choose(&all, 0, &[]).unwrap().serial(), all[1].serial());
+        assert_eq!(choose(&all, 0, &[all[1].serial()]).unwrap().serial(), all[0].serial());
+        all[1].judge(Err(std::io::ErrorKind::TimedOut));
+        assert_eq!(choose(&all, 0, &[]).unwrap().serial(), all[0].serial());
+        all[1].judge(Ok(()));
+        assert_eq!(choose(&all, 0, &[]).unwrap().serial(), all[1].serial());
     }
 
     #[test]
     fn nothing_is_chosen_from_nothing() {
-        assert!(choose(&[], 7, &[], 0).is_none());
+        assert!(choose(&[], 7, &[]).is_none());
         let (all, _held) = backends(&[1]);
-        assert!(choose(&all, 0, &[all[0].serial()], 0).is_none());
+        assert!(choose(&all, 0, &[all[0].serial()]).is_none());
     }
 
     proptest! {
@@ -80,7 +79,7 @@ mod tests {
             turn in any::<usize>(),
         ) {
             let (all, _held) = backends(&loads);
-            let chosen = choose(&all, turn, &[], 0).unwrap();
+            let chosen = choose(&all, turn, &[]).unwrap();
             prop_assert_eq!(chosen.in_flight(), *loads.iter().min().unwrap());
         }
     }

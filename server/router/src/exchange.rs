@@ -58,11 +58,11 @@ impl Exchange {
         lease.backend().map(|backend| backend.leaves())
     }
 
-    /// Lets go of a backend that was of no use, and counts it against it.
+    /// Lets go of a backend that was of no use; it counts against it if it took no connection.
     pub(crate) fn release(&mut self, refused: bool) {
         let Some(backend) = self.lease.take().and_then(Lease::end) else { return };
         if refused {
-            backend.refused();
+            backend.count_failed();
         }
         if let Some(line) = &mut self.line {
             line.replica = Some(backend);

@@ -5,10 +5,11 @@
 
 use crate::backend::Backend;
 use crate::choose::choose;
-use crate::clock;
 use crate::code::Code;
 use crate::exchange::Exchange;
+use crate::knock::knock;
 use crate::pool::{Link, connect};
+use crate::standing::{Standing, patience};
 use crate::upload::Upload;
 use crate::watch::Phase;
 use crate::worker::Worker;
@@ -19,6 +20,7 @@ use hyper::client::conn::TrySendError;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -36,7 +38,7 @@ pub(crate) enum Target {
 /// Sends `request` and returns the beginning of the answer with the connection it comes over, within the time
 /// limits of the visitor's watch.
 pub(crate) async fn forward(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     exchange: &mut Exchange,
     request: Request<Upload>,
     target: Target,
@@ -54,7 +56,7 @@ pub(crate) async fn forward(
 }
 
 async fn attempt(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     exchange: &mut Exchange,
     mut request: Request<Upload>,
     target: Target,
@@ -64,10 +66,14 @@ async fn attempt(
     for _ in 0..ATTEMPTS {
         let Some(backend) = next(worker, exchange, &target, &tried)? else { break };
         exchange.hold(Arc::clone(&backend));
+        if !repeatable && !stale {
+            // What the system knows of closed connections is learnt first: such a request must not meet one.
+            tokio::task::yield_now().await;
+        }
         let pooled = if stale { None } else { worker.pool.take(&backend, repeatable) };
         let mut link = match pooled {
             Some(link) => link,
-            None => match open(worker, exchange, &backend).await {
+            None => match open(worker, exchange, &backend, has_others(exchange, &target, &tried)).await {
                 Ok(link) => link,
                 Err(code) => {
                     tried.push(backend.serial());
@@ -77,6 +83,7 @@ async fn attempt(
             },
         };
         let spare = (link.reused && repeatable).then(|| Spare::of(&request));
+        link.heard.take();
         let mut error = match link.sender.try_send_request(request).await {
             Ok(response) => return Ok((response, link)),
             Err(error) => error,
@@ -85,7 +92,7 @@ async fn attempt(
         last = Some(Code::H13);
         request = match (error.take_message(), spare) {
             (Some(unsent), _) => unsent,
-            (None, Some(spare)) if !error.error().is_parse() => spare.again(exchange),
+            (None, Some(spare)) if !link.heard.take() => spare.again(exchange),
             _ => return Err(blame(exchange, &error)),
         };
         exchange.release(false);
@@ -94,8 +101,19 @@ async fn attempt(
 }
 
 /// Opens a connection to `backend`, or lets go of it.
-async fn open(worker: &Worker, exchange: &mut Exchange, backend: &Backend) -> Result<Link, Code> {
-    match connect(backend, worker.timeouts.connect, &worker.limits).await {
+async fn open(
+    worker: &Rc<Worker>,
+    exchange: &mut Exchange,
+    backend: &Arc<Backend>,
+    others: bool,
+) -> Result<Link, Code> {
+    let limit = patience(worker.timeouts.connect, others);
+    let opened = connect(backend, limit, &worker.limits).await;
+    if backend.judge(opened.as_ref().map(drop).map_err(io::Error::kind)) == Some(Standing::Out) {
+        tracing::warn!(replica = backend.replica(), "{} takes no connections", backend.name());
+        tokio::task::spawn_local(knock(Rc::clone(worker), Arc::clone(backend)));
+    }
+    match opened {
         Ok(link) => {
             exchange.connected();
             Ok(link)
@@ -107,9 +125,14 @@ async fn open(worker: &Worker, exchange: &mut Exchange, backend: &Backend) -> Re
     }
 }
 
+/// Returns whether another replica could be asked in place of the one that is being asked.
+fn has_others(exchange: &Exchange, target: &Target, tried: &[u64]) -> bool {
+    matches!(target, Target::Any) && tried.len() + 1 < exchange.app().replicas.len()
+}
+
 /// Returns the replica to ask next, or the reason why none may be asked.
 fn next(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     exchange: &Exchange,
     target: &Target,
     tried: &[u64],
@@ -117,7 +140,7 @@ fn next(
     let app = exchange.app();
     match target {
         Target::Only(backend) => Ok((!tried.contains(&backend.serial())).then(|| Arc::clone(backend))),
-        Target::Any => match choose(&app.replicas, worker.turn(), tried, clock::now()) {
+        Target::Any => match choose(&app.replicas, worker.turn(), tried) {
             Some(backend) if backend.in_flight() >= app.in_flight_limit => Err(Code::H11),
             chosen => Ok(chosen.map(Arc::clone)),
         },

@@ -8,7 +8,10 @@ use std::net::{SocketAddr, TcpListener};
 const BACKLOG: i32 = 4_096;
 
 /// Binds `address` once for each of `count` workers.
-pub(crate) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+///
+/// # Errors
+/// The address is taken, forbidden, or not this machine's.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
     // Sockets that share a port would let a second server take half of the first one's connections unnoticed; one
     // that does not share fails then.
     drop(socket(address, false)?);

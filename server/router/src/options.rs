@@ -26,6 +26,8 @@ pub struct RouterOptions {
     pub limits: Limits,
     /// What a probe through the entrance must know.
     pub probe_secret: ProbeSecret,
+    /// Each connection ends with its first answer: it serves only until a successor does.
+    pub parting: bool,
 }
 
 impl RouterOptions {
@@ -37,6 +39,7 @@ impl RouterOptions {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             probe_secret,
+            parting: false,
         }
     }
 }

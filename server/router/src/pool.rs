@@ -7,6 +7,7 @@ use crate::clock;
 use crate::options::Limits;
 use crate::routes::Routes;
 use crate::upload::Upload;
+use crate::wire::{Heard, Wire};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
@@ -31,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) sender: SendRequest<Upload>,
     /// Whether it has carried a request before.
     pub(crate) reused: bool,
+    /// Whether the replica has said anything on it.
+    pub(crate) heard: Heard,
     serial: u64,
     task: AbortHandle,
 }
@@ -112,14 +115,15 @@ impl Pool {
 pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits) -> io::Result<Link> {
     let stream = tokio::time::timeout(limit, TcpStream::connect(backend.address())).await??;
     stream.set_nodelay(true)?;
+    let heard = Heard::default();
     let (sender, connection) = http1::Builder::new()
         .max_header_size(limits.header_bytes)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(Wire::new(stream, heard.clone())))
         .await
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
     let task = tokio::task::spawn_local(async move {
         let _ = connection.with_upgrades().await;
     });
-    Ok(Link { sender, reused: false, serial: backend.serial(), task: task.abort_handle() })
+    Ok(Link { sender, reused: false, heard, serial: backend.serial(), task: task.abort_handle() })
 }

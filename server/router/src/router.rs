@@ -57,6 +57,7 @@ impl Router {
             limits: Arc::new(options.limits),
             probe_secret: options.probe_secret,
             port: local_addr.port(),
+            parting: options.parting,
         };
         let (orders, receiver) = watch::channel(Order::Serve);
         let (running, ended) = mpsc::channel(1);

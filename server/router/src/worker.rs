@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) probe_secret: ProbeSecret,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) port: u16,
+    pub(crate) parting: bool,
 }
 
 /// Tells workers to stop.
@@ -87,7 +88,7 @@ impl Worker {
             orders,
             closing: Notify::new(),
             emptied: Notify::new(),
-            stage: Cell::new(Stage::Serving),
+            stage: Cell::new(if shared.parting { Stage::Stopping } else { Stage::Serving }),
             open: Cell::new(0),
             turn: Cell::new(0),
             ids: RefCell::new(RequestIds::new()),

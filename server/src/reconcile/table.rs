@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use model::id::ReplicaId;
 use model::name::ProcessType;
 use model::plan::{AppView, ReplicaView, ReplicaWish, World};
+use model::replica::Phase;
 use router::{AppRoute, AppState, Backend, Routes};
 use store::DesiredApp;
 
@@ -38,7 +39,7 @@ impl Table {
         for (desired, view) in
             apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
         {
-            let routed = backends(platform, view.routed().into_iter());
+            let routed = backends(platform, routed(view).into_iter());
             let probed = backends(platform, view.probed());
             let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
                 backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
@@ -73,6 +74,22 @@ impl Table {
     }
 }
 
+/// Returns the replicas that requests are sent to. When none is healthy, those that serve and still run are asked all
+/// the same: an app whose only worker is busy does not answer its probe either.
+fn routed(view: &AppView) -> Vec<&ReplicaView> {
+    let healthy = view.routed();
+    if !healthy.is_empty() {
+        return healthy;
+    }
+    let runs = |replica: &&ReplicaView| {
+        replica.process.is_web()
+            && replica.wish == ReplicaWish::Run
+            && replica.observed().is_some_and(|seen| seen.phase == Phase::Unhealthy)
+            && view.serving.as_ref().is_some_and(|serving| replica.runs(serving))
+    };
+    view.replicas.iter().filter(runs).collect()
+}
+
 fn backends<'a>(
     platform: &Platform,
     replicas: impl Iterator<Item = &'a ReplicaView>,
@@ -97,7 +114,7 @@ fn state(desired: &DesiredApp, view: &AppView) -> AppState {
         AppState::Maintenance
     } else if !has_web || wanted == 0 {
         AppState::NoWeb
-    } else if view.routed().is_empty() {
+    } else if routed(view).is_empty() {
         AppState::Crashed
     } else {
         AppState::Serving
