@@ -1,6 +1,9 @@
 //! How much room there is, and whether it is enough to begin something.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use model::wording;
 
@@ -49,9 +52,47 @@ impl Room {
     }
 }
 
+/// Returns how many bytes a tree takes on the disk; a file of several names counts once. Follows no link. Blocks.
+///
+/// # Errors
+/// A directory that cannot be read; what has gone meanwhile counts nothing.
+pub fn used(root: &Path) -> io::Result<u64> {
+    let mut seen = BTreeSet::new();
+    let mut bytes = 0;
+    let mut left: Vec<PathBuf> = vec![root.to_owned()];
+    while let Some(path) = left.pop() {
+        let facts = match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            facts => facts?,
+        };
+        if facts.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                left.push(entry?.path());
+            }
+        } else if facts.nlink() > 1 && !seen.insert((facts.dev(), facts.ino())) {
+            continue;
+        }
+        bytes += facts.blocks() * 512;
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_two_names_is_counted_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = used(dir.path()).unwrap();
+        std::fs::create_dir(dir.path().join("below")).unwrap();
+        std::fs::write(dir.path().join("below/one"), vec![1; 1 << 20]).unwrap();
+        std::fs::hard_link(dir.path().join("below/one"), dir.path().join("two")).unwrap();
+        std::os::unix::fs::symlink("/usr", dir.path().join("link")).unwrap();
+        let added = used(dir.path()).unwrap() - before;
+        assert!((1 << 20..3 << 19).contains(&added), "{added}");
+        assert_eq!(used(&dir.path().join("nowhere")).unwrap(), 0);
+    }
 
     #[test]
     fn a_refusal_names_the_numbers_and_counts_files_too() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,9 @@ use crate::options::Options;
 
 /// Changes wake those who wait; this is how long they wait at most before they look again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long nobody else takes over what this process works at, from when it last wrote something about it.
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The parts of a running server.
 pub struct Platform {
@@ -41,6 +45,8 @@ pub struct Platform {
     pub builds: BuildRoom,
     /// Who is woken by what.
     pub signals: Signals,
+    /// This process among all that work on the database, now or earlier.
+    pub identity: String,
 }
 
 /// Wakes loops, and those who wait for something to come true.
@@ -50,6 +56,8 @@ pub struct Signals {
     pub reconcile: Notify,
     /// Wakes the sweep of what is no longer needed.
     pub sweep: Notify,
+    /// Wakes the collection of what releases no longer need.
+    pub collect: Notify,
     /// Cancelled when the server is told to stop.
     pub stop: CancellationToken,
     changes: watch::Sender<u64>,
@@ -60,6 +68,12 @@ impl Platform {
     pub fn wished(&self) {
         self.signals.reconcile.notify_one();
         self.changed();
+    }
+
+    /// Returns the lease of what this process is about to write about.
+    #[must_use]
+    pub fn lease(&self) -> store::Lease {
+        store::Lease { owner: self.identity.clone(), until: Timestamp::now() + LEASE }
     }
 
     /// Tells those who wait that something in the store changed.

@@ -63,6 +63,14 @@ impl Intact {
         Ok(())
     }
 
+    /// Takes note that the time of a file was set which was just found intact.
+    pub(crate) fn touched(&self, digest: &Digest, path: &Path) -> io::Result<()> {
+        let fingerprint = fingerprint(path)?;
+        let mut known = self.0.lock().expect("nothing panics while holding it");
+        known.insert(path.to_owned(), (digest.clone(), fingerprint));
+        Ok(())
+    }
+
     /// Forgets a file that is deleted.
     pub(crate) fn forget(&self, path: &Path) {
         self.0.lock().expect("nothing panics while holding it").remove(path);

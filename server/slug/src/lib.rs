@@ -26,5 +26,5 @@ pub use mountinfo::{Mounted, mounted};
 pub use mounts::Mounts;
 pub use overlay::{overlay, remove_overlay, unmount_below};
 pub use pack::{PackLimits, Packed, Workshop, pack};
-pub use store::SlugStore;
+pub use store::{SlugStore, StoredImage};
 pub use unpack::{UnpackLimits, unpack};

@@ -6,11 +6,12 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use model::slug::Digest;
 use object_store::{
     ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path as Location,
@@ -35,6 +36,21 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a transfer may take.
 const TRANSFER_WITHIN: Duration = Duration::from_secs(15 * 60);
 
+/// How old the upload of an image may be that is not repeated, where the store is elsewhere: it stays long enough for
+/// the release that follows.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// An image in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last put there, to the millisecond below.
+    pub put_at: Timestamp,
+}
+
 /// The slugs in a blob store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SlugStore {
@@ -42,6 +58,8 @@ pub struct SlugStore {
     /// The folder itself, where the store is a directory of this host.
     local: Option<PathBuf>,
     intact: Arc<Intact>,
+    /// Held while an image is put or removed, so that none is removed that was just put again.
+    changing: Arc<Mutex<()>>,
 }
 
 impl SlugStore {
@@ -63,21 +81,21 @@ impl SlugStore {
 
     /// Uses a store elsewhere.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, local: None, intact: Arc::default() }
+        Self { store, local: None, intact: Arc::default(), changing: Arc::default() }
     }
 
-    /// Stores an image just packed unless it is there whole.
+    /// Stores an image just packed unless it is there whole, and notes that it was put there now.
     ///
     /// Where the store is a directory on the same file system the file gets a second name and no byte
     /// is copied, so it must not be written any more.
     pub async fn put(&self, digest: &Digest, image: &Path) -> Result<(), SlugError> {
         if let Some(folder) = &self.local {
-            let (intact, digest, image) = (self.intact.clone(), digest.clone(), image.to_owned());
+            let (this, digest, image) = (self.clone(), digest.clone(), image.to_owned());
             let target = folder.join(name(&digest));
-            if blocking(move || link(&intact, &digest, &image, &target)).await? {
+            if blocking(move || this.link(&digest, &image, &target)).await? {
                 return Ok(());
             }
-        } else if self.size(digest).await?.is_some() {
+        } else if self.find(digest).await?.is_some_and(|image| is_fresh(image.put_at)) {
             return Ok(());
         }
         within(TRANSFER_WITHIN, self.upload(digest, image)).await
@@ -85,9 +103,14 @@ impl SlugStore {
 
     /// Returns the size of an image in bytes, or nothing if it is not there.
     pub async fn size(&self, digest: &Digest) -> Result<Option<u64>, SlugError> {
+        Ok(self.find(digest).await?.map(|image| image.bytes))
+    }
+
+    /// Returns what the store knows of an image, or nothing if it is not there.
+    pub async fn find(&self, digest: &Digest) -> Result<Option<StoredImage>, SlugError> {
         within(ANSWER_WITHIN, async {
             match self.store.head(&location(digest)).await {
-                Ok(facts) => Ok(Some(facts.size)),
+                Ok(facts) => Ok(Some(stored(digest.clone(), &facts))),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(source) => Err(failed("find", digest)(source)),
             }
@@ -95,25 +118,31 @@ impl SlugStore {
         .await
     }
 
-    /// Returns all images with their size in bytes.
-    pub async fn list(&self) -> Result<Vec<(Digest, u64)>, SlugError> {
+    /// Returns all images.
+    pub async fn list(&self) -> Result<Vec<StoredImage>, SlugError> {
         let folder = Location::from(FOLDER);
         let images = self.store.list(Some(&folder)).try_filter_map(async |facts| {
             let digest = facts.location.filename().and_then(|name| name.strip_suffix(SUFFIX)?.parse().ok());
-            Ok(digest.map(|digest| (digest, facts.size)))
+            Ok(digest.map(|digest| stored(digest, &facts)))
         });
         within(TRANSFER_WITHIN, async { images.try_collect().await.map_err(SlugError::StoreUnreadable) })
             .await
     }
 
-    /// Deletes an image. One that is mounted stays until it is unmounted. May be repeated.
-    pub async fn delete(&self, digest: &Digest) -> Result<(), SlugError> {
+    /// Deletes an image unless it was put again since it was seen. Returns whether it is gone. What it is mounted for
+    /// keeps it until it is unmounted. May be repeated.
+    pub async fn delete(&self, seen: &StoredImage) -> Result<bool, SlugError> {
         if let Some(folder) = &self.local {
-            self.intact.forget(&folder.join(name(digest)));
+            let (this, seen, path) = (self.clone(), seen.clone(), folder.join(name(&seen.digest)));
+            return blocking(move || this.unlink(&seen, &path)).await;
+        }
+        let digest = &seen.digest;
+        if self.find(digest).await?.is_some_and(|image| image.put_at != seen.put_at) {
+            return Ok(false);
         }
         within(ANSWER_WITHIN, async {
             match self.store.delete(&location(digest)).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(true),
                 Err(source) => Err(failed("delete", digest)(source)),
             }
         })
@@ -207,6 +236,32 @@ impl SlugStore {
         })
         .await
     }
+
+    /// Gives the image a second name in the store. Returns whether it is in the store now; otherwise the store is on
+    /// another file system.
+    fn link(&self, digest: &Digest, image: &Path, target: &Path) -> Result<bool, SlugError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let linked = link(&self.intact, digest, image, target)?;
+        if linked {
+            // After it was found intact: the time is part of what that is remembered by.
+            set_put_at(target, Timestamp::now()).map_err(SlugError::file("write", target))?;
+            self.intact.touched(digest, target).map_err(SlugError::file("read", target))?;
+        }
+        Ok(linked)
+    }
+
+    fn unlink(&self, seen: &StoredImage, path: &Path) -> Result<bool, SlugError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        match fs::metadata(path).and_then(|facts| facts.modified()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Ok(modified) if milliseconds(modified) == seen.put_at => {}
+            Ok(_) => return Ok(false),
+            Err(error) => return Err(SlugError::file("find", path)(error)),
+        }
+        self.intact.forget(path);
+        fs::remove_file(path).map_err(SlugError::file("remove", path))?;
+        Ok(true)
+    }
 }
 
 /// Gives the image a second name in the store. Returns whether it is in the store now; otherwise the
@@ -277,6 +332,27 @@ async fn within<T>(
     work: impl Future<Output = Result<T, SlugError>>,
 ) -> Result<T, SlugError> {
     timeout(limit, work).await.unwrap_or(Err(SlugError::StoreSilent(limit)))
+}
+
+fn stored(digest: Digest, facts: &object_store::ObjectMeta) -> StoredImage {
+    let put_at =
+        Timestamp::from_millisecond(facts.last_modified.timestamp_millis()).unwrap_or(Timestamp::MAX);
+    StoredImage { digest, bytes: facts.size, put_at }
+}
+
+/// What was put there in the future is as good as new.
+fn is_fresh(put_at: Timestamp) -> bool {
+    Timestamp::now().duration_since(put_at) < FRESH.try_into().unwrap_or(jiff::SignedDuration::MAX)
+}
+
+fn set_put_at(path: &Path, at: Timestamp) -> io::Result<()> {
+    let at = Timestamp::from_millisecond(at.as_millisecond()).map_err(io::Error::other)?;
+    File::open(path)?.set_modified(at.into())
+}
+
+fn milliseconds(time: SystemTime) -> Timestamp {
+    let at = Timestamp::try_from(time).ok();
+    at.and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok()).unwrap_or(Timestamp::MAX)
 }
 
 fn failed(verb: &'static str, digest: &Digest) -> impl FnOnce(object_store::Error) -> SlugError {

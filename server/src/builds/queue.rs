@@ -20,6 +20,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long it rests after an error, so that a full disk is not made busy too.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
+/// A lease that ends within this is prolonged.
+const RENEW: SignedDuration = SignedDuration::from_secs(15);
+
 /// How often a build is begun: once more after the server died during it.
 const ATTEMPTS: u32 = 2;
 
@@ -41,7 +44,16 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
     let mut db = platform.store.read().await?;
     let unfinished = store::list_unfinished_builds(&mut db).await?;
     drop(db);
-    let is_lost = |build: &&Build| build.state == BuildState::Running && !platform.builds.runs(build.id);
+    let now = Timestamp::now();
+    let runs = |build: &&Build| build.state == BuildState::Running && platform.builds.runs(build.id);
+    let is_lost = |build: &&Build| build.state == BuildState::Running && !runs(build) && build.lease_until < now;
+    if unfinished.iter().any(|build| runs(&build) && build.lease_until < now + RENEW) {
+        let mut tx = platform.store.write().await?;
+        for build in unfinished.iter().filter(runs) {
+            store::hold_build(&mut tx, build, &platform.lease()).await?;
+        }
+        tx.commit().await?;
+    }
     let lost: Vec<&Build> = unfinished.iter().filter(is_lost).collect();
     let (chosen, superseded) = choose(&unfinished);
     if !lost.is_empty() || !superseded.is_empty() {
@@ -122,7 +134,7 @@ async fn begin(platform: &Platform, id: BuildId, app: AppId) -> anyhow::Result<O
     let limit = platform.options.build_seconds;
     let seconds = app.settings.build_seconds.map_or(limit, |seconds| seconds.min(limit));
     let deadline = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
-    let begun = store::start_build(&mut tx, id, deadline).await?;
+    let begun = store::start_build(&mut tx, id, deadline, &platform.lease()).await?;
     let build = store::find_build(&mut tx, id).await?;
     tx.commit().await?;
     platform.changed();

@@ -20,6 +20,7 @@ use super::queue::ended;
 use super::settle::{commit_of, ledger, settle};
 use super::work_dir::{remove, tidy};
 use crate::actor::Actor;
+use crate::collect;
 use crate::deploy::{self, BuiltSlug, Made};
 use crate::disk::Room;
 use crate::platform::Platform;
@@ -54,6 +55,10 @@ pub(super) async fn run(
     }
     // Thousands of files go more slowly than a rollout does, so they go after it.
     tidy(&work.dir).await;
+    if let Err(error) = collect::bound_cache(platform, app.id).await {
+        warn!(app.name = %app.name, error = format!("{error:#}"), "the size of a build cache is not known");
+    }
+    platform.signals.collect.notify_one();
 }
 
 struct Work<'a> {
@@ -117,7 +122,9 @@ impl Work<'_> {
     /// Looks whether there is room, and fetches the source.
     async fn prepare(&self, config: ConfigVars, log: &BuildLog) -> Result<BuildRequest, BuildFailure> {
         let room = Room::at(&self.dir).map_err(anyhow::Error::from)?;
-        if let Some(why) = room.refusal(self.platform.options.reserve_bytes) {
+        let reserve = self.platform.options.reserve_bytes;
+        let room = if room.refusal(reserve).is_some() { collect::make_room(self.platform).await? } else { room };
+        if let Some(why) = room.refusal(reserve) {
             let hint = "free space on the server; `paasctl doctor` shows the disk";
             return Err(failure(FailureKind::DiskFull, why, Some(hint.to_owned())));
         }
@@ -208,7 +215,7 @@ impl Work<'_> {
         }
         durations.insert("total".to_owned(), milliseconds(started.elapsed()));
         let built = BuiltSlug {
-            build: self.build.id,
+            build: self.build.clone(),
             digest: slug.digest,
             bytes: slug.bytes,
             manifest,
@@ -244,7 +251,9 @@ impl Work<'_> {
 
     async fn finish(&self, outcome: BuildOutcome) -> anyhow::Result<()> {
         let mut tx = self.platform.store.write().await?;
-        store::finish_build(&mut tx, self.build.id, outcome).await?;
+        if store::hold_build(&mut tx, self.build, &self.platform.lease()).await? {
+            store::finish_build(&mut tx, self.build.id, outcome).await?;
+        }
         tx.commit().await?;
         self.platform.changed();
         Ok(())

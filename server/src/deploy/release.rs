@@ -1,11 +1,10 @@
 //! A new slug becomes a release: its process types join the formation, its config vars are the app's.
 
 use model::formation::Scale;
-use model::id::BuildId;
 use model::pins::Pins;
 use model::release::CommitRef;
 use model::slug::{Digest, SlugManifest};
-use store::{App, BuildOutcome, Db, NewRelease, OperationKind, ReleaseKind};
+use store::{App, Build, BuildOutcome, Db, NewRelease, OperationKind, ReleaseKind};
 
 use super::change::{ChangeError, Made, begin};
 use super::config::announcement;
@@ -14,8 +13,8 @@ use crate::platform::Platform;
 
 /// What a build made.
 pub struct BuiltSlug {
-    /// The build.
-    pub build: BuildId,
+    /// The build, as it was begun.
+    pub build: Build,
     /// The image's digest; the blob is in the store already.
     pub digest: Digest,
     /// The image's size in bytes.
@@ -33,7 +32,7 @@ pub struct BuiltSlug {
 /// Ends the build as succeeded and makes a release of its slug, in one transaction.
 ///
 /// # Errors
-/// A database that fails, or an app that was destroyed meanwhile.
+/// A database that fails; an app that was destroyed meanwhile, or a build that another server took over.
 pub async fn release_slug(
     platform: &Platform,
     actor: &Actor,
@@ -41,6 +40,9 @@ pub async fn release_slug(
     built: BuiltSlug,
 ) -> Result<Made, ChangeError> {
     let mut tx = platform.store.write().await?;
+    if !store::hold_build(&mut tx, &built.build, &platform.lease()).await? {
+        return Err(ChangeError::Ours(anyhow::anyhow!("the build has ended, or another server has taken it over")));
+    }
     let slug = store::upsert_slug(&mut tx, app.id, &built.digest, built.bytes, &built.manifest).await?;
     store::set_pins(&mut tx, app.id, &built.pins).await?;
     let outcome = BuildOutcome {
@@ -50,7 +52,7 @@ pub async fn release_slug(
         slug: Some(slug.id),
         durations: built.durations,
     };
-    store::finish_build(&mut tx, built.build, outcome).await?;
+    store::finish_build(&mut tx, built.build.id, outcome).await?;
     join_formation(&mut tx, app, &built.manifest).await?;
     let config = store::current_config(&mut tx, &platform.vault, app.id).await?;
     let new = NewRelease {
@@ -64,11 +66,11 @@ pub async fn release_slug(
         slug: Some(slug.id),
         config: &config,
         commit: built.commit,
-        build: Some(built.build),
+        build: Some(built.build.id),
         rollback_of: None,
     };
     let release = store::create_release(&mut tx, &platform.vault, new).await?;
-    store::set_build_release(&mut tx, built.build, release.version).await?;
+    store::set_build_release(&mut tx, built.build.id, release.version).await?;
     // The settings may have changed while the build ran.
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;

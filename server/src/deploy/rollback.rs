@@ -1,5 +1,6 @@
 //! A rollback: slug and config vars of an older release, under a new number. No build.
 
+use model::keep;
 use model::release::Version;
 use store::{App, Db, NewRelease, OperationKind, Release, ReleaseKind, ReleaseRange};
 
@@ -14,7 +15,7 @@ const LOOK_BACK: u32 = 200;
 /// Goes back to a release, or to the last one that succeeded before what serves now.
 ///
 /// # Errors
-/// A release that is not there or never had a slug.
+/// A release that is not there, never had a slug, or is so old that its slug is no longer kept.
 pub async fn roll_back(
     platform: &Platform,
     actor: &Actor,
@@ -57,7 +58,24 @@ async fn target(db: &mut Db, app: &App, to: Option<Version>) -> Result<Release, 
         let message = format!("{} was made before the first deploy and has nothing to run", target.version);
         return Err(ChangeError::invalid(message, HINT));
     }
+    if target.slug.as_ref().is_some_and(|slug| !slug.kept) {
+        return Err(out_of_reach(app, &target));
+    }
     Ok(target)
+}
+
+fn out_of_reach(app: &App, target: &Release) -> ChangeError {
+    let (version, reach) = (target.version, keep::RELEASES);
+    let message = format!(
+        "{version} is older than the last {reach} releases of {}, and its slug is no longer kept",
+        app.name
+    );
+    let commit = target.commit.as_ref().map(|commit| commit.id.as_str());
+    let hint = commit.map_or_else(
+        || "`paasctl releases` lists what there is to go back to".to_owned(),
+        |commit| format!("push its commit again: git push --force paas {}:main", commit.get(..12).unwrap_or(commit)),
+    );
+    ChangeError::invalid(message, &hint)
 }
 
 async fn before_serving(db: &mut Db, app: &App) -> Result<Option<Release>, ChangeError> {
@@ -65,7 +83,7 @@ async fn before_serving(db: &mut Db, app: &App) -> Result<Option<Release>, Chang
     let releases = store::list_releases(db, app.id, ReleaseRange::newest(LOOK_BACK)).await?;
     Ok(releases.into_iter().find(|release| {
         release.version < serving
-            && release.slug.is_some()
+            && release.slug.as_ref().is_some_and(|slug| slug.kept)
             && release.status == model::release::ReleaseStatus::Succeeded
     }))
 }

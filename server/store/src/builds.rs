@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 
 use crate::connection::Db;
 use crate::error::{Error, Result};
+use crate::leases::Lease;
 use crate::row::{Columns as _, big, json, now};
 use crate::slugs::{SlugRef, slug_ref};
 
@@ -57,6 +58,12 @@ pub struct Build {
     pub finished_at: Option<Timestamp>,
     /// It has failed when it is not done by then.
     pub deadline: Option<Timestamp>,
+    /// Until when whoever runs it says that he does.
+    pub lease_until: Timestamp,
+    /// How often it changed hands.
+    pub fence: u64,
+    /// Its output is still there, if it wrote any.
+    pub has_output: bool,
 }
 
 /// A build to be queued.
@@ -94,12 +101,17 @@ pub struct BuildOutcome {
 macro_rules! select_build {
     ($rest:literal) => {
         concat!(
-            "select b.*, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command from builds b \
+            "select b.*, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command, \
+             s.collected_at as slug_collected from builds b \
              join users u on u.id = b.user_id left join slugs s on s.id = b.slug_id ",
             $rest
         )
     };
 }
+
+/// What the queue asks in every turn.
+pub(crate) const UNFINISHED: &str =
+    select_build!("where b.state in ('queued', 'running') order by b.created_at, b.id");
 
 fn build(row: &AnyRow) -> Result<Build> {
     Ok(Build {
@@ -123,6 +135,9 @@ fn build(row: &AnyRow) -> Result<Build> {
         started_at: row.time_or_none("started_at")?,
         finished_at: row.time_or_none("finished_at")?,
         deadline: row.time_or_none("deadline")?,
+        lease_until: row.time("lease_until")?,
+        fence: row.number("fence")?,
+        has_output: !row.flag("trimmed")?,
     })
 }
 
@@ -186,10 +201,7 @@ pub async fn list_builds(db: &mut Db, app: AppId, max: u32) -> Result<Vec<Build>
 /// # Errors
 /// A database that fails.
 pub async fn list_unfinished_builds(db: &mut Db) -> Result<Vec<Build>> {
-    let rows =
-        sqlx::query(select_build!("where b.state in ('queued', 'running') order by b.created_at, b.id"))
-            .fetch_all(db)
-            .await?;
+    let rows = sqlx::query(UNFINISHED).fetch_all(db).await?;
     rows.iter().map(build).collect()
 }
 
@@ -209,19 +221,22 @@ pub async fn find_unfinished_build_of(db: &mut Db, app: AppId, commit_id: &str) 
     row.as_ref().map(build).transpose()
 }
 
-/// Marks the build as running until the deadline. Returns whether it waited and no other of the app runs.
+/// Marks the build as running until the deadline, under a new fence. Returns whether it waited and no other of the app runs.
 ///
 /// # Errors
 /// A database that fails.
-pub async fn start_build(db: &mut Db, id: BuildId, deadline: Timestamp) -> Result<bool> {
+pub async fn start_build(db: &mut Db, id: BuildId, deadline: Timestamp, lease: &Lease) -> Result<bool> {
     let done = sqlx::query(
-        "update builds set state = 'running', attempt = attempt + 1, started_at = $2, deadline = $3 \
+        "update builds set state = 'running', attempt = attempt + 1, started_at = $2, deadline = $3, \
+         lease_owner = $4, lease_until = $5, fence = fence + 1 \
          where id = $1 and state = 'queued' and not exists (select 1 from builds other \
          where other.app_id = builds.app_id and other.state = 'running')",
     )
     .bind(id.to_string())
     .bind(now())
     .bind(deadline.as_millisecond())
+    .bind(lease.owner.as_str())
+    .bind(lease.until.as_millisecond())
     .execute(db)
     .await?;
     Ok(done.rows_affected() > 0)

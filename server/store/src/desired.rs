@@ -10,6 +10,7 @@ use model::id::{AppId, ReleaseId};
 use model::name::Hostname;
 use model::release::Version;
 use model::slug::SlugManifest;
+use model::watch::Watch;
 use sqlx::any::AnyRow;
 
 use crate::apps::{App, app, select_app};
@@ -22,6 +23,7 @@ use crate::replicas::{Replica, replica};
 use crate::row::{Columns as _, big};
 use crate::slugs::{SlugRef, slug_ref};
 use crate::vault::Vault;
+use crate::watches::watch;
 
 /// An app that serves, changes, or still has replicas.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct DesiredApp {
     pub app: App,
     /// The change that is being brought about.
     pub operation: Option<Operation>,
+    /// The watch over what serves, while it lasts.
+    pub watch: Option<Watch>,
     /// How many replicas of each process type are wanted.
     pub formation: Formation,
     /// The replicas that exist as wishes, by type and number.
@@ -65,31 +69,43 @@ macro_rules! busy {
     };
 }
 
+/// What is read in every turn of the reconcile loop.
+pub(crate) const OPERATIONS: &str = "select * from operations where state = 'active'";
+pub(crate) const FORMATION: &str = concat!("select * from formation where app_id in ", busy!());
+pub(crate) const REPLICAS: &str = "select * from replicas order by type, number, id";
+pub(crate) const DOMAINS: &str = concat!("select * from domains where app_id in ", busy!(), " order by id");
+pub(crate) const APPS: &str = concat!(select_app!("where a.id in "), busy!());
+
 /// Returns the apps that are not idle, by id.
 ///
 /// # Errors
 /// A database that fails, or config vars that cannot be opened with this key.
 pub async fn desired_apps(db: &mut Db, vault: &Vault, cache: &mut ReleaseCache) -> Result<Vec<DesiredApp>> {
     let mut apps = read_apps(db).await?;
-    for row in rows(db, "select * from operations where state = 'active'").await? {
+    for row in rows(db, OPERATIONS).await? {
         let operation = operation(&row)?;
         if let Some(desired) = apps.get_mut(&operation.app_id) {
             desired.operation = Some(operation);
         }
     }
-    for row in rows(db, concat!("select * from formation where app_id in ", busy!())).await? {
+    for row in rows(db, "select * from watches").await? {
+        if let Some(desired) = apps.get_mut(&row.parsed("app_id")?) {
+            desired.watch = Some(watch(&row)?);
+        }
+    }
+    for row in rows(db, FORMATION).await? {
         let entry = formation_entry(&row)?;
         if let Some(desired) = apps.get_mut(&entry.app_id) {
             desired.formation.insert(entry.process, entry.scale);
         }
     }
-    for row in rows(db, "select * from replicas order by type, number, id").await? {
+    for row in rows(db, REPLICAS).await? {
         let replica = replica(&row)?;
         if let Some(desired) = apps.get_mut(&replica.app_id) {
             desired.replicas.push(replica);
         }
     }
-    for row in rows(db, concat!("select * from domains where app_id in ", busy!(), " order by id")).await? {
+    for row in rows(db, DOMAINS).await? {
         if let Some(desired) = apps.get_mut(&row.parsed("app_id")?) {
             desired.domains.push(row.parsed("hostname")?);
         }
@@ -108,16 +124,16 @@ async fn rows(db: &mut Db, query: &'static str) -> Result<Vec<AnyRow>> {
 }
 
 async fn read_apps(db: &mut Db) -> Result<BTreeMap<AppId, DesiredApp>> {
-    let query = concat!(select_app!("where a.id in "), busy!());
     let idle = |app: App| DesiredApp {
         app,
         operation: None,
+        watch: None,
         formation: Formation::new(),
         replicas: Vec::new(),
         releases: BTreeMap::new(),
         domains: Vec::new(),
     };
-    let apps = rows(db, query).await?;
+    let apps = rows(db, APPS).await?;
     apps.iter().map(|row| app(row).map(|app| (app.id, idle(app)))).collect()
 }
 
@@ -139,7 +155,12 @@ impl ReleaseCache {
 fn versions(desired: &DesiredApp) -> impl Iterator<Item = Version> {
     let serving = desired.app.serving.map(|serving| serving.version);
     let rolling = desired.operation.as_ref().map(|operation| operation.version);
-    serving.into_iter().chain(rolling).chain(desired.replicas.iter().map(|replica| replica.version))
+    let fallback = desired.watch.as_ref().map(|watch| watch.fallback);
+    serving
+        .into_iter()
+        .chain(rolling)
+        .chain(fallback)
+        .chain(desired.replicas.iter().map(|replica| replica.version))
 }
 
 async fn read_release(
@@ -148,7 +169,8 @@ async fn read_release(
     (app, version): (AppId, Version),
 ) -> Result<DesiredRelease> {
     let row = sqlx::query(
-        "select r.id, r.config, r.slug_id, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command, s.manifest \
+        "select r.id, r.config, r.slug_id, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command, \
+             s.collected_at as slug_collected, s.manifest \
          from releases r left join slugs s on s.id = r.slug_id where r.app_id = $1 and r.version = $2",
     )
     .bind(app.to_string())

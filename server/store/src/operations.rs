@@ -11,6 +11,7 @@ use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::releases::set_release_status;
 use crate::row::{Columns as _, big, now, words};
+use crate::watches::end_watch;
 
 words! {
     /// What an operation brings about.
@@ -23,6 +24,8 @@ words! {
         Config = "config",
         /// New replicas of the same release.
         Restart = "restart",
+        /// Back to the release before, because its successor did not stand its watch.
+        Revert = "revert",
     }
 }
 
@@ -71,6 +74,10 @@ pub struct Operation {
     pub finished_at: Option<Timestamp>,
     /// It has failed when it is not done by then.
     pub deadline: Timestamp,
+    /// Who works at it, or last did.
+    pub lease_owner: Option<String>,
+    /// How often that changed.
+    pub fence: u64,
 }
 
 /// An operation to be begun.
@@ -114,11 +121,13 @@ pub(crate) fn operation(row: &AnyRow) -> Result<Operation> {
         created_at: row.time("created_at")?,
         finished_at: row.time_or_none("finished_at")?,
         deadline: row.time("deadline")?,
+        lease_owner: row.text_or_none("lease_owner")?,
+        fence: row.number("fence")?,
     })
 }
 
 /// Begins an operation in place of the app's active one, which is superseded; so expires the latter's release, if it
-/// is another and still pending.
+/// is another and still pending. A watch over what serves ends: what fails from now on may be for what was begun.
 ///
 /// # Errors
 /// An app that is not there.
@@ -127,6 +136,7 @@ pub async fn start_operation(db: &mut Db, new: NewOperation) -> Result<Operation
     // A generation of its own, so that all replicas are replaced, also those of the same release.
     let generation = next_generation(db, new.app).await?;
     let before = active_operation(db, new.app).await?;
+    end_watch(db, new.app).await?;
     if let Some(before) = &before {
         end_operation(db, before.id, OperationState::Superseded, &superseded_reason(&new)).await?;
         if before.version != new.version {
@@ -148,7 +158,7 @@ pub async fn start_operation(db: &mut Db, new: NewOperation) -> Result<Operation
 fn superseded_reason(new: &NewOperation) -> String {
     match new.kind {
         OperationKind::Restart => "superseded by a restart".to_owned(),
-        OperationKind::Deploy | OperationKind::Rollback | OperationKind::Config => {
+        OperationKind::Deploy | OperationKind::Rollback | OperationKind::Config | OperationKind::Revert => {
             format!("superseded by {}", new.version)
         }
     }
@@ -203,17 +213,16 @@ pub async fn finish_operation(
     end_operation(db, id, state, reason.unwrap_or_default()).await
 }
 
-/// Goes on from the release command to the rollout, with the rollout's deadline. Returns whether it was active.
+/// Goes on from the release command to the rollout; the deadline stays. Returns whether it was active.
 ///
 /// # Errors
 /// A database that fails.
-pub async fn advance_operation(db: &mut Db, id: OperationId, deadline: Timestamp) -> Result<bool> {
+pub async fn advance_operation(db: &mut Db, id: OperationId) -> Result<bool> {
     let done = sqlx::query(
-        "update operations set phase = 'rolling', deadline = $2 \
+        "update operations set phase = 'rolling' \
          where id = $1 and state = 'active' and phase = 'release_command'",
     )
     .bind(id.to_string())
-    .bind(deadline.as_millisecond())
     .execute(db)
     .await?;
     Ok(done.rows_affected() > 0)
@@ -262,7 +271,7 @@ pub async fn list_operations(db: &mut Db, app: AppId, max: u32) -> Result<Vec<Op
 pub async fn operation_of_release(db: &mut Db, app: AppId, version: Version) -> Result<Option<OperationId>> {
     let row = sqlx::query(
         "select id from operations where app_id = $1 and release_version = $2 \
-         and kind in ('deploy', 'rollback', 'config') order by created_at, id limit 1",
+         and kind in ('deploy', 'rollback', 'config', 'revert') order by created_at, id limit 1",
     )
     .bind(app.to_string())
     .bind(big(version.0))

@@ -109,12 +109,18 @@ macro_rules! select_release {
         concat!(
             "select r.id, r.app_id, r.version, r.kind, r.description, r.user_id, r.slug_id, r.commit_id, \
              r.commit_subject, r.commit_author, r.build_id, r.rollback_of, r.status, r.reason, r.created_at, \
-             r.finished_at, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command \
+             r.finished_at, u.email as user_email, s.digest as slug_digest, s.bytes as slug_bytes, s.release_command as slug_command, \
+             s.collected_at as slug_collected \
              from releases r join users u on u.id = r.user_id left join slugs s on s.id = r.slug_id ",
             $rest
         )
     };
 }
+
+/// What every change asks.
+pub(crate) const NEWEST_THAT_COUNTS: &str = select_release!(
+    "where r.app_id = $1 and r.status in ('pending', 'succeeded') order by r.version desc limit 1"
+);
 
 fn release(row: &AnyRow) -> Result<Release> {
     Ok(Release {
@@ -139,8 +145,11 @@ fn release(row: &AnyRow) -> Result<Release> {
 /// Makes a pending release with the app's next number.
 ///
 /// # Errors
-/// An app that is not there or was deleted.
+/// An app that is not there or was deleted; a slug whose image was removed.
 pub async fn create_release(db: &mut Db, vault: &Vault, new: NewRelease<'_>) -> Result<Release> {
+    if let Some(slug) = new.slug {
+        check_kept(db, slug).await?;
+    }
     let id = ReleaseId::new();
     let version = take_version(db, new.app).await?;
     let config = vault.seal(&belongs_to(id), json(new.config)?.as_bytes())?;
@@ -166,6 +175,15 @@ pub async fn create_release(db: &mut Db, vault: &Vault, new: NewRelease<'_>) -> 
     .execute(&mut *db)
     .await?;
     find_release(db, new.app, version).await?.ok_or(Error::Refused("the release that was just made is gone"))
+}
+
+/// The collector marks a slug before it removes the image, in a transaction like this one.
+async fn check_kept(db: &mut Db, slug: SlugId) -> Result<()> {
+    let kept = sqlx::query("select 1 as kept from slugs where id = $1 and collected_at is null")
+        .bind(slug.to_string())
+        .fetch_optional(db)
+        .await?;
+    kept.map(drop).ok_or(Error::Refused("the slug of that release is no longer kept"))
 }
 
 async fn take_version(db: &mut Db, app: AppId) -> Result<Version> {
@@ -234,12 +252,7 @@ pub async fn find_release_by_id(db: &mut Db, app: AppId, id: ReleaseId) -> Resul
 /// # Errors
 /// A database that fails.
 pub async fn newest_release_that_counts(db: &mut Db, app: AppId) -> Result<Option<Release>> {
-    let row = sqlx::query(select_release!(
-        "where r.app_id = $1 and r.status in ('pending', 'succeeded') order by r.version desc limit 1"
-    ))
-    .bind(app.to_string())
-    .fetch_optional(db)
-    .await?;
+    let row = sqlx::query(NEWEST_THAT_COUNTS).bind(app.to_string()).fetch_optional(db).await?;
     row.as_ref().map(release).transpose()
 }
 

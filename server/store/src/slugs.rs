@@ -38,6 +38,8 @@ pub struct SlugRef {
     pub bytes: u64,
     /// A command runs before each rollout.
     pub has_release_command: bool,
+    /// Its image is there: releases can be made of it.
+    pub kept: bool,
 }
 
 fn slug(row: &AnyRow) -> Result<Slug> {
@@ -51,7 +53,7 @@ fn slug(row: &AnyRow) -> Result<Slug> {
     })
 }
 
-/// Reads the columns `slug_id`, `slug_digest`, `slug_bytes` and `slug_command` of a join.
+/// Reads the columns `slug_id`, `slug_digest`, `slug_bytes`, `slug_command` and `slug_collected` of a join.
 pub(crate) fn slug_ref(row: &AnyRow) -> Result<Option<SlugRef>> {
     let Some(id) = row.parsed_or_none("slug_id")? else { return Ok(None) };
     Ok(Some(SlugRef {
@@ -59,10 +61,11 @@ pub(crate) fn slug_ref(row: &AnyRow) -> Result<Option<SlugRef>> {
         digest: row.parsed("slug_digest")?,
         bytes: row.number("slug_bytes")?,
         has_release_command: row.flag("slug_command")?,
+        kept: row.integer_or_none("slug_collected")?.is_none(),
     }))
 }
 
-/// Returns the app's slug of this digest, made if it is not there.
+/// Returns the app's slug of this digest, made if it is not there. A release is made of it now, so its image is kept.
 ///
 /// # Errors
 /// A database that fails.
@@ -74,9 +77,10 @@ pub async fn upsert_slug(
     manifest: &SlugManifest,
 ) -> Result<Slug> {
     let row = sqlx::query(
-        "insert into slugs (id, app_id, digest, bytes, manifest, release_command, created_at) \
-         values ($1, $2, $3, $4, $5, $6, $7) \
-         on conflict (app_id, digest) do update set bytes = excluded.bytes returning *",
+        "insert into slugs (id, app_id, digest, bytes, manifest, release_command, created_at, released_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $7) \
+         on conflict (app_id, digest) do update set bytes = excluded.bytes, released_at = excluded.released_at, \
+         collected_at = null returning *",
     )
     .bind(SlugId::new().to_string())
     .bind(app.to_string())

@@ -41,6 +41,21 @@ fn damage(path: &Path) {
 }
 
 #[tokio::test]
+async fn an_image_that_was_put_again_since_it_was_seen_is_not_deleted() {
+    let shelf = Shelf::local();
+    let (digest, image) = shelf.image("again");
+    shelf.store.put(&digest, &image).await.unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::File::open(&image).unwrap().set_modified(old).unwrap();
+    let seen = shelf.store.find(&digest).await.unwrap().unwrap();
+    shelf.store.put(&digest, &image).await.unwrap();
+    assert!(!shelf.store.delete(&seen).await.unwrap());
+    shelf.get(&digest).await.unwrap();
+    let seen = shelf.store.find(&digest).await.unwrap().unwrap();
+    assert!(shelf.store.delete(&seen).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_stored_image_is_the_very_same_file_and_is_listed() {
     let shelf = Shelf::local();
     let (digest, image) = shelf.image("one");
@@ -49,11 +64,12 @@ async fn a_stored_image_is_the_very_same_file_and_is_listed() {
 
     let stored = shelf.get(&digest).await.unwrap();
     assert_eq!(fs::metadata(&stored).unwrap().ino(), fs::metadata(&image).unwrap().ino());
-    assert_eq!(shelf.store.list().await.unwrap(), [(digest.clone(), 3000)]);
-    assert_eq!(shelf.store.size(&digest).await.unwrap(), Some(3000));
+    let listed = shelf.store.list().await.unwrap();
+    assert_eq!(listed, [shelf.store.find(&digest).await.unwrap().unwrap()]);
+    assert_eq!((&listed[0].digest, listed[0].bytes), (&digest, 3000));
 
-    shelf.store.delete(&digest).await.unwrap();
-    shelf.store.delete(&digest).await.unwrap();
+    assert!(shelf.store.delete(&listed[0]).await.unwrap());
+    assert!(shelf.store.delete(&listed[0]).await.unwrap());
     assert_eq!(shelf.store.size(&digest).await.unwrap(), None);
     assert!(matches!(shelf.get(&digest).await, Err(SlugError::NotFound(_))));
 }

@@ -7,9 +7,9 @@ use model::build::BuildState;
 use model::release::CommitRef;
 use store::*;
 
-use crate::world::{World, world};
+use crate::world::{World, lease, world};
 
-fn build(world: &World, commit: &str) -> NewBuild {
+pub(crate) fn build(world: &World, commit: &str) -> NewBuild {
     let commit = CommitRef { id: commit.to_owned(), subject: "x".to_owned(), author: "Ann".to_owned() };
     NewBuild {
         id: model::id::BuildId::new(),
@@ -26,15 +26,16 @@ async fn builds_of_an_app_run_one_at_a_time_in_their_order() {
     let world = world().await;
     let mut tx = world.store.write().await.unwrap();
     let deadline = Timestamp::now() + SignedDuration::from_mins(15);
+    let lease = lease("here");
     let one = enqueue_build(&mut tx, build(&world, "1")).await.unwrap();
     let two = enqueue_build(&mut tx, build(&world, "2")).await.unwrap();
     let app = world.app.id;
     let waiting: Vec<_> =
         list_unfinished_builds(&mut tx).await.unwrap().iter().map(|build| build.id).collect();
     assert_eq!(waiting, [one.id, two.id]);
-    assert!(start_build(&mut tx, one.id, deadline).await.unwrap());
-    assert!(!start_build(&mut tx, two.id, deadline).await.unwrap(), "one runs already");
-    assert!(!start_build(&mut tx, one.id, deadline).await.unwrap(), "it runs already");
+    assert!(start_build(&mut tx, one.id, deadline, &lease).await.unwrap());
+    assert!(!start_build(&mut tx, two.id, deadline, &lease).await.unwrap(), "one runs already");
+    assert!(!start_build(&mut tx, one.id, deadline, &lease).await.unwrap(), "it runs already");
     assert_eq!(find_unfinished_build_of(&mut tx, app, "1").await.unwrap().unwrap().id, one.id);
     let outcome = BuildOutcome {
         state: BuildState::Failed,
@@ -45,7 +46,7 @@ async fn builds_of_an_app_run_one_at_a_time_in_their_order() {
     };
     assert!(finish_build(&mut tx, one.id, outcome.clone()).await.unwrap());
     assert!(!finish_build(&mut tx, one.id, outcome).await.unwrap(), "it had ended");
-    assert!(start_build(&mut tx, two.id, deadline).await.unwrap());
+    assert!(start_build(&mut tx, two.id, deadline, &lease).await.unwrap());
     assert!(request_build_cancel(&mut tx, two.id, "cancelled").await.unwrap());
     let two = find_build(&mut tx, two.id).await.unwrap().unwrap();
     assert_eq!((two.state, two.cancel_requested, two.attempt), (BuildState::Running, true, 1));

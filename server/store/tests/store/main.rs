@@ -6,6 +6,8 @@ mod apps;
 mod builds;
 mod desired;
 mod disk;
+mod keeping;
+mod leases;
 mod operations;
 mod releases;
 mod tokens;

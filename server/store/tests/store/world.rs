@@ -33,7 +33,7 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) fn config(key: &str, value: &str) -> ConfigVars {
-    ConfigVars::default().changed([(key.parse().unwrap(), Some(value.to_owned()))]).unwrap()
+    ConfigVars::default().changed([(key.parse().unwrap(), Some(value.into()))]).unwrap()
 }
 
 pub(crate) fn release<'a>(world: &World, config: &'a ConfigVars) -> NewRelease<'a> {
@@ -59,4 +59,8 @@ pub(crate) fn operation(world: &World, version: Version) -> NewOperation {
         deadline: Timestamp::now() + SignedDuration::from_mins(5),
         user: world.user.id,
     }
+}
+
+pub(crate) fn lease(owner: &str) -> Lease {
+    Lease { owner: owner.to_owned(), until: Timestamp::now() + SignedDuration::from_mins(1) }
 }

@@ -1,0 +1,59 @@
+//! Removes what the past has left and nobody needs: slugs beyond the reach of a rollback, the output of old builds, caches
+//! that have grown too large. What may go is decided by `model::keep`; here it is looked up and carried out.
+//!
+//! Each step looks at what is there, so that one that was cut off is made up for by the next.
+
+mod caches;
+mod freed;
+mod history;
+mod images;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::platform::Platform;
+
+pub(crate) use caches::{bound_cache, make_room};
+pub(crate) use freed::Freed;
+
+/// How often it looks without being woken.
+const PERIOD: Duration = Duration::from_secs(600);
+
+/// How long it rests at least, however many releases are made.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often it looks for images that no slug speaks of: only a server that died leaves any.
+const STRAYS: Duration = Duration::from_secs(3600);
+
+/// Collects until it is told to stop.
+pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
+    let turns = async {
+        let mut strays_at: Option<Instant> = None;
+        loop {
+            let strays = strays_at.is_none_or(|at| at.elapsed() >= STRAYS);
+            match collect(&platform, strays).await {
+                Ok(()) if strays => strays_at = Some(Instant::now()),
+                Ok(()) => {}
+                Err(error) => warn!(error = format!("{error:#}"), "the collection will try again"),
+            }
+            tokio::time::sleep(REST).await;
+            let _ = tokio::time::timeout(PERIOD, platform.signals.collect.notified()).await;
+        }
+    };
+    stop.run_until_cancelled(turns).await;
+}
+
+/// Removes what can go now, in steps none of which depends on another.
+async fn collect(platform: &Platform, strays: bool) -> anyhow::Result<()> {
+    let mut freed = Freed::default();
+    let slugs = images::collect(platform, &mut freed).await;
+    let lost = if strays { images::collect_strays(platform, &mut freed).await } else { Ok(()) };
+    let history = history::trim(platform, &mut freed).await;
+    if freed != Freed::default() {
+        info!("collected {freed}");
+    }
+    slugs.and(lost).and(history)
+}
