@@ -1,9 +1,11 @@
 //! What an owner sets for an app beside its code, config vars and formation.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::health::HealthCheck;
-use crate::name::BranchName;
+use crate::name::{BranchName, ProcessType};
 
 /// The settings of an app. Absent ones have their defaults, so that a new setting needs no migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +19,14 @@ pub struct AppSettings {
     pub rollout_seconds: u32,
     /// The time in which a release command must be done, in seconds.
     pub release_command_seconds: u32,
+    /// How long a release is watched after its rollout, to be reverted if it fails, in seconds; 0 turns that off.
+    pub watch_seconds: u32,
     /// How long a leaving web replica may finish its requests, in seconds.
     pub drain_seconds: u32,
     /// The time between SIGTERM and SIGKILL, in seconds.
     pub stop_seconds: u32,
+    /// What is different for single process types.
+    pub processes: BTreeMap<ProcessType, ProcessSettings>,
     /// The time in which a build must be done, in seconds; the platform's limit when not set.
     pub build_seconds: Option<u32>,
     /// Visitors get a maintenance page.
@@ -36,8 +42,10 @@ impl Default for AppSettings {
             health: HealthCheck::default(),
             rollout_seconds: 300,
             release_command_seconds: 600,
+            watch_seconds: 60,
             drain_seconds: 30,
             stop_seconds: 30,
+            processes: BTreeMap::new(),
             build_seconds: None,
             maintenance: false,
             buildpacks: Vec::new(),
@@ -45,7 +53,36 @@ impl Default for AppSettings {
     }
 }
 
+/// What is set for one process type; what is not is as for the app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessSettings {
+    /// How long a leaving web replica may finish its requests, in seconds.
+    pub drain_seconds: Option<u32>,
+    /// The time between SIGTERM and SIGKILL, in seconds.
+    pub stop_seconds: Option<u32>,
+    /// Whether new replicas start while old ones still run; they do when not set. Without it a change is not gapless.
+    pub overlap: Option<bool>,
+}
+
 impl AppSettings {
+    /// Returns how long a leaving replica of this type may finish its requests, in seconds.
+    #[must_use]
+    pub fn drain_seconds_of(&self, process: &ProcessType) -> u32 {
+        self.processes.get(process).and_then(|own| own.drain_seconds).unwrap_or(self.drain_seconds)
+    }
+
+    /// Returns the time between SIGTERM and SIGKILL for this type, in seconds.
+    #[must_use]
+    pub fn stop_seconds_of(&self, process: &ProcessType) -> u32 {
+        self.processes.get(process).and_then(|own| own.stop_seconds).unwrap_or(self.stop_seconds)
+    }
+
+    /// Returns the types whose old replicas stop before new ones start.
+    pub fn alone(&self) -> impl Iterator<Item = &ProcessType> {
+        self.processes.iter().filter(|(_, own)| own.overlap == Some(false)).map(|(process, _)| process)
+    }
+
     /// Tells whether a push to the branch deploys.
     #[must_use]
     pub fn deploys(&self, branch: &str) -> bool {

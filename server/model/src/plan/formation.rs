@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::name::ProcessType;
+use crate::replica::Phase;
 
-use super::placement::Room;
+use super::placement::{Room, Spread};
+use super::rollout::replaces;
 use super::view::{AppView, Observation, ReplicaView, ReplicaWish, Target};
 use super::{Action, NewReplica, Plan};
 
 /// Brings the serving release to its formation and dismisses the rest.
 pub(super) fn converge(app: &AppView, room: &mut Room, plan: &mut Plan) {
     if let Some(serving) = &app.serving {
-        fill(app, serving, room, plan);
+        for process in serving.types.iter().filter(|process| !replaces(app, process)) {
+            fill(app, serving, process, room, plan);
+        }
     }
     let types: BTreeSet<&ProcessType> = app.replicas.iter().map(|replica| &replica.process).collect();
     for process in types.into_iter().filter(|process| process.is_scalable()) {
@@ -21,42 +25,74 @@ pub(super) fn converge(app: &AppView, room: &mut Room, plan: &mut Plan) {
     }
 }
 
-/// Creates what a target lacks and drains what it has too many of, type by type.
-pub(super) fn fill(app: &AppView, target: &Target, room: &mut Room, plan: &mut Plan) {
-    for process in &target.types {
-        let want = wanted(app, target, process);
-        let mut have: Vec<&ReplicaView> = app
-            .replicas
-            .iter()
-            .filter(|replica| replica.process == *process && replica.runs(target) && room.keeps(replica))
-            .collect();
-        // Healthy ones and low numbers stay; of two with one number the older.
-        have.sort_by_key(|replica| {
-            (replica.number > want, !replica.is_healthy(), replica.number, replica.id)
-        });
-        let surplus = have.split_off(have.len().min(want as usize));
-        plan.actions.extend(surplus.into_iter().map(|replica| Action::Drain(replica.id)));
+/// Creates what a target lacks of a type and drains what it has too many of.
+pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: &mut Room, plan: &mut Plan) {
+    let want = wanted(app, target, process) as usize;
+    let mut have: Vec<&ReplicaView> =
+        of_type(app, process).filter(|replica| replica.runs(target) && room.keeps(replica)).collect();
+    // Healthy ones and low numbers stay; of two with one number the older.
+    have.sort_by_key(|replica| {
+        (replica.number as usize > want, !replica.is_healthy(), replica.number, replica.id)
+    });
+    let surplus = have.split_off(have.len().min(want));
+    // One in surplus that serves helps out until those that stay do.
+    let short = want - have.iter().filter(|replica| replica.is_healthy()).count();
+    let helping: BTreeSet<_> =
+        surplus.iter().filter(|replica| replica.is_healthy()).take(short).map(|replica| replica.id).collect();
+    let leaving = surplus.iter().filter(|replica| !helping.contains(&replica.id));
+    plan.actions.extend(leaving.map(|replica| Action::Drain(replica.id)));
 
-        let taken: BTreeSet<u32> = have.iter().map(|replica| replica.number).collect();
-        let missing = (want as usize).saturating_sub(have.len());
-        for number in (1..).filter(|number| !taken.contains(number)).take(missing) {
-            let Some(host) = room.place(app.id, process) else {
-                plan.waiting.push((app.id, format!("{process}.{number} waits for a host that is ready")));
-                continue;
-            };
-            let (version, generation) = target.key();
-            let process = process.clone();
-            plan.actions.push(Action::Create(NewReplica {
-                app: app.id,
-                process,
-                number,
-                version,
-                generation,
-                host,
-                once_for: None,
-            }));
-        }
+    let taken: BTreeSet<u32> = have.iter().chain(&surplus).map(|replica| replica.number).collect();
+    let missing = (want - have.len()).min(vacant(app, target, process, room));
+    if missing > 0 {
+        let numbers: Vec<u32> = (1..).filter(|number| !taken.contains(number)).take(missing).collect();
+        create(app, target, (process, &numbers), room, plan);
     }
+}
+
+fn create(
+    app: &AppView,
+    target: &Target,
+    (process, numbers): (&ProcessType, &[u32]),
+    room: &mut Room,
+    plan: &mut Plan,
+) {
+    let mut spread = Spread::of(app, process);
+    for &number in numbers {
+        let Some(host) = room.place(&mut spread) else {
+            plan.waiting.push((app.id, format!("{process}.{number} waits for a host that is ready")));
+            continue;
+        };
+        let (version, generation) = target.key();
+        let (app, process) = (app.id, process.clone());
+        let new = NewReplica { app, process, number, version, generation, host, once_for: None };
+        plan.actions.push(Action::Create(new));
+    }
+}
+
+/// Returns how many replicas of a type may be created beside what is there.
+fn vacant(app: &AppView, target: &Target, process: &ProcessType, room: &Room) -> usize {
+    if !app.alone.contains(process) {
+        return usize::MAX;
+    }
+    let there = || of_type(app, process).filter(|replica| may_run(replica, room));
+    if there().any(|replica| (replica.version, replica.generation) != target.key()) {
+        return 0;
+    }
+    (wanted(app, target, process) as usize).saturating_sub(there().count())
+}
+
+/// Tells whether a replica may still do something somewhere.
+fn may_run(replica: &ReplicaView, room: &Room) -> bool {
+    match &replica.seen {
+        Observation::Pending => room.keeps(replica),
+        Observation::Seen(seen) => seen.phase != Phase::Ended,
+        Observation::Gone => false,
+    }
+}
+
+fn of_type<'a>(app: &'a AppView, process: &'a ProcessType) -> impl Iterator<Item = &'a ReplicaView> {
+    app.replicas.iter().filter(move |replica| replica.process == *process)
 }
 
 /// Returns how many replicas of a type a target should have.
@@ -68,32 +104,43 @@ pub(super) fn wanted(app: &AppView, target: &Target, process: &ProcessType) -> u
 /// Drains the replicas of a type that belong neither to what serves nor to the rollout.
 fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
     let rollout = app.rollout.as_ref().map(|rollout| &rollout.target);
+    let serving = app.serving.as_ref().filter(|_| !replaces(app, process));
     let kept = |replica: &ReplicaView| {
-        room.keeps(replica) && [app.serving.as_ref(), rollout].into_iter().flatten().any(|t| replica.runs(t))
+        room.keeps(replica) && [serving, rollout].into_iter().flatten().any(|target| replica.runs(target))
     };
-    let of_type = || {
-        app.replicas.iter().filter(|replica| replica.process == *process && replica.wish == ReplicaWish::Run)
-    };
-    let mut leaving: Vec<&ReplicaView> = of_type().filter(|replica| !kept(replica)).collect();
-
-    let want = app.serving.as_ref().map_or(0, |serving| wanted(app, serving, process)) as usize;
-    let in_place = |replica: &&ReplicaView| {
-        app.serving.as_ref().is_some_and(|s| replica.runs(s)) && replica.is_healthy()
-    };
-    let stay = want.saturating_sub(of_type().filter(in_place).filter(|r| room.keeps(r)).count());
-
-    // Capacity never dips: one that serves stays until a wanted one is healthy in its place. What a failed rollout
-    // left behind is newer than what serves and never takes its place.
-    let may_stay = |replica: &ReplicaView| {
-        replica.is_healthy()
-            && app
-                .serving
-                .as_ref()
-                .is_some_and(|serving| (replica.version, replica.generation) <= serving.key())
-    };
-    leaving.sort_by_key(|replica| (!may_stay(replica), replica.id));
-    let stayers = leaving.iter().take(stay).take_while(|replica| may_stay(replica)).count();
+    let running = || of_type(app, process).filter(|replica| replica.wish == ReplicaWish::Run);
+    let mut leaving: Vec<&ReplicaView> = running().filter(|replica| !kept(replica)).collect();
+    if leaving.is_empty() {
+        return;
+    }
+    let (mut want, mut in_place) = (0, 0);
+    if let Some(serving) = serving.filter(|_| !app.alone.contains(process)) {
+        want = wanted(app, serving, process) as usize;
+        let of_serving = || running().filter(|replica| replica.runs(serving) && room.keeps(replica));
+        in_place = of_serving().filter(|replica| replica.answers()).count();
+        if in_place < want {
+            let unseen = of_serving().filter(|replica| replica.is_healthy() && !replica.answers());
+            plan.actions.extend(unseen.map(|replica| Action::Verify(replica.id)));
+        }
+    }
+    // Capacity never dips: one that serves stays until a wanted one answers in its place. One that is not seen just
+    // now may serve, too.
+    leaving.sort_by_key(|replica| (!may_help(app, replica), !replica.is_healthy(), replica.id));
+    let stay = want.saturating_sub(in_place);
+    let stayers = leaving.iter().take(stay).take_while(|replica| may_help(app, replica)).count();
     plan.actions.extend(leaving.into_iter().skip(stayers).map(|replica| Action::Drain(replica.id)));
+}
+
+/// Tells whether a replica that should leave may serve for want of others. What a failed rollout left behind is newer
+/// than what serves and never does.
+fn may_help(app: &AppView, replica: &ReplicaView) -> bool {
+    let is_up = match &replica.seen {
+        Observation::Pending => true,
+        Observation::Seen(seen) => matches!(seen.phase, Phase::Starting | Phase::Healthy | Phase::Unhealthy),
+        Observation::Gone => false,
+    };
+    let serving = app.serving.as_ref();
+    is_up && serving.is_some_and(|serving| (replica.version, replica.generation) <= serving.key())
 }
 
 /// Stops everything of a destroyed app.
@@ -107,8 +154,7 @@ pub(super) fn finish_leaving(app: &AppView, now: Timestamp, plan: &mut Plan) {
     for replica in &app.replicas {
         match replica.wish {
             ReplicaWish::Drain { until } => {
-                let busy =
-                    replica.process.is_web() && replica.observed().is_some_and(|seen| seen.in_flight > 0);
+                let busy = replica.process.is_web() && replica.observed().is_some_and(|seen| !seen.quiet);
                 if !app.deleted && (!busy || now >= until) {
                     plan.actions.push(Action::Stop(replica.id));
                 }

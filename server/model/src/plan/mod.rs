@@ -10,6 +10,7 @@ mod one_off;
 mod placement;
 mod rollout;
 mod view;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ use jiff::Timestamp;
 use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
 use crate::release::Version;
+
+pub use watch::before as before_switch;
 
 pub use view::{
     AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Target, World,
@@ -45,6 +48,10 @@ pub enum Action {
     Switch(OperationId),
     /// A rollout cannot succeed any more; what serves goes on.
     Fail(OperationId, String),
+    /// What serves has stood its watch, or the watch is over something that serves no more.
+    EndWatch(AppId),
+    /// What serves fails: go back to the release before it. The reason is a sentence for the app's owner.
+    Revert(AppId, String),
 }
 
 /// A replica to be made.
@@ -86,6 +93,7 @@ pub fn plan(world: &World, now: Timestamp) -> Plan {
             formation::dismiss_all(app, &mut plan);
         } else {
             rollout::advance(app, now, &mut room, &mut plan);
+            watch::keep(app, now, &mut plan);
             formation::converge(app, &mut room, &mut plan);
         }
         formation::finish_leaving(app, now, &mut plan);

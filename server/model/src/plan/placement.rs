@@ -1,52 +1,67 @@
 //! Chooses a host for a new replica: spread one type of one app first, then even out the load.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::id::{AppId, HostId};
+use crate::id::HostId;
 use crate::name::ProcessType;
 
-use super::view::{ReplicaView, ReplicaWish, World};
+use super::view::{AppView, ReplicaView, ReplicaWish, World};
 
-/// What runs where, kept up to date while a plan is made.
+/// What runs where, kept up to date while a plan is made. A choice looks at no more hosts than the type is spread over.
 pub(super) struct Room {
-    ready: BTreeMap<HostId, usize>,
-    by_type: BTreeMap<(AppId, ProcessType, HostId), usize>,
+    load: HashMap<HostId, usize>,
+    by_load: BTreeSet<(usize, HostId)>,
 }
 
 impl Room {
     /// Counts what is on each ready host.
     pub(super) fn of(world: &World) -> Self {
-        let ready = world.hosts.iter().filter(|host| host.ready).map(|host| (host.id, 0)).collect();
-        let mut room = Self { ready, by_type: BTreeMap::new() };
-        for app in &world.apps {
-            for replica in app.replicas.iter().filter(|replica| replica.wish != ReplicaWish::Stop) {
-                room.take(app.id, &replica.process, replica.host);
+        let mut load: HashMap<_, _> =
+            world.hosts.iter().filter(|host| host.ready).map(|host| (host.id, 0)).collect();
+        for replica in world.apps.iter().flat_map(|app| &app.replicas) {
+            if replica.wish != ReplicaWish::Stop
+                && let Some(load) = load.get_mut(&replica.host)
+            {
+                *load += 1;
             }
         }
-        room
+        let by_load = load.iter().map(|(host, load)| (*load, *host)).collect();
+        Self { load, by_load }
     }
 
     /// Tells whether a replica's host keeps it.
     pub(super) fn keeps(&self, replica: &ReplicaView) -> bool {
-        self.ready.contains_key(&replica.host)
+        self.load.contains_key(&replica.host)
     }
 
     /// Takes a place and returns its host; none when no host is ready. Ties go to the lowest id.
-    pub(super) fn place(&mut self, app: AppId, process: &ProcessType) -> Option<HostId> {
-        let alike = |host: HostId| self.by_type.get(&(app, process.clone(), host)).copied().unwrap_or(0);
-        let host = self
-            .ready
-            .iter()
-            .min_by_key(|(host, load)| (alike(**host), **load, **host))
-            .map(|(host, _)| *host)?;
-        self.take(app, process, host);
+    pub(super) fn place(&mut self, spread: &mut Spread) -> Option<HostId> {
+        let without = self.by_load.iter().find(|(_, host)| !spread.0.contains_key(host));
+        let fewest = || {
+            let ready =
+                spread.0.iter().filter_map(|(host, alike)| Some((*alike, *self.load.get(host)?, *host)));
+            ready.min().map(|(_, load, host)| (load, host))
+        };
+        let (load, host) = without.copied().or_else(fewest)?;
+        self.by_load.remove(&(load, host));
+        self.by_load.insert((load + 1, host));
+        self.load.insert(host, load + 1);
+        *spread.0.entry(host).or_default() += 1;
         Some(host)
     }
+}
 
-    fn take(&mut self, app: AppId, process: &ProcessType, host: HostId) {
-        if let Some(load) = self.ready.get_mut(&host) {
-            *load += 1;
+/// How many replicas of one type of one app each host has, for those that have any.
+pub(super) struct Spread(HashMap<HostId, usize>);
+
+impl Spread {
+    /// Counts them.
+    pub(super) fn of(app: &AppView, process: &ProcessType) -> Self {
+        let mut spread = HashMap::new();
+        let there = |replica: &&ReplicaView| replica.process == *process && replica.wish != ReplicaWish::Stop;
+        for replica in app.replicas.iter().filter(there) {
+            *spread.entry(replica.host).or_default() += 1;
         }
-        *self.by_type.entry((app, process.clone(), host)).or_default() += 1;
+        Self(spread)
     }
 }

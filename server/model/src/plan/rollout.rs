@@ -8,7 +8,7 @@ use crate::replica::Phase;
 
 use super::formation::{fill, wanted};
 use super::one_off::{has_ended, is_release_command};
-use super::placement::Room;
+use super::placement::{Room, Spread};
 use super::view::{AppView, Observed, ReplicaView, Rollout, RolloutPhase};
 use super::{Action, NewReplica, Plan};
 
@@ -34,7 +34,7 @@ fn release_command(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut
         plan.actions.push(Action::Advance(rollout.operation));
     } else if command.is_none() {
         let process = ProcessType::release();
-        let Some(host) = room.place(app.id, &process) else {
+        let Some(host) = room.place(&mut Spread::of(app, &process)) else {
             plan.waiting.push((app.id, "the release command waits for a host that is ready".to_owned()));
             return;
         };
@@ -52,31 +52,39 @@ fn release_command(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut
 }
 
 fn roll(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut Plan) {
-    fill(app, &rollout.target, room, plan);
-    let new: Vec<&ReplicaView> = replicas_of(app, rollout).collect();
-    let unverified = |replica: &&&ReplicaView| {
-        replica.process.is_web()
-            && replica.is_healthy()
-            && !replica.observed().is_some_and(|seen| seen.entrance)
-    };
-    plan.actions.extend(new.iter().filter(unverified).map(|replica| Action::Verify(replica.id)));
-    let done = |process: &ProcessType| {
-        let ready = new.iter().filter(|replica| replica.process == *process && is_ready(replica)).count();
-        ready >= wanted(app, &rollout.target, process) as usize
-    };
-    if rollout.target.types.iter().all(done) {
+    for process in &rollout.target.types {
+        // Those that replace the old ones instead of joining them come last, when nothing else can fail any more.
+        if !app.alone.contains(process) || replaces(app, process) {
+            fill(app, &rollout.target, process, room, plan);
+        }
+    }
+    let unverified = |replica: &&ReplicaView| replica.is_healthy() && !replica.answers();
+    let unverified = replicas_of(app, rollout).filter(unverified);
+    plan.actions.extend(unverified.map(|replica| Action::Verify(replica.id)));
+    if rollout.target.types.iter().all(|process| is_done(app, rollout, process)) {
         plan.actions.push(Action::Switch(rollout.operation));
     }
 }
 
-fn replicas_of<'a>(app: &'a AppView, rollout: &'a Rollout) -> impl Iterator<Item = &'a ReplicaView> {
-    app.replicas.iter().filter(|replica| replica.runs(&rollout.target))
+/// Tells whether the old replicas of a type make way now for those of the rollout: those of all types that may run
+/// side by side answer already.
+pub(super) fn replaces(app: &AppView, process: &ProcessType) -> bool {
+    let Some(rollout) = &app.rollout else { return false };
+    let types = &rollout.target.types;
+    rollout.phase == RolloutPhase::Rolling
+        && app.alone.contains(process)
+        && types.contains(process)
+        && types.iter().filter(|other| !app.alone.contains(*other)).all(|other| is_done(app, rollout, other))
 }
 
-/// Tells whether a new replica may carry its share: healthy, and if it is asked over HTTP, seen through the entrance.
-fn is_ready(replica: &ReplicaView) -> bool {
-    replica.is_healthy()
-        && (!replica.process.is_web() || replica.observed().is_some_and(|seen| seen.entrance))
+/// Tells whether as many new replicas of a type answer as are wanted.
+fn is_done(app: &AppView, rollout: &Rollout, process: &ProcessType) -> bool {
+    let ready = replicas_of(app, rollout).filter(|replica| replica.process == *process && replica.answers());
+    ready.count() >= wanted(app, &rollout.target, process) as usize
+}
+
+fn replicas_of<'a>(app: &'a AppView, rollout: &'a Rollout) -> impl Iterator<Item = &'a ReplicaView> {
+    app.replicas.iter().filter(|replica| replica.runs(&rollout.target))
 }
 
 /// Returns why the rollout cannot succeed any more, as a sentence for the app's owner.
@@ -95,10 +103,21 @@ fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
     if rollout.phase == RolloutPhase::ReleaseCommand {
         return Some("the release command was not done in its time".to_owned());
     }
-    Some(match replicas_of(app, rollout).find(|replica| !is_ready(replica)) {
+    Some(match replicas_of(app, rollout).find(|replica| !replica.answers()) {
         Some(replica) => format!("the time for it was over; {}", state_in_words(replica)),
-        None => "the time for it was over".to_owned(),
+        None => match lingering(app, rollout) {
+            Some(old) => {
+                format!("the time for it was over; {} of {} had not stopped", old.name(), old.version)
+            }
+            None => "the time for it was over".to_owned(),
+        },
     })
+}
+
+/// Returns an old replica that must stop before a new one starts.
+fn lingering<'a>(app: &'a AppView, rollout: &Rollout) -> Option<&'a ReplicaView> {
+    let is_old = |replica: &&ReplicaView| (replica.version, replica.generation) != rollout.target.key();
+    app.replicas.iter().filter(is_old).find(|replica| replaces(app, &replica.process))
 }
 
 fn command_failure(replica: &ReplicaView) -> Option<String> {

@@ -118,7 +118,7 @@ fn a_busy_replica_finishes_before_it_is_stopped_but_not_for_ever() {
     let mut toy = Toy::new(1, 1);
     toy.deploy(1).unwrap();
     let id = toy.world.apps[0].replicas[0].id;
-    toy.change(id, |seen| seen.in_flight = 1);
+    toy.change(id, |seen| seen.quiet = false);
     toy.scale(0);
     let drain = plan(&toy.world, toy.now).actions;
     assert_eq!(drain, [Action::Drain(id)]);

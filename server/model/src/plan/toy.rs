@@ -19,6 +19,7 @@ pub(super) struct Toy {
     pub(super) next: u128,
     pub(super) broken: Vec<u64>,
     pub(super) outcome: BTreeMap<u128, Result<(), String>>,
+    pub(super) reverted: Option<String>,
 }
 
 pub(super) fn version(n: u64) -> Version {
@@ -37,6 +38,8 @@ impl Toy {
             deleted: false,
             serving: None,
             rollout: None,
+            watch: None,
+            alone: Default::default(),
             formation: [(ProcessType::web(), Scale { quantity: web, size: Default::default() })].into(),
             replicas: Vec::new(),
         };
@@ -47,6 +50,7 @@ impl Toy {
             next: 1,
             broken: Vec::new(),
             outcome: BTreeMap::new(),
+            reverted: None,
         }
     }
 
@@ -128,6 +132,11 @@ impl Toy {
                 self.app().serving = Some(rollout.target);
                 self.outcome.insert(id.0.as_u128(), Ok(()));
             }
+            Action::EndWatch(_) => self.app().watch = None,
+            Action::Revert(_, reason) => {
+                self.app().watch = None;
+                self.reverted = Some(reason);
+            }
             Action::Fail(id, reason) => {
                 self.app().rollout = None;
                 self.outcome.insert(id.0.as_u128(), Err(reason));
@@ -195,5 +204,14 @@ impl Toy {
 }
 
 pub(super) fn starting() -> Observed {
-    Observed { phase: Phase::Starting, restarts: 0, entrance: false, in_flight: 0, exit: None, reason: None }
+    Observed {
+        phase: Phase::Starting,
+        restarts: 0,
+        entrance: false,
+        since: Timestamp::UNIX_EPOCH,
+        quiet: true,
+        traffic: Default::default(),
+        exit: None,
+        reason: None,
+    }
 }

@@ -12,6 +12,7 @@ use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
 use crate::release::Version;
 use crate::replica::Phase;
+use crate::watch::{Traffic, Watch};
 
 /// All apps and hosts, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +43,12 @@ pub struct AppView {
     pub serving: Option<Target>,
     /// What is being brought about.
     pub rollout: Option<Rollout>,
+    /// The watch over what serves, while it lasts.
+    pub watch: Option<Watch>,
     /// How many replicas of each type.
     pub formation: Formation,
+    /// The types of which replicas of two releases never run side by side.
+    pub alone: BTreeSet<ProcessType>,
     /// Its replicas in the order of their ids, oldest first.
     pub replicas: Vec<ReplicaView>,
 }
@@ -178,8 +183,12 @@ pub struct Observed {
     pub restarts: u32,
     /// Whether it answered through the entrance.
     pub entrance: bool,
-    /// Requests it is working on.
-    pub in_flight: usize,
+    /// When it got to this phase.
+    pub since: Timestamp,
+    /// No request is under way, and none can come that was chosen for it before it left the table.
+    pub quiet: bool,
+    /// What it was asked through the router.
+    pub traffic: Traffic,
     /// How it ended the last time.
     pub exit: Option<ExitCause>,
     /// Why it is not healthy, as the predicate of a sentence.
@@ -208,6 +217,12 @@ impl ReplicaView {
         self.observed().is_some_and(|seen| seen.phase == Phase::Healthy)
     }
 
+    /// Tells whether it carries its share: healthy, and if it is asked over HTTP, seen through the entrance.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.is_healthy() && (!self.process.is_web() || self.observed().is_some_and(|seen| seen.entrance))
+    }
+
     /// Tells whether it runs this target and nobody asked for it to be replaced.
     #[must_use]
     pub fn runs(&self, target: &Target) -> bool {
@@ -217,7 +232,8 @@ impl ReplicaView {
 
 impl AppView {
     /// Returns the web replicas that requests may be sent to: the healthy ones of what serves. While these are fewer than
-    /// wanted, older ones help out; what is newer is part of a rollout that was not switched to, and never does.
+    /// wanted, older ones help out, and those that make way for another of the same release until that one was seen
+    /// through the entrance. What is newer is part of a rollout that was not switched to, and never does.
     #[must_use]
     pub fn routed(&self) -> Vec<&ReplicaView> {
         let Some(serving) = &self.serving else { return Vec::new() };
@@ -228,11 +244,14 @@ impl AppView {
                 && replica.is_healthy()
                 && (replica.version, replica.generation) <= serving.key()
         };
-        let (mut current, older): (Vec<_>, Vec<_>) =
+        let (mut current, leaving): (Vec<_>, Vec<_>) =
             self.replicas.iter().filter(in_rotation).partition(|replica| replica.runs(serving));
-        if current.len() < wanted {
-            current.extend(older);
-        }
+        let healthy = current.len();
+        let answering = current.iter().filter(|replica| replica.answers()).count();
+        current.extend(leaving.into_iter().filter(|replica| {
+            let alike = (replica.version, replica.generation) == serving.key();
+            if alike { answering < wanted } else { healthy < wanted }
+        }));
         current
     }
 
