@@ -99,9 +99,9 @@ impl Screen {
     }
 
     /// Writes data as it is to stdout, at once.
-    pub(crate) fn write(&self, text: &str) -> Result<()> {
+    pub(crate) fn write(&self, data: impl AsRef<[u8]>) -> Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
+        stdout.write_all(data.as_ref())?;
         Ok(stdout.flush()?)
     }
 

@@ -130,7 +130,7 @@ fn what_is_set_already_makes_no_release() {
 fn no_wrong_usage_repeats_a_value_and_nothing_is_sent() {
     let env = TestEnvironment::new();
     let secret = |text: &str| text.replace('%', SECRET);
-    for wrong in ["%", "1A=%", "A B=%", "A=@/none/%", "PORT=%"] {
+    for wrong in ["%", "1A=%", "A B=%", "RANDOM=%", "PORT=%"] {
         let shown = env.run(&["config:set", &secret(wrong), "-a", "shop"]);
         assert!(shown.contains("Error:") && !shown.contains(SECRET), "{shown}");
     }
@@ -140,7 +140,7 @@ fn no_wrong_usage_repeats_a_value_and_nothing_is_sent() {
     assert_snapshot!(env.run(&["config:set", "A", "-a", "shop"]), @"
     --- stderr
     Error: argument 1 has no `=`
-      Hint: Write KEY=value, KEY=@file for the content of a file, KEY=- for stdin, or KEY=@@text for a value that begins with @.
+      Hint: Write KEY=value, KEY=@file for the content of a file, KEY=@- for stdin, or KEY=@@text for a value that begins with @.
     --- exit Some(2)
     ");
     assert_snapshot!(env.run(&["config:set", "-a", "shop"]), @"

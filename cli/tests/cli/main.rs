@@ -5,6 +5,7 @@
 mod apps;
 mod builds;
 mod config;
+mod config_bytes;
 mod doctor;
 mod environment;
 mod errors;

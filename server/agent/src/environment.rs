@@ -1,5 +1,6 @@
 //! Decides the environment of a replica and the command that starts it.
 
+use model::config::ConfigValue;
 use model::replica::ReplicaSpec;
 
 /// Runs inside the sandbox, in `/app`: profile scripts, then the command line.
@@ -37,7 +38,7 @@ pub(crate) fn command(command_line: &str) -> Vec<String> {
 ///
 /// What names the replica is the platform's to say; what tells of the app can be overruled by its config.
 /// `PORT` is there only for what is given a port.
-pub(crate) fn variables(spec: &ReplicaSpec, port: Option<u16>) -> Vec<(String, String)> {
+pub(crate) fn variables(spec: &ReplicaSpec, port: Option<u16>) -> Vec<(String, ConfigValue)> {
     let told = [
         ("PAAS_APP", spec.app_name.to_string()),
         ("PAAS_RELEASE", spec.release.to_string()),
@@ -50,7 +51,7 @@ pub(crate) fn variables(spec: &ReplicaSpec, port: Option<u16>) -> Vec<(String, S
     ];
     let set =
         [("DYNO", Some(spec.name())), ("PS", Some(spec.name())), ("PORT", port.map(|port| port.to_string()))];
-    let config = spec.config.iter().map(|(key, value)| (key.to_string(), value.reveal().to_owned()));
-    let set = set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    told.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(config).chain(set).collect()
+    let config = spec.config.iter().map(|(key, value)| (key.to_string(), value.clone()));
+    let set = set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    told.into_iter().map(|(name, value)| (name.to_owned(), value.into())).chain(config).chain(set).collect()
 }

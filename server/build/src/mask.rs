@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn config(values: &[(&str, &str)]) -> ConfigVars {
-        let changes = values.iter().map(|(k, v)| (k.parse().unwrap(), Some((*v).to_owned())));
+        let changes = values.iter().map(|(k, v)| (k.parse().unwrap(), Some((*v).into())));
         ConfigVars::default().changed(changes).unwrap()
     }
 

@@ -4,7 +4,9 @@
 //! `/tmp/report`, and the platform's tools in `/opt/paas/bin`. Config vars never touch the disk: they travel in
 //! the environment of the driver, which writes them to the sandbox's own `/tmp/env`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -143,7 +145,7 @@ impl<'a> Material<'a> {
             sandbox.environment.set(name.clone(), value)?;
         }
         for (name, value) in request.config.iter() {
-            sandbox.environment.set(format!("{CONFIG_PREFIX}{name}"), value.reveal())?;
+            sandbox.environment.set(format!("{CONFIG_PREFIX}{name}"), OsStr::from_bytes(value.reveal()))?;
         }
         Ok(())
     }

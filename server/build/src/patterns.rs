@@ -115,7 +115,8 @@ impl Patterns {
                 // With its `@` even a short one is unlike anything else.
                 all.push(Pattern::new(&name, &format!("{user}@").into_bytes().into(), Encoding::Plain));
                 let password = user.split_once(':').map(|(_, password)| password);
-                let secrets = [Some(user), password].into_iter().flatten().filter(|text| is_long(text));
+                let secrets = [Some(user), password].into_iter().flatten().map(str::as_bytes);
+                let secrets = secrets.filter(|text| is_long(text));
                 secrets.for_each(|secret| all.extend(patterns_of(&name, secret)));
             }
         }
@@ -169,8 +170,8 @@ fn pair(text: &[u8]) -> usize {
     usize::from(text[0]) << 8 | usize::from(text[1])
 }
 
-fn patterns_of(name: &Arc<str>, secret: &str) -> impl Iterator<Item = Pattern> {
-    let secret: Arc<[u8]> = secret.as_bytes().into();
+fn patterns_of(name: &Arc<str>, secret: &[u8]) -> impl Iterator<Item = Pattern> {
+    let secret: Arc<[u8]> = secret.into();
     let all = Encoding::all_of(&secret).into_iter();
     all.filter_map(move |encoding| {
         let pattern = Pattern::new(name, &secret, encoding);
@@ -182,8 +183,10 @@ fn patterns_of(name: &Arc<str>, secret: &str) -> impl Iterator<Item = Pattern> {
     })
 }
 
-fn is_long(text: &str) -> bool {
-    text.chars().nth(HIDDEN_FROM - 1).is_some()
+/// Counts a byte that is no text as a character.
+fn is_long(text: &[u8]) -> bool {
+    let characters = text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len());
+    characters.sum::<usize>() >= HIDDEN_FROM
 }
 
 /// Returns what stands before the `@` of each URL in a text.
@@ -196,12 +199,14 @@ fn users(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the value, its longer lines, and the passwords of URLs.
-fn secrets(value: &str) -> Vec<&str> {
-    let mut secrets: Vec<_> = [value, value.trim()].into_iter().filter(|text| is_long(text)).collect();
-    if value.trim().contains('\n') {
-        secrets.extend(value.lines().map(str::trim).filter(|line| line.len() >= LINE_FROM));
+fn secrets(value: &[u8]) -> Vec<&[u8]> {
+    let mut secrets: Vec<_> = [value, value.trim_ascii()].into_iter().filter(|text| is_long(text)).collect();
+    if value.trim_ascii().contains(&b'\n') {
+        let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        secrets.extend(lines.filter(|line| line.len() >= LINE_FROM));
     }
-    let passwords = users(value).filter_map(|user| user.split_once(':')).map(|(_, password)| password);
+    let users = value.utf8_chunks().flat_map(|chunk| users(chunk.valid()));
+    let passwords = users.filter_map(|user| user.split_once(':')).map(|(_, password)| password.as_bytes());
     secrets.extend(passwords.filter(|password| is_long(password)));
     secrets.sort_unstable();
     secrets.dedup();

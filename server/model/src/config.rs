@@ -1,10 +1,11 @@
-//! An app's config vars. Values are any text without NUL, line ends included; they never reach a log, an error or a `Debug`.
+//! An app's config vars. Values are any bytes without NUL; they never reach a log, an error or a `Debug`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::config_value::ConfigValue;
 use crate::name::ConfigKey;
 
 /// Most bytes that one value may have.
@@ -12,11 +13,6 @@ pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// Most bytes of all names and values of an app, so that the environment fits into one `execve`.
 pub const TOTAL_BYTES_MAX: usize = 1024 * 1024;
-
-/// A config var's value. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ConfigValue(String);
 
 /// Why a value was refused. It tells sizes, never content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,20 +26,6 @@ pub enum ConfigError {
     /// All of them together are too large.
     #[error("all config vars together would have {0} bytes; at most {TOTAL_BYTES_MAX} are allowed")]
     TooMuch(usize),
-}
-
-impl ConfigValue {
-    /// Returns the value, to be handed to a process or to who may read it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ConfigValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
 }
 
 /// The config vars of an app or a release, in the order of their names.
@@ -65,7 +47,7 @@ impl ConfigVars {
     /// A value with NUL or over [`VALUE_BYTES_MAX`], or more than [`TOTAL_BYTES_MAX`] in all.
     pub fn changed(
         &self,
-        changes: impl IntoIterator<Item = (ConfigKey, Option<String>)>,
+        changes: impl IntoIterator<Item = (ConfigKey, Option<ConfigValue>)>,
     ) -> Result<Self, ConfigError> {
         let mut vars = self.0.clone();
         for (key, value) in changes {
@@ -73,15 +55,16 @@ impl ConfigVars {
                 vars.remove(&key);
                 continue;
             };
-            if value.contains('\0') {
+            let bytes = value.reveal();
+            if bytes.contains(&0) {
                 return Err(ConfigError::Nul(key));
             }
-            if value.len() > VALUE_BYTES_MAX {
-                return Err(ConfigError::TooLong(key, value.len()));
+            if bytes.len() > VALUE_BYTES_MAX {
+                return Err(ConfigError::TooLong(key, bytes.len()));
             }
-            vars.insert(key, ConfigValue(value));
+            vars.insert(key, value);
         }
-        let total = vars.iter().map(|(key, value)| key.as_str().len() + value.0.len() + 2).sum();
+        let total = vars.iter().map(|(key, value)| key.as_str().len() + value.reveal().len() + 2).sum();
         if total > TOTAL_BYTES_MAX { Err(ConfigError::TooMuch(total)) } else { Ok(Self(vars)) }
     }
 
@@ -141,17 +124,35 @@ mod tests {
 
     #[test]
     fn debug_shows_names_and_no_values() {
-        let vars = ConfigVars::default().changed([(key("API_KEY"), Some("s3cret".to_owned()))]).unwrap();
+        let vars = ConfigVars::default().changed([(key("API_KEY"), Some("s3cret".into()))]).unwrap();
         let shown = format!("{vars:?} {:?}", vars.get("API_KEY"));
         assert!(shown.contains("API_KEY") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]
-    fn newlines_and_unicode_are_kept_and_nul_is_refused() {
-        let vars = ConfigVars::default().changed([(key("PEM"), Some("a\nb\t\"ü".to_owned()))]).unwrap();
-        assert_eq!(vars.get("PEM").unwrap().reveal(), "a\nb\t\"ü");
-        let refused = vars.changed([(key("X"), Some("a\0b".to_owned()))]);
+    fn any_bytes_are_kept_and_nul_is_refused() {
+        let all: Vec<u8> = (1..=255).collect();
+        let vars = ConfigVars::default().changed([(key("ALL"), Some(all.clone().into()))]).unwrap();
+        assert_eq!(vars.get("ALL").unwrap().reveal(), all);
+        let refused = vars.changed([(key("X"), Some("a\0b".into()))]);
         assert_eq!(refused, Err(ConfigError::Nul(key("X"))));
+    }
+
+    #[test]
+    fn a_value_may_have_64_kib_and_no_more() {
+        let set = |bytes: usize| ConfigVars::default().changed([(key("A"), Some(vec![0xff; bytes].into()))]);
+        assert!(set(64 * 1024).is_ok());
+        assert_eq!(set(64 * 1024 + 1), Err(ConfigError::TooLong(key("A"), 64 * 1024 + 1)));
+    }
+
+    #[test]
+    fn what_older_versions_stored_is_read_whatever_its_names() {
+        let stored = r#"{"A":"text\n","PORT":"1","RANDOM":"2"}"#;
+        let vars: ConfigVars = serde_json::from_str(stored).unwrap();
+        assert_eq!((vars.len(), vars.get("A").unwrap().text()), (3, Some("text\n")));
+        assert_eq!(serde_json::to_string(&vars).unwrap(), stored);
+        let without = vars.changed([(ConfigKey::known("RANDOM").unwrap(), None)]).unwrap();
+        assert_eq!(without.len(), 2);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
 use super::releases::find;
+use crate::deploy;
 
 /// Most commits and most files that are listed.
 const LISTED: usize = 500;
@@ -20,9 +21,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let from = find(&call, &mut db, call.parameter("release")).await?;
     let to = find(&call, &mut db, call.parameter("other")).await?;
     let (before, after) = (manifest(&mut db, &from).await?, manifest(&mut db, &to).await?);
-    let vault = &call.platform.vault;
-    let old = store::release_config(&mut db, vault, from.id).await?;
-    let new = store::release_config(&mut db, vault, to.id).await?;
+    let old = deploy::release_config(&call.platform, &mut db, &from).await?;
+    let new = deploy::release_config(&call.platform, &mut db, &to).await?;
     drop(db);
     let config = old.difference(&new);
     let source = comparison(&call, &from, &to).await?;

@@ -1,8 +1,8 @@
 //! Changed config vars: one release for all changes of a request, none when nothing changes.
 
-use model::config::ConfigVars;
+use model::config::{ConfigValue, ConfigVars};
 use model::name::ConfigKey;
-use store::{App, NewRelease, OperationKind, ReleaseKind};
+use store::{App, Db, NewRelease, OperationKind, Release, ReleaseKind};
 
 use super::change::{ChangeError, Made, begin};
 use crate::actor::Actor;
@@ -16,11 +16,14 @@ pub async fn change_config(
     platform: &Platform,
     actor: &Actor,
     app: &App,
-    changes: Vec<(ConfigKey, Option<String>)>,
+    changes: Vec<(ConfigKey, Option<ConfigValue>)>,
 ) -> Result<(ConfigVars, Option<Made>), ChangeError> {
     let mut tx = platform.store.write().await?;
     let base = store::newest_release_that_counts(&mut tx, app.id).await?;
-    let before = store::current_config(&mut tx, &platform.vault, app.id).await?;
+    let before = match &base {
+        Some(release) => release_config(platform, &mut tx, release).await?,
+        None => ConfigVars::default(),
+    };
     let after = before
         .changed(changes)
         .map_err(|error| ChangeError::invalid(error.to_string(), "`paasctl config` lists what is set"))?;
@@ -44,6 +47,29 @@ pub async fn change_config(
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();
     Ok((after, Some(made)))
+}
+
+/// Opens the config vars of a release.
+///
+/// # Errors
+/// Config vars that cannot be opened, with the number of the release; a database that fails.
+pub async fn release_config(
+    platform: &Platform,
+    db: &mut Db,
+    release: &Release,
+) -> Result<ConfigVars, ChangeError> {
+    store::release_config(db, &platform.vault, release.id).await.map_err(|error| match error {
+        store::Error::Vault(_) | store::Error::Damaged { .. } => {
+            let message = format!("the config vars of {} cannot be read: {error}", release.version);
+            tracing::error!(release.id = %release.id, "{message}");
+            ChangeError::invalid(
+                message,
+                "bring back the secret key and the database that belong together, or go back to another release \
+                 with `paasctl rollback`",
+            )
+        }
+        other => other.into(),
+    })
 }
 
 /// Returns the line of the app's log that tells of a new release.

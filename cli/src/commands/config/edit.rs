@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;
 
-use serde_json::{Map, Value};
+use model::config::ConfigValue;
+use serde_json::{Map, Value, json};
 
 use super::{assignment, change, list};
 use crate::api::read;
@@ -35,10 +36,10 @@ impl Edit {
     /// Opens the editor and sends what differs afterwards.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        let before: BTreeMap<String, String> = read(&api.get(&format!("/apps/{app}/config-vars"))?)?;
+        let before: BTreeMap<String, ConfigValue> = read(&api.get(&format!("/apps/{app}/config-vars"))?)?;
         // Temporary files are made with mode 0600.
         let mut file = tempfile::Builder::new().prefix("config-").suffix(".env").tempfile()?;
-        writeln!(file, "{}", list::for_shell(&before)?)?;
+        writeln!(file, "{}", list::for_shell(&before))?;
         file.flush()?;
         let editor = environment::variable("VISUAL").or_else(|| environment::variable("EDITOR"));
         let editor = editor.unwrap_or_else(|| "vi".to_owned());
@@ -61,10 +62,13 @@ impl Edit {
     }
 }
 
-fn changes(before: &BTreeMap<String, String>, after: BTreeMap<String, String>) -> Map<String, Value> {
+fn changes(
+    before: &BTreeMap<String, ConfigValue>,
+    after: BTreeMap<String, ConfigValue>,
+) -> Map<String, Value> {
     let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let mut changes: Map<_, _> = gone.collect();
     let new = after.into_iter().filter(|(key, value)| before.get(key) != Some(value));
-    changes.extend(new.map(|(key, value)| (key, Value::String(value))));
+    changes.extend(new.map(|(key, value)| (key, json!(value))));
     changes
 }

@@ -1,7 +1,8 @@
-//! `config:get`: the value of one config var, as it is.
+//! `config:get`: the value of one config var, byte for byte.
 
 use std::collections::BTreeMap;
 
+use model::config::ConfigValue;
 use model::wording;
 use serde_json::json;
 
@@ -10,6 +11,8 @@ use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
 /// Print the value of a config var
+///
+/// It is written byte for byte, with a line end behind it only on a terminal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -31,7 +34,7 @@ impl Get {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let body = api.get(&format!("/apps/{app}/config-vars"))?;
-        let vars: BTreeMap<String, String> = read(&body)?;
+        let vars: BTreeMap<String, ConfigValue> = read(&body)?;
         let Some(value) = vars.get(&self.key) else {
             let near = wording::did_you_mean(&self.key, vars.keys().map(String::as_str));
             let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
@@ -44,6 +47,7 @@ impl Get {
         if self.json.json {
             return context.screen.json(&json!({ &self.key: value }));
         }
-        context.screen.print(value)
+        context.screen.write(value.reveal())?;
+        if context.screen.interactive { context.screen.write("\n") } else { Ok(()) }
     }
 }

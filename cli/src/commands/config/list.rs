@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use model::config::ConfigValue;
 use model::wording;
 
+use super::quoting;
 use crate::api::read;
 use crate::context::{AppOption, Context, JsonOption};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::screen::{Screen, Tone};
 
 /// Show the config vars of an app
+///
+/// A value that is no UTF-8 text is shown as $'\xff…', the way bash writes it, and in JSON as {"base64": "…"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -20,7 +24,7 @@ Example:
   $ paasctl config --shell -a shop > shop.env
   $ paasctl config:set --file shop.env -a shop-staging")]
 pub(crate) struct List {
-    /// Print lines that a shell and `config:set --file` read
+    /// Print lines that bash and `config:set --file` read back to the same bytes
     #[arg(short, long, conflicts_with = "json")]
     shell: bool,
 
@@ -39,36 +43,36 @@ impl List {
         if self.json.json {
             return context.screen.json(&body);
         }
-        let vars: BTreeMap<String, String> = read(&body)?;
+        let vars: BTreeMap<String, ConfigValue> = read(&body)?;
         if vars.is_empty() {
             context
                 .screen
                 .say(&format!("{app} has no config vars. `paasctl config:set KEY=value` sets one."));
             return Ok(());
         }
-        let text = if self.shell { for_shell(&vars)? } else { for_people(&vars, &context.screen) };
+        let text = if self.shell { for_shell(&vars) } else { for_people(&vars, &context.screen) };
         context.screen.print(&text)
     }
 }
 
 /// Returns lines that a shell, and [`super::assignment::of_file`], read.
-pub(super) fn for_shell(vars: &BTreeMap<String, String>) -> Result<String> {
-    let line = |(key, value): (&String, &String)| {
-        let quoted = shlex::try_quote(value).map_err(|_| Error::failed(format!("{key} holds a NUL byte")))?;
-        Ok(format!("{key}={quoted}"))
-    };
-    Ok(vars.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
+pub(super) fn for_shell(vars: &BTreeMap<String, ConfigValue>) -> String {
+    let line = |(key, value): (&String, &ConfigValue)| format!("{key}={}", quoting::word(value));
+    vars.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A value's further lines stand under its first.
-fn for_people(vars: &BTreeMap<String, String>, screen: &Screen) -> String {
+/// A value's further lines stand under its first; one that is no text stands there as a shell would read it.
+fn for_people(vars: &BTreeMap<String, ConfigValue>, screen: &Screen) -> String {
     let width = vars.keys().map(|key| key.len() + 1).max().unwrap_or(0);
     let indent = format!("\n{}", " ".repeat(width + 1));
-    let line = |(key, value): (&String, &String)| {
+    let line = |(key, value): (&String, &ConfigValue)| {
         let name = screen.paint(Tone::Name, &format!("{key}:"));
         let gap = " ".repeat(width - key.len());
-        let lines: Vec<_> = value.split('\n').map(|line| shown(line, screen.interactive)).collect();
-        format!("{name}{gap}{}", lines.join(&indent))
+        let lines =
+            |text: &str| text.split('\n').map(|line| shown(line, screen.interactive)).collect::<Vec<_>>();
+        let text =
+            value.text().map_or_else(|| quoting::escaped(value.reveal()), |text| lines(text).join(&indent));
+        format!("{name}{gap}{text}")
     };
     vars.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -5,5 +5,7 @@ pub(crate) mod change;
 pub(crate) mod edit;
 pub(crate) mod get;
 pub(crate) mod list;
+mod quoting;
 pub(crate) mod set;
 pub(crate) mod unset;
+mod words;

@@ -1,8 +1,9 @@
 //! `config:set`: sets config vars, all of them in one release.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, json};
 
 use super::{assignment, change};
 use crate::context::{AppOption, Context};
@@ -12,8 +13,11 @@ use crate::error::{Error, Result};
 ///
 /// It waits until the release serves; if it does not become healthy, nothing changes.
 ///
-/// A value may hold anything but NUL, also line ends. KEY=@FILE takes the content of a file and KEY=- that of stdin,
-/// byte for byte; KEY=@@text is a value that begins with @.
+/// A value is up to 64 KB of any bytes but NUL. KEY=@FILE takes those of a file and KEY=@- (or KEY=-) those of stdin, as
+/// they are; KEY=@@text is a value that begins with @.
+///
+/// PORT, DYNO and what bash keeps for itself, such as RANDOM, cannot be set. PATH replaces the platform's own; what the
+/// buildpacks installed stays in front of it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -22,9 +26,9 @@ Example:
     web.1 of v42 is healthy
   Done in 1.4 s.")]
 pub(crate) struct Set {
-    /// Such as GREETING=hello, KEY=@key.pem or KEY=-
+    /// Such as GREETING=hello, KEY=@key.pem or KEY=@-
     #[arg(value_name = "KEY=VALUE", required_unless_present = "file")]
-    assignments: Vec<String>,
+    assignments: Vec<OsString>,
 
     /// Read KEY=value lines from a file, as a shell reads them
     #[arg(short, long, value_name = "FILE")]
@@ -58,7 +62,7 @@ impl Set {
         if all.is_empty() {
             return Err(Error::failed("the file sets nothing"));
         }
-        let pair = |one: assignment::Assignment| (one.key.to_string(), Value::String(one.value));
+        let pair = |one: assignment::Assignment| (one.key.to_string(), json!(one.value));
         let changes: Map<_, _> = all.into_iter().map(pair).collect();
         change::send(context, &self.app, changes, ("Set", "on"), !self.no_wait)
     }

@@ -48,5 +48,5 @@ fn name(text: &str) -> Result<ConfigKey> {
         return Err(Error::usage("`config:unset` takes names without values")
             .hint("Write `paasctl config:unset KEY`."));
     }
-    text.parse().map_err(|error: model::name::NameError| Error::usage(error.to_string()))
+    ConfigKey::known(text).map_err(|error: model::name::NameError| Error::usage(error.to_string()))
 }

@@ -1,9 +1,12 @@
 //! What a supervisor is told to run. It comes through a pipe, because it holds config.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use model::config::ConfigValue;
 use sandbox::{Bind, Environment, Identity, Limits, Sandbox};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +38,7 @@ pub(crate) struct Order {
     /// Program and arguments.
     pub(crate) command: Vec<String>,
     /// The variables beside the stack's, in order; a later one overrules an earlier one.
-    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, ConfigValue)>,
     /// The memory limit in MB of 2^20 bytes.
     pub(crate) memory_mb: u64,
     /// The share of the processor under contention.
@@ -58,7 +61,7 @@ impl Order {
         let identity = Identity::new(self.uid, self.uid).context("a replica never runs as root")?;
         let mut environment = Environment::base();
         for (name, value) in &self.variables {
-            environment.set(name, value)?;
+            environment.set(name, OsStr::from_bytes(value.reveal()))?;
         }
         let binds = vec![
             Bind::read_write(self.app, "/app"),

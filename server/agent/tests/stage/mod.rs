@@ -7,7 +7,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -78,6 +78,7 @@ impl Stage {
             logs_dir: self.dir.path().join("logs"),
             supervisor: supervisor(),
             slugs: self.store.clone(),
+            reach: None,
         };
         let options = AgentOptions {
             dir: self.agent_dir(),
@@ -308,10 +309,11 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
 
 /// Returns the cgroups of a replica, in all hierarchies.
 pub(crate) fn cgroups_of(id: ReplicaId) -> Vec<PathBuf> {
-    let name = format!("paas/replica-{id}");
+    let id = id.to_string();
     let roots = fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
     let roots = roots.chain([PathBuf::from("/sys/fs/cgroup")]);
-    roots.map(|root| root.join(&name)).filter(|path: &PathBuf| Path::exists(path)).collect()
+    let groups = roots.flat_map(|root| fs::read_dir(root.join("paas")).into_iter().flatten().flatten());
+    groups.map(|group| group.path()).filter(|path| path.to_string_lossy().ends_with(&id)).collect()
 }
 
 /// A web server that answers `/` with `hello` and says when it is up; the environment steers it.
@@ -336,6 +338,6 @@ server.serve_forever()
 
 /// Returns config vars.
 pub(crate) fn config(vars: &[(&str, &str)]) -> ConfigVars {
-    let vars = vars.iter().map(|(key, value)| (key.parse().unwrap(), Some((*value).to_owned())));
+    let vars = vars.iter().map(|(key, value)| (key.parse().unwrap(), Some((*value).into())));
     ConfigVars::default().changed(vars).unwrap()
 }

@@ -72,7 +72,7 @@ impl App {
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.config = self.config.changed([(name.parse().unwrap(), Some(value.to_owned()))]).unwrap();
+        self.config = self.config.changed([(name.parse().unwrap(), Some(value.into()))]).unwrap();
     }
 
     /// Builds a source of these files; a name that starts with `bin/` is executable. Keeps the pins.
