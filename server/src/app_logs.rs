@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use logs::{Bounds, LogDir, Origin, Outbox, Source};
+use logs::{Bounds, Letterbox, LogDir, Origin, Outbox, Source};
 use model::id::AppId;
 use model::release::Version;
 use router::{RequestLine, RequestLog};
@@ -36,14 +36,14 @@ impl AppLogs {
     /// Appends an event of the platform to an app's stream.
     pub fn event(&self, app: AppId, process: &str, release: Option<Version>, text: impl Into<String>) {
         let origin = Origin::new(Source::Platform, process, release.map(|version| version.0));
-        self.outbox.append(&app.to_string().into(), &Arc::new(origin), text.into());
+        self.outbox.letterbox(app.to_string().into(), Arc::new(origin)).append(text.into());
     }
 
     /// Returns what takes the request lines of an app.
     #[must_use]
     pub fn requests(&self, app: AppId) -> Arc<dyn RequestLog> {
         let origin = Arc::new(Origin::new(Source::Router, "router", None));
-        Arc::new(RequestLines { outbox: self.outbox.clone(), app: app.to_string().into(), origin })
+        Arc::new(RequestLines(self.outbox.letterbox(app.to_string().into(), origin)))
     }
 
     /// Waits until what was appended is written, at most two seconds.
@@ -52,14 +52,10 @@ impl AppLogs {
     }
 }
 
-struct RequestLines {
-    outbox: Outbox,
-    app: Arc<str>,
-    origin: Arc<Origin>,
-}
+struct RequestLines(Letterbox);
 
 impl RequestLog for RequestLines {
     fn request(&self, line: RequestLine) {
-        self.outbox.append(&self.app, &self.origin, line.to_string());
+        self.0.append(line.to_string());
     }
 }

@@ -1,4 +1,4 @@
-//! The hand that appends to the current segment, moves on when it is full and deletes what is over the bounds.
+//! The hand that appends to the current segment of a lane, moves on when it is full and deletes what is over the bounds.
 //!
 //! Nothing here fails: what cannot be written is counted, and announced with the next write that succeeds.
 
@@ -14,9 +14,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::batch::Batch;
 use crate::bounds::Bounds;
-use crate::dropped::Dropped;
+use crate::dropped::{Cause, Dropped};
+use crate::lane::Lane;
+use crate::record::Header;
+use crate::segment::{self, Segment};
 use crate::split::Splitter;
-use crate::{Origin, rotation, segment};
+use crate::{Origin, rotation};
 
 /// How often a segment may turn out full or sealed before a write gives up.
 const MOST_MOVES: usize = 8;
@@ -28,16 +31,27 @@ const SMALLEST_STEP_BACK: Duration = Duration::from_secs(1);
 pub(crate) struct Appender {
     dir: PathBuf,
     bounds: Bounds,
-    current: Option<(u64, File)>,
+    lane: Lane,
+    current: Option<(Segment, File)>,
     batch: Batch,
-    pub(crate) dropped: Dropped,
+    dropped: Dropped,
     latest: Timestamp,
 }
 
 impl Appender {
-    pub(crate) fn new(dir: PathBuf, bounds: Bounds) -> Self {
+    pub(crate) fn new(dir: PathBuf, bounds: Bounds, lane: Lane) -> Self {
         let (batch, dropped) = (Batch::default(), Dropped::default());
-        Appender { dir, bounds, current: None, batch, dropped, latest: Timestamp::MIN }
+        Appender { dir, bounds, lane, current: None, batch, dropped, latest: Timestamp::MIN }
+    }
+
+    /// Counts lines that were not given to this hand.
+    pub(crate) fn drop_lines(&mut self, cause: Cause, lines: u64) {
+        self.dropped.add(cause, lines, Timestamp::now());
+    }
+
+    /// Returns whether something is still to be announced.
+    pub(crate) fn has_dropped(&self) -> bool {
+        self.dropped.any()
     }
 
     /// Returns the time for new lines, which never goes back a little.
@@ -54,12 +68,12 @@ impl Appender {
     pub(crate) fn begin(&mut self, origin: &Origin) {
         if self.dropped.any() {
             let at = self.now();
-            self.batch.announce(self.dropped, &origin.by_platform().header(at));
+            self.batch.announce(self.dropped, &Header::of(&origin.by_platform(), at));
         }
     }
 
     /// Adds a line and writes what is there when it does not fit any more.
-    pub(crate) fn line(&mut self, header: &[u8], text: &[u8]) {
+    pub(crate) fn line(&mut self, header: &Header, text: &[u8]) {
         if !self.batch.has_room_for(header, text) {
             self.commit();
         }
@@ -67,7 +81,7 @@ impl Appender {
     }
 
     /// Adds each line of `text`; an empty text is one empty line.
-    pub(crate) fn text(&mut self, header: &[u8], text: &[u8]) {
+    pub(crate) fn text(&mut self, header: &Header, text: &[u8]) {
         let mut lines = Splitter::default();
         lines.push(text, |line| self.line(header, line));
         match text.is_empty() {
@@ -85,17 +99,15 @@ impl Appender {
             tracing::debug!(%error, dir = %self.dir.display(), "could not append to the log");
             0
         });
-        let Dropped { too_fast, unwritable, queue_full } = &mut self.dropped;
         let delivery = self.batch.settle(written);
-        *too_fast -= delivery.announced.too_fast;
-        *queue_full -= delivery.announced.queue_full;
-        *unwritable = *unwritable - delivery.announced.unwritable + delivery.lost;
+        self.dropped.announced(delivery.announced);
+        self.drop_lines(Cause::Unwritable, delivery.lost);
     }
 
     /// Returns how many bytes of the batch reached the disk.
     fn write_batch(&mut self) -> io::Result<usize> {
         for _ in 0..MOST_MOVES {
-            let (number, mut file) = match self.current.take() {
+            let (segment, mut file) = match self.current.take() {
                 Some(current) => current,
                 None => self.open_current()?,
             };
@@ -108,25 +120,27 @@ impl Appender {
                 flock(&file, FlockOperation::Unlock)?;
             }
             if let Some(written) = written {
-                self.current = Some((number, file));
+                self.current = Some((segment, file));
                 return written;
             }
             if full && !left_behind {
-                rotation::close(&self.dir, number, &file)?;
+                rotation::close(&self.dir, segment, &file)?;
+                sync_behind(file);
                 rotation::trim(&self.dir, &self.bounds, Timestamp::now())?;
             }
         }
         Err(io::Error::other("the log's segments change too fast"))
     }
 
-    fn open_current(&self) -> io::Result<(u64, File)> {
-        let mut number = segment::list(&self.dir)?.last().copied().unwrap_or(0);
+    fn open_current(&self) -> io::Result<(Segment, File)> {
+        let number = segment::numbers(&self.dir, self.lane)?.last().copied().unwrap_or(0);
+        let mut segment = Segment { lane: self.lane, number };
         // A sealed segment has a successor, unless somebody deleted it by hand.
-        if number == 0 || segment::is_sealed(&segment::path(&self.dir, number).metadata()?) {
-            number += 1;
-            segment::create(&self.dir, number)?;
+        if number == 0 || segment::is_sealed(&segment.path(&self.dir).metadata()?) {
+            segment.number += 1;
+            segment.create(&self.dir)?;
         }
-        Ok((number, OpenOptions::new().append(true).open(segment::path(&self.dir, number))?))
+        Ok((segment, OpenOptions::new().append(true).open(segment.path(&self.dir))?))
     }
 }
 
@@ -134,6 +148,14 @@ impl Drop for Appender {
     fn drop(&mut self) {
         self.begin(&Origin::new(crate::Source::Platform, "log", None));
         self.commit();
+    }
+}
+
+/// Brings a closed segment to the disk without waiting for it: a pump that waits holds up its replica.
+fn sync_behind(file: File) {
+    let synced = thread::Builder::new().name("log-sync".to_owned()).spawn(move || file.sync_data());
+    if let Err(error) = synced {
+        tracing::debug!(%error, "a closed log segment is left to the kernel to write");
     }
 }
 

@@ -4,6 +4,7 @@
 //! the next one begins and swallows nothing; readers pass over the empty lines.
 
 use crate::dropped::Dropped;
+use crate::record::Header;
 
 /// Largest write in bytes.
 const LARGEST_WRITE: usize = 64 * 1024;
@@ -28,7 +29,7 @@ pub(crate) struct Delivery {
 
 impl Batch {
     /// Announces dropped lines; comes before the first line.
-    pub(crate) fn announce(&mut self, dropped: Dropped, header: &[u8]) {
+    pub(crate) fn announce(&mut self, dropped: Dropped, header: &Header) {
         for notice in dropped.notices() {
             self.put(header, notice.as_bytes());
             self.announcements += 1;
@@ -37,11 +38,11 @@ impl Batch {
     }
 
     /// Returns whether another line still fits into this write.
-    pub(crate) fn has_room_for(&self, header: &[u8], text: &[u8]) -> bool {
-        self.lines == 0 || self.bytes.len() + header.len() + text.len() < LARGEST_WRITE
+    pub(crate) fn has_room_for(&self, header: &Header, text: &[u8]) -> bool {
+        self.lines == 0 || self.bytes.len() + header.length_with(text) < LARGEST_WRITE
     }
 
-    pub(crate) fn line(&mut self, header: &[u8], text: &[u8]) {
+    pub(crate) fn line(&mut self, header: &Header, text: &[u8]) {
         self.put(header, text);
         self.lines += 1;
     }
@@ -69,13 +70,11 @@ impl Batch {
         delivery
     }
 
-    fn put(&mut self, header: &[u8], text: &[u8]) {
+    fn put(&mut self, header: &Header, text: &[u8]) {
         if self.bytes.is_empty() {
             self.bytes.push(b'\n');
         }
-        self.bytes.extend_from_slice(header);
-        self.bytes.extend_from_slice(text);
-        self.bytes.push(b'\n');
+        header.write(text, &mut self.bytes);
     }
 }
 
@@ -83,17 +82,23 @@ impl Batch {
 mod tests {
     use proptest::prelude::*;
 
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::dropped::Cause;
+    use crate::{Origin, Source};
 
     proptest! {
         #[test]
         fn wherever_a_write_is_cut_each_line_is_delivered_or_lost(
             texts in prop::collection::vec("[a-z]{0,5}", 0..5), flood in 0u64..3, cut in 0usize..400,
         ) {
-            let dropped = Dropped { too_fast: flood, ..Dropped::default() };
+            let mut dropped = Dropped::default();
+            dropped.add(Cause::TooFast, flood, Timestamp::UNIX_EPOCH);
+            let header = Header::of(&Origin::new(Source::App, "web.1", None), Timestamp::UNIX_EPOCH);
             let mut batch = Batch::default();
-            batch.announce(dropped, b"h ");
-            texts.iter().for_each(|text| batch.line(b"h ", text.as_bytes()));
+            batch.announce(dropped, &header);
+            texts.iter().for_each(|text| batch.line(&header, text.as_bytes()));
             let written = cut.min(batch.bytes().len());
             let on_disk = batch.bytes()[..written].to_vec();
             let whole = batch.bytes().len();

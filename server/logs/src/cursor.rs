@@ -1,23 +1,26 @@
-//! Reads a stream forwards, block by block, from any place on and across segments.
+//! Reads one lane forwards, block by block, from any place on and across segments.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::lane::Lane;
+use crate::position::{At, Place};
 use crate::record::Record;
-use crate::{Position, segment};
+use crate::segment::{self, Segment};
 
 /// Bytes read at once; several times the longest line.
-const BLOCK: usize = 64 * 1024;
+pub(crate) const BLOCK: usize = 64 * 1024;
 
-/// A reader's place in a stream.
+/// A reader's place in a lane.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     dir: PathBuf,
-    place: Position,
+    lane: Lane,
+    at: At,
     file: Option<File>,
-    block: Vec<u8>,
+    numbers: Vec<u64>,
     missed: bool,
 }
 
@@ -31,8 +34,13 @@ pub(crate) enum Step {
 }
 
 impl Cursor {
-    pub(crate) fn new(dir: PathBuf, place: Position) -> Self {
-        Cursor { dir, place, file: None, block: vec![0; BLOCK], missed: false }
+    pub(crate) fn new(dir: PathBuf, lane: Lane, at: At) -> Self {
+        Cursor { dir, lane, at, file: None, numbers: Vec::new(), missed: false }
+    }
+
+    /// Tells which segments there are, from old to new. What changes afterwards is an event of the folder's.
+    pub(crate) fn look_at(&mut self, numbers: Vec<u64>) {
+        self.numbers = numbers;
     }
 
     /// Returns once whether segments were deleted before they were read.
@@ -40,18 +48,22 @@ impl Cursor {
         std::mem::take(&mut self.missed)
     }
 
-    /// Reads at most a block and calls `each` with its records and the places after them.
-    pub(crate) fn step(&mut self, mut each: impl FnMut(&Record<'_>, Position)) -> io::Result<Step> {
+    /// Reads at most a block into `block` and calls `each` with its records and the places after them.
+    pub(crate) fn step(
+        &mut self,
+        block: &mut [u8; BLOCK],
+        mut each: impl FnMut(&Record<'_>, Place),
+    ) -> io::Result<Step> {
         let Some(file) = self.open()? else { return Ok(Step::End) };
         // Asked before reading: what is final now has nothing to read later.
         let is_final = is_final(&file)?;
-        let read = file.read_at(&mut self.block, self.place.offset)?;
-        let block = &self.block[..read];
+        let read = file.read_at(block, self.at.offset)?;
+        let block = &block[..read];
         let mut begin = 0;
         for newline in memchr::memchr_iter(b'\n', block) {
             if let Some(record) = Record::parse(&block[begin..newline]) {
-                let offset = self.place.offset + newline as u64 + 1;
-                each(&record, Position { offset, ..self.place });
+                let offset = self.at.offset + newline as u64 + 1;
+                each(&record, Place { lane: self.lane, at: At { offset, ..self.at } });
             }
             begin = newline + 1;
         }
@@ -59,7 +71,7 @@ impl Cursor {
             // No line is that long: this is damage.
             begin = BLOCK;
         }
-        self.place.offset += begin as u64;
+        self.at.offset += begin as u64;
         self.file = Some(file);
         match begin {
             0 => self.leave(is_final),
@@ -70,35 +82,40 @@ impl Cursor {
     /// Returns how many bytes are written and not read.
     pub(crate) fn lag(&self) -> io::Result<u64> {
         let mut lag = 0;
-        for number in segment::list(&self.dir)?.into_iter().filter(|&number| number >= self.place.segment) {
-            lag += segment::measure(&self.dir, number)?.map_or(0, |closed| closed.size);
+        for number in self.numbers.iter().copied().filter(|&number| number >= self.at.segment) {
+            lag += self.segment(number).measure(&self.dir)?.map_or(0, |kept| kept.size);
         }
-        Ok(lag.saturating_sub(self.place.offset))
+        Ok(lag.saturating_sub(self.at.offset))
     }
 
     fn open(&mut self) -> io::Result<Option<File>> {
         if let Some(file) = self.file.take() {
             return Ok(Some(file));
         }
-        let numbers = segment::list(&self.dir)?;
-        let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) else { return Ok(None) };
-        if self.place.segment < first || self.place.segment > last {
+        let (Some(&first), Some(&last)) = (self.numbers.first(), self.numbers.last()) else {
+            return Ok(None);
+        };
+        if self.at.segment < first || self.at.segment > last {
             // A place after the last segment is one of a stream that was deleted and began anew.
-            self.missed |= self.place != Position::START;
-            self.place = Position { segment: first, offset: 0 };
+            self.missed |= self.at != At::default();
+            self.at = At { segment: first, offset: 0 };
         }
-        segment::open(&self.dir, self.place.segment)
+        self.segment(self.at.segment).open(&self.dir)
+    }
+
+    fn segment(&self, number: u64) -> Segment {
+        Segment { lane: self.lane, number }
     }
 
     /// Goes to the next segment if this one has ended.
     fn leave(&mut self, is_final: bool) -> io::Result<Step> {
-        let next = segment::list(&self.dir)?.into_iter().find(|&number| number > self.place.segment);
+        let next = self.numbers.iter().copied().find(|&number| number > self.at.segment);
         let Some(next) = next else { return Ok(Step::End) };
         if !is_final {
             return self.finish();
         }
-        self.missed |= next > self.place.segment + 1;
-        self.place = Position { segment: next, offset: 0 };
+        self.missed |= next > self.at.segment + 1;
+        self.at = At { segment: next, offset: 0 };
         self.file = None;
         Ok(Step::Read)
     }
@@ -131,13 +148,30 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
 
+    use jiff::Timestamp;
     use rustix::fs::{FlockOperation, flock};
 
     use super::*;
+    use crate::record::Header;
+    use crate::{Origin, Source};
+
+    fn segment(number: u64) -> Segment {
+        Segment { lane: Lane::Router, number }
+    }
+
+    fn line(text: &str) -> Vec<u8> {
+        let mut line = Vec::new();
+        let origin = Origin::new(Source::Router, "router", None);
+        Header::of(&origin, Timestamp::UNIX_EPOCH).write(text.as_bytes(), &mut line);
+        line
+    }
 
     fn texts(cursor: &mut Cursor) -> Vec<String> {
         let mut texts = Vec::new();
-        while cursor.step(|record, _| texts.push(String::from_utf8_lossy(record.text).into_owned())).unwrap()
+        cursor.look_at(segment::numbers(&cursor.dir, Lane::Router).unwrap());
+        while cursor
+            .step(&mut [0; BLOCK], |record, _| texts.push(String::from_utf8_lossy(record.text).into_owned()))
+            .unwrap()
             == Step::Read
         {}
         texts
@@ -147,16 +181,16 @@ mod tests {
     fn a_sealed_segment_is_left_only_after_the_write_that_had_begun() {
         let dir = tempfile::tempdir().unwrap();
         let mut segments = [1, 2].map(|number| {
-            segment::create(dir.path(), number).unwrap();
-            OpenOptions::new().append(true).open(segment::path(dir.path(), number)).unwrap()
+            segment(number).create(dir.path()).unwrap();
+            OpenOptions::new().append(true).open(segment(number).path(dir.path())).unwrap()
         });
-        let mut cursor = Cursor::new(dir.path().to_owned(), Position::START);
+        let mut cursor = Cursor::new(dir.path().to_owned(), Lane::Router, At::default());
         flock(&segments[0], FlockOperation::LockShared).unwrap();
         segment::seal(&segments[0]).unwrap();
-        segments[1].write_all(b"2026-01-02T03:04:06Z app[web.1]: second\n").unwrap();
+        segments[1].write_all(&line("second")).unwrap();
 
         assert_eq!(texts(&mut cursor), [""; 0]);
-        segments[0].write_all(b"2026-01-02T03:04:05Z app[web.1]: first\n").unwrap();
+        segments[0].write_all(&line("first")).unwrap();
         flock(&segments[0], FlockOperation::Unlock).unwrap();
 
         assert_eq!(texts(&mut cursor), ["first", "second"]);
@@ -166,11 +200,10 @@ mod tests {
     fn a_segment_whose_writer_died_before_sealing_it_does_not_hold_up_readers() {
         let dir = tempfile::tempdir().unwrap();
         for (number, text) in [(1, "first"), (2, "second")] {
-            segment::create(dir.path(), number).unwrap();
-            let line = format!("2026-01-02T03:04:05Z app[web.1]: {text}\n");
-            std::fs::write(segment::path(dir.path(), number), line).unwrap();
+            segment(number).create(dir.path()).unwrap();
+            std::fs::write(segment(number).path(dir.path()), line(text)).unwrap();
         }
-        let mut cursor = Cursor::new(dir.path().to_owned(), Position::START);
+        let mut cursor = Cursor::new(dir.path().to_owned(), Lane::Router, At::default());
         assert_eq!(texts(&mut cursor), ["first", "second"]);
     }
 }

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::appender::Appender;
-use crate::{Bounds, Excerpt, Position, Query, Tail, Writer, read, rotation, segment};
+use crate::{Bounds, Excerpt, Position, Query, Tail, Writer, read, rotation};
 
 /// The log of one app.
 #[derive(Debug, Clone)]
@@ -30,9 +29,9 @@ impl LogDir {
         Ok(LogDir { dir, bounds })
     }
 
-    /// Returns a writer with an open file of its own; it opens it with the first line.
+    /// Returns a writer with open files of its own; it opens them with the first line.
     pub fn writer(&self) -> Writer {
-        Writer::new(Appender::new(self.dir.clone(), self.bounds))
+        Writer::new(self.dir.clone(), self.bounds)
     }
 
     /// Returns the latest lines that `query` asks for. Blocks on the disk for milliseconds.
@@ -48,7 +47,7 @@ impl LogDir {
     /// # Errors
     /// Fails if the folder or its last segment cannot be read.
     pub fn end(&self) -> io::Result<Position> {
-        read::end_of(&self.dir, &segment::list(&self.dir)?)
+        read::end_of_all(&self.dir)
     }
 
     /// Follows the stream from a place on, until it is dropped or the folder is deleted; `query.lines` has

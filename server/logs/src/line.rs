@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::record::Record;
-use crate::{Position, Source};
+use crate::{Place, Source};
 
 /// One line of an app's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,7 +20,8 @@ pub struct Line {
     /// The text without its newline; bytes that are no UTF-8 are replaced, ANSI sequences pass.
     pub text: String,
     /// Where to go on after this line.
-    pub position: Position,
+    #[serde(skip)]
+    pub place: Place,
 }
 
 /// How a line is shown.
@@ -34,14 +35,14 @@ pub enum Style {
 }
 
 impl Line {
-    pub(crate) fn of(record: &Record<'_>, position: Position) -> Line {
+    pub(crate) fn of(record: &Record<'_>, place: Place) -> Line {
         Line {
             at: record.at,
             source: record.source,
             process: record.process.to_owned(),
             release: record.release,
             text: String::from_utf8_lossy(record.text).into_owned(),
-            position,
+            place,
         }
     }
 
@@ -54,20 +55,26 @@ impl Line {
             (Style::Heroku, Source::Platform) if self.process == "api" => "app",
             (Style::Heroku, Source::Router | Source::Platform) => "heroku",
         };
+        format!("{} {source}[{}]: {}", self.time(), self.process, self.text)
+    }
+
+    /// Returns `2026-01-02T03:04:05.678901+00:00`.
+    pub fn time(&self) -> String {
         let at = format!("{:.6}", self.at);
-        let at = at.trim_end_matches('Z');
-        format!("{at}+00:00 {source}[{}]: {}", self.process, self.text)
+        format!("{}+00:00", at.trim_end_matches('Z'))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lane::Lane;
+    use crate::position::At;
 
     fn line(source: Source, process: &str) -> Line {
         let at = "2026-01-02T03:04:05.678901Z".parse().unwrap();
-        let position = Position { segment: 1, offset: 0 };
-        Line { at, source, process: process.to_owned(), release: Some(41), text: "text".to_owned(), position }
+        let place = Place { lane: Lane::Router, at: At::default() };
+        Line { at, source, process: process.to_owned(), release: Some(41), text: "text".to_owned(), place }
     }
 
     #[test]

@@ -72,15 +72,15 @@ impl Origin {
         Origin { source, process, release }
     }
 
-    /// Returns what stands before the text of a line: `2026-01-02T03:04:05.678901Z app[web.1] v41: `.
-    pub(crate) fn header(&self, at: Timestamp) -> Vec<u8> {
-        let mut header = String::with_capacity(64);
+    /// Returns the beginning of a stored line: `2026-01-02T03:04:05.678901Z app[web.1] v41 `.
+    pub(crate) fn stamp(&self, at: Timestamp) -> Vec<u8> {
+        let mut stamp = String::with_capacity(64);
         let written = match self.release {
-            Some(release) => write!(header, "{at:.6} {}[{}] v{release}: ", self.source, self.process),
-            None => write!(header, "{at:.6} {}[{}]: ", self.source, self.process),
+            Some(release) => write!(stamp, "{at:.6} {}[{}] v{release} ", self.source, self.process),
+            None => write!(stamp, "{at:.6} {}[{}] ", self.source, self.process),
         };
         written.expect("writing into a string cannot fail");
-        header.into_bytes()
+        stamp.into_bytes()
     }
 
     /// Returns the same process seen by the platform, for what the platform has to say about it.

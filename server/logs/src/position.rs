@@ -1,41 +1,79 @@
 //! A place in a stream that survives restarts: readers keep it and go on from there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// A place between two lines of one app's stream; later places compare greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+use crate::lane::Lane;
+
+/// The place right after one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub(crate) lane: Lane,
+    pub(crate) at: At,
+}
+
+/// A place in a lane; later ones compare greater.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct At {
     pub(crate) segment: u64,
     pub(crate) offset: u64,
 }
 
+/// How far a reader has come in one app's stream: a place in each of its lanes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Position(BTreeMap<Lane, At>);
+
 impl Position {
     /// The beginning of every stream, whatever of it is left.
-    pub const START: Position = Position { segment: 0, offset: 0 };
+    pub const START: Position = Position(BTreeMap::new());
+
+    /// Moves on behind a line.
+    pub fn pass(&mut self, line: Place) {
+        self.0.insert(line.lane, line.at);
+    }
+
+    /// Returns whether this line was passed.
+    #[must_use]
+    pub fn has_passed(&self, line: Place) -> bool {
+        self.at(line.lane) >= line.at
+    }
+
+    pub(crate) fn at(&self, lane: Lane) -> At {
+        self.0.get(&lane).copied().unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.segment, self.offset)
+        f.write_str("0")?;
+        for (lane, At { segment, offset }) in &self.0 {
+            write!(f, ",{lane}:{segment}:{offset}")?;
+        }
+        Ok(())
     }
 }
 
 /// A text that is no position.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a log position reads like `12:3456`, not `{0}`")]
+#[error("a log position reads like `0,router:12:3456`, not `{0}`")]
 pub struct PositionError(String);
 
 impl FromStr for Position {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
-        let wrong = || PositionError(text.chars().take(40).collect());
-        let (segment, offset) = text.split_once(':').ok_or_else(wrong)?;
-        let number = |digits: &str| digits.parse().map_err(|_| wrong());
-        Ok(Position { segment: number(segment)?, offset: number(offset)? })
+        let place = |part: &str| {
+            let mut parts = part.split(':');
+            let lane: Lane = parts.next()?.parse().ok()?;
+            let at = At { segment: parts.next()?.parse().ok()?, offset: parts.next()?.parse().ok()? };
+            parts.next().is_none().then_some((lane, at))
+        };
+        let mut parts = text.split(',');
+        let places = parts.next().filter(|start| *start == "0").and_then(|_| parts.map(place).collect());
+        places.map(Position).ok_or_else(|| PositionError(text.chars().take(40).collect()))
     }
 }
 
@@ -51,9 +89,27 @@ mod tests {
 
     #[test]
     fn a_position_survives_being_sent_as_an_event_id() {
-        let position = Position { segment: 12, offset: 3456 };
+        let mut position = Position::START;
+        assert_eq!(position.to_string().parse(), Ok(Position::START));
+        position.pass(Place { lane: Lane::Process(3), at: At { segment: 12, offset: 3456 } });
+        position.pass(Place { lane: Lane::Router, at: At { segment: 1, offset: 0 } });
+        assert_eq!(position.to_string(), "0,process-3:12:3456,router:1:0");
         assert_eq!(position.to_string().parse(), Ok(position));
-        assert!("12".parse::<Position>().is_err());
-        assert!("12:-1".parse::<Position>().is_err());
+        for wrong in ["", "1", "12:1", "0,router", "0,router:1:-1", "0,moon:1:1", "0,router:1:1:1"] {
+            assert!(wrong.parse::<Position>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lanes_are_passed_one_by_one() {
+        let place = |lane, segment, offset| Place { lane, at: At { segment, offset } };
+        let mut position = Position::START;
+        position.pass(place(Lane::Router, 2, 10));
+        assert!(
+            position.has_passed(place(Lane::Router, 2, 10))
+                && position.has_passed(place(Lane::Router, 1, 99))
+        );
+        assert!(!position.has_passed(place(Lane::Router, 2, 11)));
+        assert!(!position.has_passed(place(Lane::Platform, 1, 1)));
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::dropped::Cause;
 use crate::rate::Guard;
+use crate::record::Header;
 use crate::split::Splitter;
 use crate::{Origin, Rate, Writer};
 
@@ -36,13 +38,17 @@ impl LinePump {
 
     /// Takes one chunk as it was read; all its lines get the same time.
     pub fn push(&mut self, chunk: &[u8]) {
-        let mut appender = self.writer.appender();
-        if !self.guard.admits(chunk.len(), Instant::now()) {
-            self.splitter.push(chunk, |_| appender.dropped.too_fast += 1);
-            return;
+        let lines = memchr::memchr_iter(b'\n', chunk).count() as u64;
+        let admitted = self.guard.admits(chunk.len() as u64, lines, Instant::now());
+        let mut lanes = self.writer.lanes();
+        let appender = lanes.of(&self.origin);
+        if !admitted {
+            let mut dropped = 0;
+            self.splitter.push(chunk, |_| dropped += 1);
+            return appender.drop_lines(Cause::TooFast, dropped);
         }
         appender.begin(&self.origin);
-        let header = self.origin.header(appender.now());
+        let header = Header::of(&self.origin, appender.now());
         self.splitter.push(chunk, |line| appender.line(&header, line));
         appender.commit();
     }
@@ -51,16 +57,17 @@ impl LinePump {
     ///
     /// Call it when the output pauses, and at its end.
     pub fn flush(&mut self) {
-        let mut appender = self.writer.appender();
+        let mut lanes = self.writer.lanes();
+        let appender = lanes.of(&self.origin);
         appender.begin(&self.origin);
-        let header = self.origin.header(appender.now());
+        let header = Header::of(&self.origin, appender.now());
         self.splitter.flush(|line| appender.line(&header, line));
         appender.commit();
     }
 
     /// Returns whether a flush would write something.
     pub fn holds_back(&self) -> bool {
-        self.splitter.is_pending() || self.writer.appender().dropped.any()
+        self.splitter.is_pending() || self.writer.lanes().of(&self.origin).has_dropped()
     }
 
     /// Pumps until the pipe ends.

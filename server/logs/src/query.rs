@@ -14,8 +14,11 @@ pub struct Query {
     pub since: Option<Timestamp>,
     /// Not after this time.
     pub until: Option<Timestamp>,
-    /// Only from this source.
+    /// Only from this source. What was dropped of a process counts as its own words: who reads only those is to
+    /// know of the gap.
     pub source: Option<Source>,
+    /// Not from this source.
+    pub except: Option<Source>,
     /// Only of this process (`web.1`) or of all processes of a type (`web`).
     pub process: Option<String>,
 }
@@ -28,9 +31,9 @@ impl Query {
         self.lines.unwrap_or(Query::MOST_LINES).min(Query::MOST_LINES)
     }
 
+    /// Returns whether a line of a lane that may hold such lines is one.
     pub(crate) fn wants(&self, record: &Record<'_>) -> bool {
-        self.source.is_none_or(|source| source == record.source)
-            && self.process.as_deref().is_none_or(|wanted| is_or_belongs_to(record.process, wanted))
+        self.process.as_deref().is_none_or(|wanted| is_or_belongs_to(record.process, wanted))
             && self.since.is_none_or(|since| record.at >= since)
             && self.until.is_none_or(|until| record.at <= until)
     }

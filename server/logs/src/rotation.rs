@@ -1,4 +1,4 @@
-//! Moves a stream from one segment to the next and keeps it within its bounds.
+//! Moves a lane from one segment to the next and keeps the stream within its bounds.
 //!
 //! Every step may be repeated, by several processes at once, and stopped at any point: there is no lock.
 
@@ -8,39 +8,43 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::{Bounds, seek, segment};
+use crate::segment::{self, Segment};
+use crate::{Bounds, seek};
 
-/// Begins the segment after `number`, if nobody has yet, and sends the writers there.
-pub(crate) fn close(dir: &Path, number: u64, file: &File) -> io::Result<()> {
-    if segment::list(dir)?.last().is_none_or(|&last| last <= number) {
-        segment::create(dir, number + 1)?;
+/// Begins the segment after this one, if nobody has yet, and sends the writers there.
+pub(crate) fn close(dir: &Path, segment: Segment, file: &File) -> io::Result<()> {
+    if segment::numbers(dir, segment.lane)?.last().is_none_or(|&last| last <= segment.number) {
+        Segment { number: segment.number + 1, ..segment }.create(dir)?;
     }
     // After the next one exists: writers that find a sealed segment have somewhere to go.
     segment::seal(file)
 }
 
-/// Deletes the segments that are over the bounds; the current one stays.
+/// Deletes the segments that are over the bounds; the current one of each lane stays.
 pub(crate) fn trim(dir: &Path, bounds: &Bounds, now: Timestamp) -> io::Result<()> {
-    let mut numbers = segment::list(dir)?;
-    numbers.pop();
-    let mut closed = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        closed.extend(segment::measure(dir, number)?);
+    let mut kept = Vec::new();
+    for (lane, numbers) in segment::list(dir)? {
+        for number in numbers {
+            kept.extend(Segment { lane, number }.measure(dir)?);
+        }
     }
-    for number in bounds.doomed(&closed, now) {
-        segment::delete(dir, number)?;
+    for segment in bounds.doomed(&kept, now) {
+        segment.delete(dir)?;
     }
     Ok(())
 }
 
-/// Closes the current segment if its lines grow old, and trims.
+/// Closes current segments whose lines grow old, and trims.
 pub(crate) fn expire(dir: &Path, bounds: &Bounds, now: Timestamp) -> io::Result<()> {
-    if let Some(&number) = segment::list(dir)?.last()
-        && let Some(file) = segment::open(dir, number)?
-        && let Some((_, first)) = seek::line_at(&file, 0, file.metadata()?.len())?
-        && bounds.closes_for_age(first, now)
-    {
-        close(dir, number, &file)?;
+    for (lane, numbers) in segment::list(dir)? {
+        let Some(&number) = numbers.last() else { continue };
+        let segment = Segment { lane, number };
+        if let Some(file) = segment.open(dir)?
+            && let Some((_, first)) = seek::line_at(&file, 0, file.metadata()?.len())?
+            && bounds.closes_for_age(first, now)
+        {
+            close(dir, segment, &file)?;
+        }
     }
     trim(dir, bounds, now)
 }

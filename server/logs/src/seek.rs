@@ -1,4 +1,4 @@
-//! Finds a time in a stream without reading it: binary search over segments, then over byte offsets.
+//! Finds a time in a lane without reading it: binary search over segments, then over byte offsets.
 //!
 //! Lines are nearly in order of time: writers take the time before they write, so neighbours may be swapped.
 //! A search therefore lands [`SKEW`] early or late, whichever loses nothing, and the reader compares each
@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::lane::Lane;
+use crate::position::At;
 use crate::record::Record;
-use crate::{Position, segment};
+use crate::segment::Segment;
 
 /// By how much a line's time may differ from its place in the order.
 pub(crate) const SKEW: Duration = Duration::from_secs(2);
@@ -23,9 +25,9 @@ const PROBE: u64 = 32 * 1024;
 /// Returns a place before which all lines are older than `time`, and after which lines may be as young.
 ///
 /// Lines within [`SKEW`] of `time` may stand on either side.
-pub(crate) fn position_of(dir: &Path, numbers: &[u64], time: Timestamp) -> io::Result<Position> {
+pub(crate) fn place_of(dir: &Path, lane: Lane, numbers: &[u64], time: Timestamp) -> io::Result<At> {
     let first_time = |number: u64| -> io::Result<Option<Timestamp>> {
-        let Some(file) = segment::open(dir, number)? else { return Ok(None) };
+        let Some(file) = Segment { lane, number }.open(dir)? else { return Ok(None) };
         Ok(line_at(&file, 0, file.metadata()?.len())?.map(|(_, at)| at))
     };
     let (mut low, mut high) = (0, numbers.len());
@@ -38,13 +40,13 @@ pub(crate) fn position_of(dir: &Path, numbers: &[u64], time: Timestamp) -> io::R
         }
     }
     let Some(&number) = low.checked_sub(1).and_then(|last_older| numbers.get(last_older)) else {
-        return Ok(Position::START);
+        return Ok(At::default());
     };
-    let offset = match segment::open(dir, number)? {
+    let offset = match (Segment { lane, number }).open(dir)? {
         Some(file) => offset_of(&file, time)?,
         None => 0,
     };
-    Ok(Position { segment: number, offset })
+    Ok(At { segment: number, offset })
 }
 
 /// Returns the offset of the first line that is not older than `time`, or the end.

@@ -15,7 +15,8 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::cursor::{self, Cursor, Step};
+use crate::cursor::{self, Step};
+use crate::merge::Merge;
 use crate::watch::Watch;
 use crate::{Line, Position, Query};
 
@@ -68,8 +69,8 @@ impl Tail {
     pub(crate) fn start(dir: PathBuf, query: Query, from: Position, most_lag: u64) -> Tail {
         let (sender, blocks) = mpsc::channel(WAITING_BLOCKS);
         let watch = Watch::on(&dir);
-        let cursor = Cursor::new(dir.clone(), from);
-        let follower = Follower { dir, query, cursor, most_lag, skipped: Skipped::default() };
+        let lines = Merge::new(dir.clone(), query, from);
+        let follower = Follower { dir, lines, most_lag, skipped: Skipped::default() };
         tokio::spawn(follow(follower, watch, sender));
         Tail { blocks, block: VecDeque::new() }
     }
@@ -149,8 +150,7 @@ async fn in_background<T: Send + 'static>(
 
 struct Follower {
     dir: PathBuf,
-    query: Query,
-    cursor: Cursor,
+    lines: Merge,
     most_lag: u64,
     skipped: Skipped,
 }
@@ -159,13 +159,8 @@ impl Follower {
     fn turn(&mut self) -> io::Result<(Vec<Tailed>, Step)> {
         self.skip_if_behind()?;
         let mut lines = Vec::new();
-        let query = &self.query;
-        let step = self.cursor.step(|record, after| {
-            if query.wants(record) {
-                lines.push(Tailed::Line(Line::of(record, after)));
-            }
-        })?;
-        self.skipped.more |= self.cursor.take_missed();
+        let step = self.lines.step(|line| lines.push(Tailed::Line(line)))?;
+        self.skipped.more |= self.lines.take_missed();
         let skipped = std::mem::take(&mut self.skipped);
         if skipped != Skipped::default() {
             lines.insert(0, Tailed::Skipped(skipped));
@@ -174,17 +169,9 @@ impl Follower {
     }
 
     fn skip_if_behind(&mut self) -> io::Result<()> {
-        if self.cursor.lag()? <= self.most_lag {
-            return Ok(());
-        }
-        let query = &self.query;
-        while self.cursor.lag()? > LAG_AFTER_SKIP.min(self.most_lag) {
-            let lines = &mut self.skipped.lines;
-            let step = self.cursor.step(|record, _| *lines += u64::from(query.wants(record)))?;
-            self.skipped.more |= self.cursor.take_missed();
-            if step == Step::End {
-                break;
-            }
+        if self.lines.lag()? > self.most_lag {
+            self.skipped.lines += self.lines.skip_to(LAG_AFTER_SKIP.min(self.most_lag / 4))?;
+            self.skipped.more |= self.lines.take_missed();
         }
         Ok(())
     }

@@ -4,8 +4,7 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
 
@@ -77,22 +76,6 @@ fn a_killed_writer_tears_no_line_of_the_others() {
     let log = LogDir::open(dir.path(), small_segments()).unwrap();
     let query = Query { process: Some("web.2".to_owned()), ..Query::default() };
     assert_whole_and_in_order(&log.read(&query).unwrap().lines, &[("web.2", 4_000)]);
-}
-
-#[test]
-fn what_another_writer_left_half_written_swallows_no_line() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
-    let (writer, origin) = (log.writer(), Origin::new(Source::App, "web.1", None));
-    writer.append(&origin, "before");
-    let mut segment = OpenOptions::new().append(true).open(dir.path().join("0000000001.log")).unwrap();
-    segment.write_all(b"\n2026-01-02T03:04:05.678901Z app[web.2]: half a li").unwrap();
-
-    writer.append(&origin, "after");
-
-    let query = Query { process: Some("web.1".to_owned()), ..Query::default() };
-    let texts: Vec<String> = log.read(&query).unwrap().lines.into_iter().map(|line| line.text).collect();
-    assert_eq!(texts, ["before", "after"]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
-//! Reading logs: server-sent events for who asks for them, as Heroku's CLI does, plain lines for everybody else.
+//! Reading logs: server-sent events for who asks for them, as Heroku's CLI does, JSON objects for our own, plain
+//! lines for everybody else.
+//!
+//! Events and objects say where in the stream they stand; a reader that comes back with that (`Last-Event-ID`)
+//! gets each later line once, also from another process of this server.
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,7 +12,8 @@ use axum::http::header::ACCEPT;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
-use logs::{Line, LogDir, Position, Query, Source, Style, Tailed};
+use logs::{Excerpt, Line, LogDir, Position, Query, Source, Style, Tailed};
+use serde_json::json;
 
 use super::answer::Answer;
 use super::call::Call;
@@ -19,10 +24,14 @@ use super::log_sessions::{LogSession, SourceFilter};
 /// A quiet tail says this often that it is still there, so that nothing in between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Lines that are sent as one piece if they are there at once.
+const AT_ONCE: usize = 256;
+
 /// How lines are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Events,
+    Objects,
     Lines(Style),
 }
 
@@ -35,13 +44,15 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let form = form(&call);
     let dir = call.platform.logs.open(app.id).map_err(anyhow::Error::from)?;
     let seen = call.headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    let (backlog, end) = backlog(dir.clone(), &session, seen).await?;
-    let tail = session.tail.then(|| tail(&dir, &session, end));
+    let backlog = backlog(dir.clone(), &session, seen).await?;
+    let tail = session.tail.then(|| dir.tail(Query { lines: None, ..query(&session) }, backlog.end.clone()));
     let content_type = match form {
         Form::Events => "text/event-stream",
+        Form::Objects => "application/x-ndjson",
         Form::Lines(_) => "text/plain; charset=utf-8",
     };
-    let body = Body::from_stream(written(form, backlog, tail).map(Ok::<_, std::convert::Infallible>));
+    let writer = LineWriter { form, position: backlog.begin.clone() };
+    let body = Body::from_stream(written(writer, backlog, tail).map(Ok::<_, Infallible>));
     Ok(Answer::stream(content_type, body))
 }
 
@@ -50,6 +61,8 @@ fn form(call: &Call) -> Form {
     let accept = call.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("text/event-stream") {
         Form::Events
+    } else if accept.contains("application/x-ndjson") {
+        Form::Objects
     } else if accept.contains("text/plain") {
         Form::Lines(Style::Native)
     } else {
@@ -58,87 +71,130 @@ fn form(call: &Call) -> Form {
 }
 
 fn query(session: &LogSession) -> Query {
-    let source = match session.source {
-        SourceFilter::Only(source) => Some(source),
-        SourceFilter::All | SourceFilter::NotApp => None,
+    let (source, except) = match session.source {
+        SourceFilter::Only(source) => (Some(source), None),
+        SourceFilter::All => (None, None),
+        SourceFilter::NotApp => (None, Some(Source::App)),
     };
-    // What is filtered here afterwards must not count as a line before.
-    let lines = (session.source != SourceFilter::NotApp).then_some(session.lines);
-    Query { lines, since: session.since, until: None, source, process: session.process.clone() }
+    let (lines, process) = (Some(session.lines), session.process.clone());
+    Query { lines, since: session.since, until: None, source, except, process }
 }
 
 /// Returns the lines that are there already, or those after the one that the reader saw last.
-async fn backlog(
-    dir: LogDir,
-    session: &LogSession,
-    seen: Option<Position>,
-) -> Result<(VecDeque<Line>, Position), ApiError> {
-    if let (Some(seen), true) = (seen, session.tail) {
-        return Ok((VecDeque::new(), seen));
+async fn backlog(dir: LogDir, session: &LogSession, seen: Option<Position>) -> Result<Excerpt, ApiError> {
+    if let (Some(seen), true) = (&seen, session.tail) {
+        return Ok(Excerpt { begin: seen.clone(), lines: Vec::new(), end: seen.clone() });
     }
     let query = query(session);
     let read = tokio::task::spawn_blocking(move || dir.read(&query)).await.map_err(anyhow::Error::from)?;
-    let excerpt = read.map_err(anyhow::Error::from)?;
-    let mut lines: VecDeque<Line> = excerpt.lines.into();
-    lines.retain(|line| passes(session, line) && seen.is_none_or(|seen| line.position > seen));
-    lines.drain(..lines.len().saturating_sub(session.lines));
-    Ok((lines, excerpt.end))
-}
-
-fn passes(session: &LogSession, line: &Line) -> bool {
-    session.source != SourceFilter::NotApp || line.source != Source::App
-}
-
-fn tail(dir: &LogDir, session: &LogSession, from: Position) -> BoxStream<'static, Tailed> {
-    let tail = dir.tail(Query { lines: None, ..query(session) }, from);
-    let session = session.clone();
-    let wanted = move |tailed: &Tailed| match tailed {
-        Tailed::Line(line) => passes(&session, line),
-        Tailed::Skipped(_) => true,
-    };
-    tail.filter(move |tailed| std::future::ready(wanted(tailed))).boxed()
+    let mut excerpt = read.map_err(anyhow::Error::from)?;
+    excerpt.lines.retain(|line| seen.as_ref().is_none_or(|seen| !seen.has_passed(line.place)));
+    Ok(excerpt)
 }
 
 fn written(
-    form: Form,
-    backlog: VecDeque<Line>,
-    tail: Option<BoxStream<'static, Tailed>>,
+    writer: LineWriter,
+    backlog: Excerpt,
+    tail: Option<logs::Tail>,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
-    // Without this, Heroku's CLI waits three seconds after the end of a log that it does not follow.
-    let first = (form == Form::Events).then(|| Bytes::from_static(b"retry: 1\n\n"));
-    let backlog = stream::iter(backlog).map(Tailed::Line);
+    let Excerpt { begin, lines, end } = backlog;
+    let start = writer.start(&begin);
+    let lines = stream::iter(lines).map(|line| Sent::Lines(Tailed::Line(line)));
     let lines = match tail {
-        Some(tail) => backlog.chain(tail).boxed(),
-        None => backlog.boxed(),
+        Some(tail) => lines.chain(stream::iter([Sent::Place(end)])).chain(tail.map(Sent::Lines)).boxed(),
+        None => lines.boxed(),
     };
-    stream::iter(first).chain(kept_alive(form, lines))
+    stream::iter([start])
+        .filter(|start| std::future::ready(!start.is_empty()))
+        .chain(kept_alive(writer, lines))
 }
 
-fn kept_alive(form: Form, lines: BoxStream<'static, Tailed>) -> impl Stream<Item = Bytes> + Send + 'static {
-    stream::unfold(lines, move |mut lines| async move {
-        // Plain text has no way to say nothing.
-        let next = if form == Form::Events {
-            tokio::time::timeout(KEEP_ALIVE, lines.next()).await
-        } else {
-            Ok(lines.next().await)
+/// What is sent after the start.
+enum Sent {
+    Lines(Tailed),
+    /// The end of what was there already.
+    Place(Position),
+}
+
+fn kept_alive(
+    writer: LineWriter,
+    sent: BoxStream<'static, Sent>,
+) -> impl Stream<Item = Bytes> + Send + 'static {
+    stream::unfold((writer, sent.ready_chunks(AT_ONCE)), |(mut writer, mut sent)| async move {
+        let next = match writer.still_here() {
+            Some(_) => tokio::time::timeout(KEEP_ALIVE, sent.next()).await,
+            None => Ok(sent.next().await),
         };
-        match next {
-            Ok(tailed) => Some((render(form, &tailed?), lines)),
-            Err(_) => Some((Bytes::from_static(b": still here\n\n"), lines)),
-        }
+        let bytes = match next {
+            Ok(chunk) => chunk?.into_iter().map(|sent| writer.write(sent)).collect::<String>().into(),
+            Err(_) => Bytes::from_static(writer.still_here().unwrap_or_default()),
+        };
+        Some((bytes, (writer, sent)))
     })
 }
 
-fn render(form: Form, tailed: &Tailed) -> Bytes {
-    let text = match (form, tailed) {
-        // A carriage return would end the event's line.
-        (Form::Events, Tailed::Line(line)) => {
-            let text = line.render(Style::Heroku).replace(['\r', '\n'], " ");
-            format!("id: {}\ndata: {text}\n\n", line.position)
+/// Writes lines, and knows the place that each stands at.
+struct LineWriter {
+    form: Form,
+    position: Position,
+}
+
+impl LineWriter {
+    fn start(&self, begin: &Position) -> Bytes {
+        match self.form {
+            // Without this, Heroku's CLI waits three seconds after the end of a log that it does not follow.
+            Form::Events => Bytes::from_static(b"retry: 1\n\n"),
+            Form::Objects => format!("{}\n", json!({ "position": begin })).into(),
+            Form::Lines(_) => Bytes::new(),
         }
-        (Form::Events, Tailed::Skipped(skipped)) => format!("data: ({skipped})\n\n"),
-        (Form::Lines(style), Tailed::Line(line)) => format!("{}\n", line.render(style)),
-        (Form::Lines(_), Tailed::Skipped(skipped)) => format!("({skipped})\n"),
-    };
-    text.into()
+    }
+
+    /// Returns what says nothing; plain text has no such thing.
+    fn still_here(&self) -> Option<&'static [u8]> {
+        match self.form {
+            Form::Events => Some(b": still here\n\n"),
+            Form::Objects => Some(b"\n"),
+            Form::Lines(_) => None,
+        }
+    }
+
+    fn write(&mut self, sent: Sent) -> String {
+        match sent {
+            Sent::Lines(Tailed::Line(line)) => {
+                self.position.pass(line.place);
+                self.line(&line)
+            }
+            Sent::Lines(Tailed::Skipped(skipped)) => match self.form {
+                Form::Events => format!("data: ({skipped})\n\n"),
+                Form::Objects => format!("{}\n", json!({ "skipped": skipped.to_string() })),
+                Form::Lines(_) => format!("({skipped})\n"),
+            },
+            Sent::Place(position) => {
+                self.position = position;
+                match self.form {
+                    Form::Objects => format!("{}\n", json!({ "position": self.position })),
+                    _ => String::new(),
+                }
+            }
+        }
+    }
+
+    fn line(&self, line: &Line) -> String {
+        match self.form {
+            Form::Events => {
+                // A carriage return would end the event's line.
+                let text = line.render(Style::Heroku).replace(['\r', '\n'], " ");
+                format!("id: {}\ndata: {text}\n\n", self.position)
+            }
+            Form::Objects => {
+                let Line { source, process, release, text, .. } = line;
+                let object = json!({
+                    "at": line.time(), "source": source, "process": process, "release": release, "text": text,
+                    "position": self.position,
+                });
+                format!("{object}\n")
+            }
+            Form::Lines(style) => format!("{}\n", line.render(style)),
+        }
+    }
 }

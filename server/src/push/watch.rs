@@ -241,7 +241,7 @@ impl ReleaseOutput {
         let (stream, query) = (self.stream.clone(), self.query.clone());
         let all = tokio::task::spawn_blocking(move || stream.read(&query)).await??;
         for line in all.lines {
-            if line.position > self.shown {
+            if !self.shown.has_passed(line.place) {
                 self.show(&line, reply);
             }
         }
@@ -249,7 +249,7 @@ impl ReleaseOutput {
     }
 
     fn show(&mut self, line: &Line, reply: &PushReply) {
-        self.shown = line.position;
+        self.shown.pass(line.place);
         reply.say(format!("       release: {}\n", plain(&line.text, 2_000)).as_bytes());
     }
 }
