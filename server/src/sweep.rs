@@ -143,5 +143,6 @@ async fn remove_app(platform: &Platform, name: &str, app: AppId) -> anyhow::Resu
         builds::remove(&dir).await.with_context(|| format!("cannot remove {}", dir.display()))?;
     }
     info!(app.id = %app, "removed the {name} of a destroyed app");
+    platform.signals.collect.notify_one();
     Ok(())
 }

@@ -46,7 +46,8 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
     drop(db);
     let now = Timestamp::now();
     let runs = |build: &&Build| build.state == BuildState::Running && platform.builds.runs(build.id);
-    let is_lost = |build: &&Build| build.state == BuildState::Running && !runs(build) && build.lease_until < now;
+    let is_lost =
+        |build: &&Build| build.state == BuildState::Running && !runs(build) && build.lease_until < now;
     if unfinished.iter().any(|build| runs(&build) && build.lease_until < now + RENEW) {
         let mut tx = platform.store.write().await?;
         for build in unfinished.iter().filter(runs) {

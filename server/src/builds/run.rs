@@ -123,7 +123,8 @@ impl Work<'_> {
     async fn prepare(&self, config: ConfigVars, log: &BuildLog) -> Result<BuildRequest, BuildFailure> {
         let room = Room::at(&self.dir).map_err(anyhow::Error::from)?;
         let reserve = self.platform.options.reserve_bytes;
-        let room = if room.refusal(reserve).is_some() { collect::make_room(self.platform).await? } else { room };
+        let room =
+            if room.refusal(reserve).is_some() { collect::make_room(self.platform).await? } else { room };
         if let Some(why) = room.refusal(reserve) {
             let hint = "free space on the server; `paasctl doctor` shows the disk";
             return Err(failure(FailureKind::DiskFull, why, Some(hint.to_owned())));

@@ -29,7 +29,7 @@ const REST: Duration = Duration::from_secs(1);
 const STRAYS: Duration = Duration::from_secs(3600);
 
 /// Collects until it is told to stop.
-pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
+pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     let turns = async {
         let mut strays_at: Option<Instant> = None;
         loop {

@@ -41,7 +41,9 @@ pub async fn release_slug(
 ) -> Result<Made, ChangeError> {
     let mut tx = platform.store.write().await?;
     if !store::hold_build(&mut tx, &built.build, &platform.lease()).await? {
-        return Err(ChangeError::Ours(anyhow::anyhow!("the build has ended, or another server has taken it over")));
+        return Err(ChangeError::Ours(anyhow::anyhow!(
+            "the build has ended, or another server has taken it over"
+        )));
     }
     let slug = store::upsert_slug(&mut tx, app.id, &built.digest, built.bytes, &built.manifest).await?;
     store::set_pins(&mut tx, app.id, &built.pins).await?;

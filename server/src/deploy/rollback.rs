@@ -73,7 +73,12 @@ fn out_of_reach(app: &App, target: &Release) -> ChangeError {
     let commit = target.commit.as_ref().map(|commit| commit.id.as_str());
     let hint = commit.map_or_else(
         || "`paasctl releases` lists what there is to go back to".to_owned(),
-        |commit| format!("push its commit again: git push --force paas {}:main", commit.get(..12).unwrap_or(commit)),
+        |commit| {
+            format!(
+                "push its commit again: git push --force paas {}:main",
+                commit.get(..12).unwrap_or(commit)
+            )
+        },
     );
     ChangeError::invalid(message, &hint)
 }
