@@ -8,21 +8,27 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::replica::{HostReport, Phase, ReplicaStatus};
+use model::watch::Traffic;
 use router::{Backend, GOODBYE};
 use tokio::sync::watch;
+
+/// How long after it left the table a replica may still get a request that was chosen for it before: a worker of the
+/// router may have been put aside between the two.
+const LATECOMERS: Duration = Duration::from_millis(250);
 
 /// The facts of this machine, the only host of the fleet.
 pub struct Facts {
     report: watch::Receiver<Arc<HostReport>>,
     backends: Mutex<BTreeMap<ReplicaId, Arc<Backend>>>,
     verified: Mutex<BTreeSet<ReplicaId>>,
+    left: Mutex<BTreeMap<ReplicaId, Instant>>,
 }
 
 impl Facts {
     /// Observes through the agent's reports.
     #[must_use]
     pub fn new(report: watch::Receiver<Arc<HostReport>>) -> Self {
-        Self { report, backends: Mutex::default(), verified: Mutex::default() }
+        Self { report, backends: Mutex::default(), verified: Mutex::default(), left: Mutex::default() }
     }
 
     /// Returns the agent's last report.
@@ -40,7 +46,7 @@ impl Facts {
     /// Returns what the agent last said of a replica.
     #[must_use]
     pub fn status(&self, id: ReplicaId) -> Option<ReplicaStatus> {
-        self.report.borrow().replicas.iter().find(|status| status.id == id).cloned()
+        status_of(&self.report.borrow(), id).cloned()
     }
 
     /// Returns how many requests a replica is working on.
@@ -59,8 +65,27 @@ impl Facts {
     pub fn leave(&self, id: ReplicaId, until: Timestamp) {
         let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
         if let Some(backend) = lock(&self.backends).get(&id) {
+            lock(&self.left).entry(id).or_insert_with(Instant::now);
             backend.leave(Instant::now() + left.saturating_sub(GOODBYE));
         }
+    }
+
+    /// Tells whether a replica that left the table has no request any more, and gets none.
+    #[must_use]
+    pub fn is_quiet(&self, id: ReplicaId) -> bool {
+        let Some(backend) = lock(&self.backends).get(&id).cloned() else { return true };
+        let left = lock(&self.left).get(&id).is_some_and(|left| left.elapsed() >= LATECOMERS);
+        left && backend.in_flight() == 0
+    }
+
+    /// Returns what a replica was asked through the router since it was last started, and how often it failed.
+    #[must_use]
+    pub fn traffic(&self, id: ReplicaId) -> Traffic {
+        let backends = lock(&self.backends);
+        backends.get(&id).map_or_else(Traffic::default, |backend| Traffic {
+            requests: backend.requests(),
+            errors: backend.server_errors().saturating_add(backend.failed()),
+        })
     }
 
     /// Returns the router's view of a replica, made once it has an address; it stays the same as long as the address.
@@ -87,13 +112,21 @@ impl Facts {
     }
 
     /// Forgets what is known of replicas that exist no more, and the entrance of those that are not healthy.
-    pub fn keep(&self, exists: impl Fn(ReplicaId) -> bool) {
+    pub fn keep(&self, existing: &BTreeSet<ReplicaId>) {
         let report = self.report();
         let healthy: BTreeSet<_> =
             report.replicas.iter().filter(|s| s.phase == Phase::Healthy).map(|status| status.id).collect();
-        lock(&self.backends).retain(|id, backend| exists(*id) || backend.in_flight() > 0);
+        lock(&self.backends).retain(|id, backend| existing.contains(id) || backend.in_flight() > 0);
+        lock(&self.left).retain(|id, _| existing.contains(id));
         lock(&self.verified).retain(|id| healthy.contains(id));
     }
+}
+
+/// Returns what a report says of a replica; reports are in the order of the ids.
+#[must_use]
+pub fn status_of(report: &HostReport, id: ReplicaId) -> Option<&ReplicaStatus> {
+    let found = report.replicas.binary_search_by_key(&id, |status| status.id).ok()?;
+    report.replicas.get(found)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

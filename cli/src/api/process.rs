@@ -69,6 +69,7 @@ impl Dyno {
     /// Returns the same, with what it still has to finish if it is draining.
     pub(crate) fn standing(&self) -> String {
         match (self.phase(), self.in_flight.saturating_sub(self.tunnels), self.tunnels) {
+            ("draining", 0, 0) => "draining".to_owned(),
             ("draining", requests, 0) => format!("draining ({requests} in flight)"),
             ("draining", requests, tunnels) => format!("draining ({requests} in flight, {tunnels} tunnels)"),
             (phase, _, _) => phase.to_owned(),

@@ -38,6 +38,10 @@ pub(crate) struct Release {
     pub(crate) output_stream_url: Option<String>,
     /// The rollout that is under way.
     pub(crate) operation: Option<String>,
+    /// Until when it is watched after its rollout.
+    pub(crate) watching_until: Option<Timestamp>,
+    /// The release that comes back if it fails until then.
+    pub(crate) reverts_to: Option<Version>,
 }
 
 /// A slug as other objects mention it.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use model::id::ReleaseId;
 use model::plan::ReplicaWish;
 use model::procfile::ProcessTable;
@@ -92,7 +93,7 @@ fn dyno_json(
         "dyno_size": size_ref(replica.size),
         "state": heroku_state(phase),
         "phase": phase,
-        "reason": status.as_ref().and_then(reason),
+        "reason": if phase == "draining" { Some(limit(call, replica, since)) } else { status.as_ref().and_then(reason) },
         "restarts": status.as_ref().map_or(0, |status| status.restarts),
         "memory_bytes": status.as_ref().and_then(|status| status.memory_bytes),
         "in_flight": call.platform.facts.in_flight(replica.id),
@@ -114,12 +115,29 @@ fn phase(replica: &Replica, status: Option<&ReplicaStatus>) -> &'static str {
         (_, Phase::Ended) => "ended",
         (_, Phase::Impossible) => "impossible",
         (ReplicaWish::Drain { .. }, _) => "draining",
+        // What is not asked over HTTP finishes its work after SIGTERM.
+        (ReplicaWish::Stop, Phase::Stopping)
+            if replica.process.is_scalable() && !replica.process.is_web() =>
+        {
+            "draining"
+        }
         (ReplicaWish::Stop, _) | (_, Phase::Stopping) => "stopping",
         (_, Phase::Starting) => "starting",
         (_, Phase::Healthy) => "healthy",
         (_, Phase::Unhealthy) => "unhealthy",
         (_, Phase::Backoff) => "backoff",
     }
+}
+
+/// Returns how long a draining replica may go on.
+fn limit(call: &Call, replica: &Replica, since: Timestamp) -> String {
+    let settings = &call.app().settings;
+    let until = match replica.wish {
+        ReplicaWish::Drain { until } => until,
+        _ => since + SignedDuration::from_secs(settings.stop_seconds_of(&replica.process).into()),
+    };
+    let left = until.duration_since(Timestamp::now()).max(SignedDuration::ZERO);
+    format!("finishes what it has, within {} s", left.as_secs())
 }
 
 /// Returns the word of Heroku's that says most of it. Its `ps:wait` waits for `up`.

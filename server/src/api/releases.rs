@@ -4,6 +4,7 @@ use logs::{Query, Source};
 use model::id::{AppId, OperationId};
 use model::name::ProcessType;
 use model::release::{ReleaseStatus, Version};
+use model::watch::Watch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Db, Release, ReleaseRange};
@@ -24,9 +25,12 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
     let current = current_version(&call, &mut db).await?;
     let max = call.range().newest().unwrap_or(LISTED);
     let releases = store::list_releases(&mut db, call.app().id, ReleaseRange::newest(max)).await?;
+    let watch = store::find_watch(&mut db, call.app().id).await?;
     let mut shown = Vec::with_capacity(releases.len());
     for release in &releases {
-        shown.push(release_json(&call, release, current)?);
+        let mut release_shown = release_json(&call, release, current)?;
+        show_watch(&mut release_shown, release, watch.as_ref());
+        shown.push(release_shown);
     }
     Ok(Answer::list(shown, &["version", "id"]))
 }
@@ -37,7 +41,16 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let current = current_version(&call, &mut db).await?;
     let mut shown = release_json(&call, &release, current)?;
     shown["operation"] = json!(operation(&call, &mut db, release.version).await?);
+    show_watch(&mut shown, &release, store::find_watch(&mut db, call.app().id).await?.as_ref());
     Ok(Answer::ok(shown))
+}
+
+/// Says until when a release is watched, and what it is reverted to if it fails.
+fn show_watch(shown: &mut Value, release: &Release, watch: Option<&Watch>) {
+    if let Some(watch) = watch.filter(|watch| watch.version == release.version) {
+        shown["watching_until"] = json!(time(watch.until));
+        shown["reverts_to"] = json!(watch.fallback.0);
+    }
 }
 
 /// A rollback, to a release by id or number; to the one before what serves, when the body names none.
@@ -118,6 +131,8 @@ fn release_json(call: &Call, release: &Release, current: Option<Version>) -> Res
         "addon_plan_names": [],
         "artifacts": [],
         "operation": null,
+        "watching_until": null,
+        "reverts_to": null,
         "app": app_ref(call.app()),
         "user": account::user(release.user_id, &release.user_email),
         "created_at": time(release.created_at),

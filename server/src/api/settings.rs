@@ -1,7 +1,8 @@
 //! What an owner sets for an app beside its code, config vars and formation.
 
 use http::uri::PathAndQuery;
-use model::app::AppSettings;
+use model::app::{AppSettings, ProcessSettings};
+use model::name::ProcessType;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
@@ -57,9 +58,38 @@ fn patch(
             });
         };
         match change {
+            Value::Object(inner) if path.is_empty() && name == "processes" => {
+                patch_processes(&mut wanted[name], inner)?;
+            }
             Value::Object(inner) => patch(&mut wanted[name], usual, inner, &format!("{path}{name}."))?,
             Value::Null => wanted[name] = usual.clone(),
             other => wanted[name] = other.clone(),
+        }
+    }
+    Ok(())
+}
+
+/// Changes what is set for single process types; one with nothing set is left out.
+fn patch_processes(wanted: &mut Value, changes: &Map<String, Value>) -> Result<(), ApiError> {
+    let usual = serde_json::to_value(ProcessSettings::default()).map_err(anyhow::Error::from)?;
+    for (name, change) in changes {
+        let process = name.parse::<ProcessType>().map_err(|error| ApiError::invalid(error.to_string()))?;
+        if !process.is_scalable() {
+            let message = format!("`{process}` runs once each time and has no settings of its own");
+            return Err(ApiError::invalid(message));
+        }
+        let mut own = wanted.get(name).cloned().unwrap_or_else(|| usual.clone());
+        match change {
+            Value::Null => own = usual.clone(),
+            Value::Object(fields) => patch(&mut own, &usual, fields, &format!("processes.{name}."))?,
+            _ => return Err(ApiError::invalid(format!("`processes.{process}` is an object"))),
+        }
+        if own == usual
+            && let Some(all) = wanted.as_object_mut()
+        {
+            all.remove(name);
+        } else {
+            wanted[name] = own;
         }
     }
     Ok(())
@@ -83,7 +113,16 @@ fn check(settings: &AppSettings) -> Result<(), ApiError> {
     let health = &settings.health;
     check_path(&health.path)?;
     check_buildpacks(&settings.buildpacks)?;
+    for (process, own) in &settings.processes {
+        for (name, value) in [("drain_seconds", own.drain_seconds), ("stop_seconds", own.stop_seconds)] {
+            if value.is_some_and(|value| value > HOUR) {
+                let message = format!("`processes.{process}.{name}` is between 0 and {HOUR} seconds");
+                return Err(ApiError::invalid(message));
+            }
+        }
+    }
     for (name, value, bounds, unit) in [
+        ("watch_seconds", settings.watch_seconds, 0..=HOUR, "seconds"),
         ("rollout_seconds", settings.rollout_seconds, 1..=HOUR, "seconds"),
         ("release_command_seconds", settings.release_command_seconds, 1..=DAY, "seconds"),
         ("build_seconds", settings.build_seconds.unwrap_or(1), 1..=DAY, "seconds"),
@@ -160,6 +199,7 @@ mod tests {
             ("rollout_seconds", 1, 3600),
             ("release_command_seconds", 1, 86_400),
             ("drain_seconds", 0, 3600),
+            ("watch_seconds", 0, 3600),
             ("stop_seconds", 0, 3600),
             ("health.boot_seconds", 1, 3600),
             ("health.settle_ms", 0, 60_000),
@@ -172,6 +212,36 @@ mod tests {
             let refused = set(most + 1).unwrap_err();
             assert!(refused.contains(&format!("`{name}` is between {least} and {most} ")), "{refused}");
             assert!(set(least - 1).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_process_type_has_settings_of_its_own_until_none_is_left() {
+        let worker: ProcessType = "worker".parse().unwrap();
+        let settings = changed(json!({ "processes": { "worker": { "stop_seconds": 600 } } })).unwrap();
+        assert_eq!(
+            (settings.stop_seconds_of(&worker), settings.stop_seconds_of(&ProcessType::web())),
+            (600, 30)
+        );
+        let again = |changes: Value| patched(&settings, changes.as_object().unwrap()).map_err(|_| ());
+        let alone = again(json!({ "processes": { "worker": { "overlap": false } } })).unwrap();
+        assert_eq!(alone.alone().collect::<Vec<_>>(), [&worker]);
+        assert_eq!(alone.stop_seconds_of(&worker), 600, "what is not named stays");
+        assert!(
+            again(json!({ "processes": { "worker": { "stop_seconds": null } } }))
+                .unwrap()
+                .processes
+                .is_empty()
+        );
+        for wrong in [
+            json!({ "processes": { "worker": { "stop_seconds": 3601 } } }),
+            json!({ "processes": { "worker": { "overlap": "no" } } }),
+            json!({ "processes": { "worker": { "overlpa": false } } }),
+            json!({ "processes": { "release": { "overlap": false } } }),
+            json!({ "processes": { "a/b": { "overlap": false } } }),
+            json!({ "processes": { "worker": 5 } }),
+        ] {
+            assert!(changed(wrong.clone()).is_err(), "{wrong}");
         }
     }
 

@@ -70,7 +70,9 @@ pub(super) async fn begin(
     let manifest = store::find_slug(db, slug.id).await?.map(|slug| slug.manifest).unwrap_or_default();
     let has_command = manifest.processes.contains_key(&ProcessType::release());
     let (phase, seconds) = if has_command {
-        (RolloutPhase::ReleaseCommand, app.settings.release_command_seconds)
+        // One deadline for all of it, stored once.
+        let seconds = app.settings.release_command_seconds.saturating_add(app.settings.rollout_seconds);
+        (RolloutPhase::ReleaseCommand, seconds)
     } else {
         (RolloutPhase::Rolling, app.settings.rollout_seconds)
     };
@@ -83,5 +85,15 @@ pub(super) async fn begin(
         user: actor.user,
     };
     let operation = store::start_operation(db, new).await?;
+    say_gaps(db, app, &operation).await?;
     Ok(Made { release, operation: Some(operation) })
+}
+
+/// Says beforehand which process types the change will not be gapless for.
+pub(super) async fn say_gaps(db: &mut Db, app: &App, operation: &Operation) -> store::Result<()> {
+    for process in app.settings.alone() {
+        let text = format!("{process} does not overlap: its old replicas stop before new ones start");
+        store::add_step(db, operation.id, &text).await?;
+    }
+    Ok(())
 }

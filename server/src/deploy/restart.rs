@@ -8,7 +8,7 @@ use model::plan::{ReplicaWish, RolloutPhase};
 use model::release::Version;
 use store::{App, Db, NewOperation, Operation, OperationKind, Replica};
 
-use super::change::ChangeError;
+use super::change::{ChangeError, say_gaps};
 use crate::actor::Actor;
 use crate::platform::Platform;
 
@@ -79,10 +79,14 @@ async fn replace_all(
         deadline: Timestamp::now() + SignedDuration::from_secs(i64::from(app.settings.rollout_seconds)),
         user: actor.user,
     };
-    Ok(store::start_operation(db, new).await?)
+    let operation = store::start_operation(db, new).await?;
+    say_gaps(db, app, &operation).await?;
+    Ok(operation)
 }
 
 async fn replace_some(db: &mut Db, app: &App, target: &RestartTarget) -> Result<(), ChangeError> {
+    // What happens from now on may be for what the user does.
+    store::end_watch(db, app.id).await?;
     let replicas = store::list_replicas(db, app.id).await?;
     let is_meant = |replica: &&Replica| match target {
         RestartTarget::All => true,

@@ -7,7 +7,7 @@ use model::watch::Watch;
 use model::wording;
 use store::{App, Db, NewOperation, NewRelease, OperationKind, Release, ReleaseKind};
 
-use super::change::ChangeError;
+use super::change::{ChangeError, say_gaps};
 use crate::platform::Platform;
 
 /// Longest description of a release made this way, in characters; the whole reason is with the release that failed.
@@ -80,6 +80,7 @@ async fn begin(db: &mut Db, app: &App, release: &Release) -> Result<(), ChangeEr
         user: release.user_id,
     };
     let operation = store::start_operation(db, new).await?;
+    say_gaps(db, app, &operation).await?;
     let back = release.rollback_of.unwrap_or(Version(0));
     Ok(store::add_step(db, operation.id, &format!("going back to {back} by itself")).await?)
 }

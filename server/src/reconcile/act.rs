@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::{AppId, OperationId, ReplicaId};
-use model::plan::{Action, NewReplica};
+use model::plan::{Action, AppView, NewReplica, World};
 use model::release::ReleaseStatus;
 use model::wording;
 use tracing::warn;
@@ -15,16 +15,17 @@ use model::plan::ReplicaWish;
 use store::{Db, DesiredApp, Operation, OperationState, Serving};
 
 use super::entrance::{Entrance, Question};
+use super::watch;
 use crate::platform::Platform;
 
 /// Does it all. Returns whether wishes were changed.
 pub(super) async fn carry_out(
     platform: &Arc<Platform>,
     entrance: &Entrance,
-    apps: &[DesiredApp],
+    (apps, world): (&[DesiredApp], &World),
     actions: Vec<Action>,
 ) -> bool {
-    let index = Index::of(apps);
+    let index = Index::of(apps, world);
     let (questions, changes): (Vec<_>, Vec<_>) =
         actions.into_iter().partition(|action| matches!(action, Action::Verify(_)));
     for action in questions {
@@ -44,25 +45,35 @@ pub(super) async fn carry_out(
     for actions in by_app.into_values() {
         // What cannot be done for one app must not hold up the others; the next turn plans it again.
         match change_app(platform, &index, actions).await {
-            Ok(()) => acted = true,
+            Ok(done) => acted |= done,
             Err(error) => warn!(error = format!("{error:#}"), "an app's plan could not be carried out"),
         }
     }
     acted
 }
 
-/// Makes all changes of one app or none.
-async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>) -> anyhow::Result<()> {
+/// Makes all changes of one app or none. Returns whether it did: nothing of what was planned holds when the app's
+/// operation has ended or changed hands meanwhile.
+async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>) -> anyhow::Result<bool> {
     let mut events = Vec::new();
     let mut tx = platform.store.write().await?;
+    let app = actions.first().and_then(|action| index.app_id(action)).and_then(|id| index.apps.get(&id));
+    if let Some(operation) = app.and_then(|desired| desired.operation.as_ref())
+        && !store::hold_operation(&mut tx, operation, &platform.lease()).await?
+    {
+        return Ok(false);
+    }
     for action in actions {
-        change(&mut tx, index, action, &mut events).await?;
+        change(platform, (&mut tx, index), action, &mut events).await?;
     }
     tx.commit().await?;
+    if !events.is_empty() {
+        platform.signals.collect.notify_one();
+    }
     for Event { app, release, text } in events {
         platform.logs.event(app, "platform", release, text);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A line for an app's log, written once the change is.
@@ -72,23 +83,32 @@ struct Event {
     text: String,
 }
 
+impl Event {
+    fn about(app: AppId, (release, text): (model::release::Version, String)) -> Self {
+        Self { app, release: Some(release), text }
+    }
+}
+
 /// Finds things by their ids.
 struct Index<'a> {
     apps: BTreeMap<AppId, &'a DesiredApp>,
+    views: BTreeMap<AppId, &'a AppView>,
     replicas: BTreeMap<ReplicaId, AppId>,
     operations: BTreeMap<OperationId, (&'a DesiredApp, &'a Operation)>,
 }
 
 impl<'a> Index<'a> {
-    fn of(apps: &'a [DesiredApp]) -> Self {
+    fn of(apps: &'a [DesiredApp], world: &'a World) -> Self {
         let replicas = apps.iter().flat_map(|a| a.replicas.iter().map(|r| (r.id, a.app.id))).collect();
         let operations = apps.iter().filter_map(|a| a.operation.as_ref().map(|o| (o.id, (a, o)))).collect();
-        Self { apps: apps.iter().map(|app| (app.app.id, app)).collect(), replicas, operations }
+        let views = world.apps.iter().map(|view| (view.id, view)).collect();
+        Self { apps: apps.iter().map(|app| (app.app.id, app)).collect(), views, replicas, operations }
     }
 
     fn app_id(&self, action: &Action) -> Option<AppId> {
         match action {
             Action::Create(new) => Some(new.app),
+            Action::EndWatch(app) | Action::Revert(app, _) => Some(*app),
             Action::Verify(id) | Action::Drain(id) | Action::Stop(id) | Action::Forget(id) => {
                 self.replicas.get(id).copied()
             }
@@ -104,25 +124,39 @@ impl<'a> Index<'a> {
 }
 
 async fn change(
-    db: &mut Db,
-    index: &Index<'_>,
+    platform: &Platform,
+    (db, index): (&mut Db, &Index<'_>),
     action: Action,
     events: &mut Vec<Event>,
-) -> store::Result<()> {
+) -> anyhow::Result<()> {
     match action {
-        Action::Create(new) => create(db, index, new).await,
-        Action::Drain(id) => {
-            let seconds = index.app_of(id).map_or(0, |desired| desired.app.settings.drain_seconds);
-            let until = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
-            store::set_wish(db, id, ReplicaWish::Drain { until }).await
+        Action::Create(new) => create(db, index, new).await?,
+        Action::Drain(id) => drain(db, index, id).await?,
+        Action::Stop(id) => store::set_wish(db, id, ReplicaWish::Stop).await?,
+        Action::Forget(id) => store::delete_replica(db, id).await?,
+        Action::Advance(id) => advance(db, index, id).await?,
+        Action::Switch(id) => switch(db, index, id, events).await?,
+        Action::Fail(id, reason) => fail(db, index, id, &reason, events).await?,
+        Action::EndWatch(id) => {
+            let Some(desired) = index.apps.get(&id) else { return Ok(()) };
+            events.extend(watch::end(db, desired).await?.map(|said| Event::about(id, said)));
         }
-        Action::Stop(id) => store::set_wish(db, id, ReplicaWish::Stop).await,
-        Action::Forget(id) => store::delete_replica(db, id).await,
-        Action::Advance(id) => advance(db, index, id).await,
-        Action::Switch(id) => switch(db, index, id, events).await,
-        Action::Fail(id, reason) => fail(db, index, id, &reason, events).await,
-        Action::Verify(_) => Ok(()),
+        Action::Revert(id, reason) => {
+            let Some(desired) = index.apps.get(&id) else { return Ok(()) };
+            let said = watch::revert(platform, db, desired, &reason).await?;
+            events.extend(said.map(|said| Event::about(id, said)));
+        }
+        Action::Verify(_) => {}
     }
+    Ok(())
+}
+
+async fn drain(db: &mut Db, index: &Index<'_>, id: ReplicaId) -> store::Result<()> {
+    let Some(desired) = index.app_of(id) else { return Ok(()) };
+    let replica = desired.replicas.iter().find(|replica| replica.id == id);
+    let seconds = replica.map_or(0, |replica| desired.app.settings.drain_seconds_of(&replica.process));
+    let until = Timestamp::now() + SignedDuration::from_secs(i64::from(seconds));
+    store::set_wish(db, id, ReplicaWish::Drain { until }).await
 }
 
 async fn create(db: &mut Db, index: &Index<'_>, new: NewReplica) -> store::Result<()> {
@@ -146,9 +180,7 @@ async fn create(db: &mut Db, index: &Index<'_>, new: NewReplica) -> store::Resul
 }
 
 async fn advance(db: &mut Db, index: &Index<'_>, id: OperationId) -> store::Result<()> {
-    let Some((desired, _)) = index.operations.get(&id) else { return Ok(()) };
-    let seconds = i64::from(desired.app.settings.rollout_seconds);
-    if store::advance_operation(db, id, Timestamp::now() + SignedDuration::from_secs(seconds)).await? {
+    if index.operations.contains_key(&id) && store::advance_operation(db, id).await? {
         store::add_step(db, id, "release command succeeded").await?;
     }
     Ok(())
@@ -168,6 +200,11 @@ async fn switch(
     let (app, version) = (desired.app.id, operation.version);
     store::set_serving(db, app, Serving { version, generation: operation.generation }).await?;
     store::set_release_status(db, app, version, ReleaseStatus::Succeeded, None).await?;
+    if let Some(view) = index.views.get(&app)
+        && let Some(said) = watch::begin(db, (desired, view), operation).await?
+    {
+        store::add_step(db, id, &said).await?;
+    }
     let took = wording::duration(Timestamp::now().duration_since(operation.created_at));
     let text = format!("{version} serves; the rollout took {took}");
     store::add_step(db, id, &text).await?;

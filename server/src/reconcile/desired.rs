@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent::Agent;
 use jiff::Timestamp;
+use model::id::ReplicaId;
 use model::plan::ReplicaWish;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
 use store::{DesiredApp, Replica};
@@ -34,15 +35,23 @@ impl Publisher {
             .flat_map(|app| app.replicas.iter().filter_map(move |replica| spec(app, replica)))
             .collect();
         replicas.sort_by_key(|replica| replica.id);
-        if self.last.as_ref().is_some_and(|last| last.replicas == replicas) {
+        let kept = apps.iter().flat_map(kept).collect();
+        if self.last.as_ref().is_some_and(|last| last.replicas == replicas && last.kept == kept) {
             return;
         }
         // The clock orders the wishes of one server after those of the one before it.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
-        let desired = HostDesired { generation: now.max(self.generation() + 1), replicas };
+        let desired = HostDesired { generation: now.max(self.generation() + 1), replicas, kept };
         self.agent.set_desired(desired.clone());
         self.last = Some(desired);
     }
+}
+
+/// Returns the replicas that should stay and cannot be described.
+fn kept(desired: &DesiredApp) -> impl Iterator<Item = ReplicaId> {
+    let stays = |replica: &&Replica| replica.wish != ReplicaWish::Stop;
+    let unreadable = |replica: &&Replica| desired.unreadable.contains_key(&replica.version);
+    desired.replicas.iter().filter(stays).filter(unreadable).map(|replica| replica.id)
 }
 
 /// A replica whose release has no slug, or no such process, cannot be wished for; none is ever created.
@@ -70,6 +79,6 @@ fn spec(domain: &str, desired: &DesiredApp, replica: &Replica) -> Option<Replica
             ReplicaWish::Once { seconds } => Wish::Once { seconds },
             ReplicaWish::Stop => Wish::Stop,
         },
-        stop_seconds: app.settings.stop_seconds,
+        stop_seconds: app.settings.stop_seconds_of(&replica.process),
     })
 }

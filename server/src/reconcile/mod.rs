@@ -6,14 +6,18 @@ mod desired;
 mod entrance;
 mod progress;
 mod table;
+mod unreadable;
+mod watch;
 mod world;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::Agent;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use model::id::ReplicaId;
 use model::plan::{Action, ReplicaWish, plan};
 use router::Routes;
 use store::{DesiredApp, Host, Operation, ReleaseCache, Serving};
@@ -25,6 +29,7 @@ use desired::Publisher;
 use entrance::Entrance;
 use progress::Progress;
 use table::Table;
+use unreadable::Unreadable;
 
 /// How long the loop rests when nothing wakes it: deadlines are kept to within this.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -44,6 +49,7 @@ pub struct Reconciler {
     table: Table,
     entrance: Entrance,
     progress: Progress,
+    unreadable: Unreadable,
 }
 
 /// What came of a turn.
@@ -72,7 +78,20 @@ impl Reconciler {
             table: Table::new(routes),
             entrance,
             progress: Progress::default(),
+            unreadable: Unreadable::default(),
         }
+    }
+
+    /// Publishes the table of what runs already, so that a router that starts knows every app from its first request on.
+    ///
+    /// # Errors
+    /// A database that fails.
+    pub async fn publish_first_table(&mut self) -> anyhow::Result<()> {
+        let apps = self.read().await?;
+        let report = self.platform.facts.report();
+        let world = world::world(&self.platform.facts, &report, 0, &self.host, &apps);
+        self.table.publish(&self.platform, &apps, &world);
+        Ok(())
     }
 
     /// Runs until it is told to stop. Cutting a turn short is safe: the next process plans again.
@@ -117,8 +136,7 @@ impl Reconciler {
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
         let apps = self.read().await?;
-        let exists = |id| apps.iter().any(|app| app.replicas.iter().any(|replica| replica.id == id));
-        self.platform.facts.keep(exists);
+        self.platform.facts.keep(&wishes(&apps));
 
         self.publisher.publish(&self.platform, &apps);
         let report = self.platform.facts.report();
@@ -129,13 +147,15 @@ impl Reconciler {
         let world = observe();
 
         let told = self.progress.tell(&self.platform, &apps, &world).await?;
-        let plan = plan(&world, Timestamp::now());
+        self.unreadable.tell(&self.platform, &apps);
+        let mut plan = plan(&world, Timestamp::now());
+        unreadable::amend(&apps, &mut plan.actions);
         // Who is told that a release serves must be answered by it: the table is replaced before that is said.
         if let Some(apps) = switched(&apps, &plan.actions) {
             let world = world::world(&self.platform.facts, &report, generation, &self.host, &apps);
             self.table.publish(&self.platform, &apps, &world);
         }
-        let acted = act::carry_out(&self.platform, &self.entrance, &apps, plan.actions).await;
+        let acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;
         if acted || told {
             self.platform.changed();
         }
@@ -148,6 +168,11 @@ impl Reconciler {
         let mut db = self.platform.store.read().await?;
         Ok(store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?)
     }
+}
+
+/// Returns the replicas that exist as wishes.
+fn wishes(apps: &[DesiredApp]) -> BTreeSet<ReplicaId> {
+    apps.iter().flat_map(|app| &app.replicas).map(|replica| replica.id).collect()
 }
 
 /// Returns the apps as they will be once the plan's switches are stored, if it has any.

@@ -1,6 +1,6 @@
 //! Tells what happens to the replicas of an operation, a line each, for those who watch it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::id::ReplicaId;
 use model::plan::{AppView, Observation, ReplicaView, World};
@@ -29,9 +29,9 @@ impl Progress {
                 lines.extend(self.news(operation, view).into_iter().map(|line| (operation.id, line)));
             }
         }
-        self.told.retain(|id, _| {
-            world.apps.iter().any(|app| app.replicas.iter().any(|replica| replica.id == *id))
-        });
+        let existing: BTreeSet<ReplicaId> =
+            world.apps.iter().flat_map(|app| &app.replicas).map(|replica| replica.id).collect();
+        self.told.retain(|id, _| existing.contains(id));
         if lines.is_empty() {
             return Ok(false);
         }

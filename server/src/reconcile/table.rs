@@ -10,6 +10,7 @@ use model::replica::Phase;
 use router::{AppRoute, AppState, Backend, Routes};
 use store::DesiredApp;
 
+use crate::facts::status_of;
 use crate::platform::Platform;
 
 /// What decides the route of one app; equal keys mean an equal route.
@@ -96,7 +97,7 @@ fn backends<'a>(
 ) -> Vec<(ReplicaId, Arc<Backend>)> {
     let report = platform.facts.report();
     let backend = |replica: &ReplicaView| {
-        let status = report.replicas.iter().find(|status| status.id == replica.id)?;
+        let status = status_of(&report, replica.id)?;
         Some((replica.id, platform.facts.backend(status, &replica.name())?))
     };
     replicas.filter_map(backend).collect()

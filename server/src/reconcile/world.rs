@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::id::ReplicaId;
+use model::name::ProcessType;
 use model::plan::{
     AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Target, World,
 };
@@ -40,13 +41,25 @@ fn app_view(desired: &DesiredApp, mut replicas: Vec<ReplicaView>) -> AppView {
         id: desired.app.id,
         deleted: desired.app.deleted_at.is_some(),
         serving: serving.map(|serving| target(desired, serving.version, serving.generation)),
-        rollout: desired.operation.as_ref().map(|operation| rollout(desired, operation)),
+        rollout: desired
+            .operation
+            .as_ref()
+            .filter(|operation| !desired.unreadable.contains_key(&operation.version))
+            .map(|operation| rollout(desired, operation)),
+        watch: desired.watch.clone(),
         formation: desired.formation.clone(),
+        alone: desired.app.settings.alone().cloned().collect(),
         replicas,
     }
 }
 
+/// Of a release that cannot be read, the types are those that run: nothing of it is dismissed for that.
 fn target(desired: &DesiredApp, version: Version, generation: u64) -> Target {
+    if desired.unreadable.contains_key(&version) {
+        let runs = |replica: &&Replica| (replica.version, replica.generation) == (version, generation);
+        let types = desired.replicas.iter().filter(runs).map(|replica| replica.process.clone());
+        return Target { version, generation, types: types.filter(ProcessType::is_scalable).collect() };
+    }
     let slug = desired.releases.get(&version).and_then(|release| release.slug.as_ref());
     let types = slug.map(|(_, manifest)| manifest.processes.keys().cloned().collect()).unwrap_or_default();
     Target { version, generation, types }
@@ -93,7 +106,9 @@ fn observation(
             phase: status.phase,
             restarts: status.restarts,
             entrance: facts.is_verified(replica.id),
-            in_flight: facts.in_flight(replica.id),
+            since: status.since,
+            quiet: facts.is_quiet(replica.id),
+            traffic: facts.traffic(replica.id),
             exit: status.last_exit.as_ref().map(|exit| exit.cause),
             reason: reason(status),
         }),

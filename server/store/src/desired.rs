@@ -40,6 +40,8 @@ pub struct DesiredApp {
     pub replicas: Vec<Replica>,
     /// Those releases that serve, are rolled out, or have replicas.
     pub releases: BTreeMap<Version, Arc<DesiredRelease>>,
+    /// Those of them that cannot be read, and why.
+    pub unreadable: BTreeMap<Version, String>,
     /// Its host names beside its own.
     pub domains: Vec<Hostname>,
 }
@@ -59,7 +61,11 @@ pub struct DesiredRelease {
 
 /// The releases read so far; kept between turns.
 #[derive(Debug, Default)]
-pub struct ReleaseCache(BTreeMap<(AppId, Version), Arc<DesiredRelease>>);
+pub struct ReleaseCache {
+    read: BTreeMap<(AppId, Version), Arc<DesiredRelease>>,
+    /// Why others could not be read the last time; each turn tries again.
+    unreadable: BTreeMap<(AppId, Version), String>,
+}
 
 /// The ids of apps that are not idle.
 macro_rules! busy {
@@ -79,7 +85,7 @@ pub(crate) const APPS: &str = concat!(select_app!("where a.id in "), busy!());
 /// Returns the apps that are not idle, by id.
 ///
 /// # Errors
-/// A database that fails, or config vars that cannot be opened with this key.
+/// A database that fails. A release that cannot be read is its app's alone: see [`DesiredApp::unreadable`].
 pub async fn desired_apps(db: &mut Db, vault: &Vault, cache: &mut ReleaseCache) -> Result<Vec<DesiredApp>> {
     let mut apps = read_apps(db).await?;
     for row in rows(db, OPERATIONS).await? {
@@ -111,9 +117,14 @@ pub async fn desired_apps(db: &mut Db, vault: &Vault, cache: &mut ReleaseCache) 
         }
     }
     cache.fill(db, vault, &apps).await?;
-    for ((app, version), release) in &cache.0 {
+    for ((app, version), release) in &cache.read {
         if let Some(desired) = apps.get_mut(app) {
             desired.releases.insert(*version, Arc::clone(release));
+        }
+    }
+    for ((app, version), why) in &cache.unreadable {
+        if let Some(desired) = apps.get_mut(app) {
+            desired.unreadable.insert(*version, why.clone());
         }
     }
     Ok(apps.into_values().collect())
@@ -131,6 +142,7 @@ async fn read_apps(db: &mut Db) -> Result<BTreeMap<AppId, DesiredApp>> {
         formation: Formation::new(),
         replicas: Vec::new(),
         releases: BTreeMap::new(),
+        unreadable: BTreeMap::new(),
         domains: Vec::new(),
     };
     let apps = rows(db, APPS).await?;
@@ -142,10 +154,18 @@ impl ReleaseCache {
     async fn fill(&mut self, db: &mut Db, vault: &Vault, apps: &BTreeMap<AppId, DesiredApp>) -> Result<()> {
         let needed: BTreeSet<_> =
             apps.values().flat_map(|d| versions(d).map(|version| (d.app.id, version))).collect();
-        self.0.retain(|key, _| needed.contains(key));
+        self.read.retain(|key, _| needed.contains(key));
+        self.unreadable.clear();
         for key in needed {
-            if let std::collections::btree_map::Entry::Vacant(place) = self.0.entry(key) {
-                place.insert(Arc::new(read_release(db, vault, key).await?));
+            if self.read.contains_key(&key) {
+                continue;
+            }
+            match read_release(db, vault, key).await {
+                Ok(release) => drop(self.read.insert(key, Arc::new(release))),
+                Err(error @ (Error::Vault(_) | Error::Damaged { .. } | Error::Refused(_))) => {
+                    self.unreadable.insert(key, error.to_string());
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -63,7 +63,12 @@ fn details(context: &Context, release: &Release) -> Vec<(&'static str, String)> 
     let digest = digest.map(|digest| digest.get(..12).unwrap_or(digest).to_owned());
     let size = release.slug.as_ref().and_then(|slug| slug.bytes).map(|n| format!(", {}", wording::bytes(n)));
     let lines = |text: &str| text.lines().collect::<Vec<_>>().join(" | ");
+    let watched = release.watching_until.zip(release.reverts_to).map(|(until, fallback)| {
+        let left = wording::duration(until.duration_since(context.screen.now()));
+        format!("for {left} more; it reverts to {fallback} by itself if it fails")
+    });
     let rows = [
+        ("Watched", watched),
         ("Reason", release.reason.as_deref().map(lines)),
         ("What", release.description.clone()),
         ("Commit", commit),

@@ -1,6 +1,6 @@
 //! `settings`: what is set for an app.
 
-use super::names::SETTINGS;
+use super::names::{SETTINGS, of_type};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::screen::Tone;
@@ -33,6 +33,11 @@ impl List {
         }
         let mut table = Table::new(["SETTING", "VALUE", "DECIDES"]);
         for setting in SETTINGS {
+            let value = setting.shown(&body);
+            table.row([setting.name.clone().into(), value.into(), Cell::toned(Tone::Faint, setting.meaning)]);
+        }
+        let processes = body["processes"].as_object();
+        for setting in processes.into_iter().flat_map(|own| own.keys()).flat_map(|process| of_type(process)) {
             let value = setting.shown(&body);
             table.row([setting.name.into(), value.into(), Cell::toned(Tone::Faint, setting.meaning)]);
         }

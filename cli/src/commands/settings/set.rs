@@ -3,7 +3,7 @@
 use model::wording;
 use serde_json::{Map, Value};
 
-use super::names::{SETTINGS, Setting};
+use super::names::{Setting, find, names_near};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
@@ -14,7 +14,10 @@ use crate::error::{Error, Result};
 #[command(after_help = "\
 Example:
   $ paasctl settings:set health-path=/healthz drain-seconds=60 -a shop
-  shop: health-path is /healthz, drain-seconds is 60.")]
+  shop: health-path is /healthz, drain-seconds is 60.
+  $ paasctl settings:set worker.stop-seconds=600 worker.overlap=off -a shop
+  shop: worker.stop-seconds is 600, worker.overlap is off.
+  Old replicas of worker stop before new ones start from now on: a change of worker is not gapless.")]
 pub(crate) struct Set {
     /// Such as `deploy-branch=main`; `paasctl settings` lists the names
     #[arg(required = true, value_name = "NAME=VALUE")]
@@ -36,39 +39,49 @@ impl Set {
         let body = api.patch(&path, &patch(&wishes))?.body;
         let shown = wishes.iter().map(|(setting, _)| format!("{} is {}", setting.name, setting.shown(&body)));
         context.screen.say(&format!("{app}: {}.", shown.collect::<Vec<_>>().join(", ")));
+        for (setting, value) in &wishes {
+            if setting.name.ends_with(".overlap") && *value == Value::Bool(false) {
+                let process = setting.name.trim_end_matches(".overlap");
+                context.screen.say(&format!(
+                    "Old replicas of {process} stop before new ones start from now on: a change of {process} is not gapless."
+                ));
+            }
+        }
         if self.json.json { context.screen.json(&body) } else { Ok(()) }
     }
 }
 
-fn wish(text: &str) -> Result<(&'static Setting, Value)> {
+fn wish(text: &str) -> Result<(Setting, Value)> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     if !text.contains('=') {
         return Err(Error::usage(format!("`{}` has no `=`", wording::plain(name, 60)))
             .hint("Write `paasctl settings:set health-path=/healthz`."));
     }
-    let setting = SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| {
+    let setting = find(name).ok_or_else(|| {
         let error = Error::usage(format!("there is no setting `{}`", wording::plain(name, 60)));
-        match wording::did_you_mean(name, SETTINGS.iter().map(|setting| setting.name)) {
+        match wording::did_you_mean(name, names_near(name).iter().map(String::as_str)) {
             Some(near) => error.hint(format!("Did you mean `{near}`? `paasctl settings` lists all of them.")),
             None => error.hint("`paasctl settings` lists all of them."),
         }
     })?;
-    Ok((setting, setting.parse(value).map_err(Error::usage)?))
+    let value = setting.parse(value).map_err(Error::usage)?;
+    Ok((setting, value))
 }
 
 /// Returns what to send: only what was named, nested as the API has it.
-fn patch(wishes: &[(&Setting, Value)]) -> Value {
-    let mut patch = Map::new();
+fn patch(wishes: &[(Setting, Value)]) -> Value {
+    let mut patch = Value::Object(Map::new());
     for (setting, value) in wishes {
-        match setting.pointer.trim_start_matches('/').split_once('/') {
-            None => drop(patch.insert(setting.pointer.trim_start_matches('/').to_owned(), value.clone())),
-            Some((group, member)) => {
-                let group = patch.entry(group).or_insert_with(|| Value::Object(Map::new()));
-                group[member] = value.clone();
+        let mut place = &mut patch;
+        for member in setting.pointer.trim_start_matches('/').split('/') {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
             }
+            place = &mut place[member];
         }
+        *place = value.clone();
     }
-    Value::Object(patch)
+    patch
 }
 
 #[cfg(test)]
@@ -83,8 +96,13 @@ mod tests {
             wish("health-path=/up").unwrap(),
             wish("boot-seconds=").unwrap(),
             wish("deploy-branch=").unwrap(),
+            wish("worker.stop-seconds=600").unwrap(),
         ];
-        let expected = json!({"health": {"path": "/up", "boot_seconds": null}, "deploy_branch": null});
+        let expected = json!({
+            "health": {"path": "/up", "boot_seconds": null},
+            "deploy_branch": null,
+            "processes": {"worker": {"stop_seconds": 600}},
+        });
         assert_eq!(patch(&wishes), expected);
     }
 
