@@ -1,14 +1,17 @@
 //! `paasd stop`: ends the server of a data directory and everything it runs.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use model::replica::HostDesired;
-use rustix::process::{Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tracing::info;
 
 use crate::data_dir::DataDir;
+use crate::listeners;
 use crate::options::Options;
 use crate::serve::start_agent;
 
@@ -31,12 +34,13 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
     }
     let deadline = Instant::now() + LIMIT;
     end_server(&options, deadline).await?;
-    let _taken = DataDir::take(&options)?;
+    let _taken = DataDir::take(&options, false)?;
+    listeners::give_up(&options);
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
     let agent = start_agent(&options, &std::env::current_exe()?, slugs, vault).await?;
     let generation = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(u64::MAX);
-    agent.set_desired(HostDesired { generation, replicas: Vec::new() });
+    agent.set_desired(HostDesired { generation, ..HostDesired::default() });
     let mut reports = agent.reports();
     let gone = reports.wait_for(|report| report.generation >= generation && report.replicas.is_empty());
     let gone = tokio::time::timeout_at(deadline.into(), gone).await.map(|gone| gone.is_ok());
@@ -44,21 +48,37 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
         bail!("some replicas did not end within {} s", LIMIT.as_secs());
     }
     agent.shutdown().await;
+    sandbox::Firewall::take_down(&options.data_dir);
     info!("the server and all replicas have ended");
     Ok(())
 }
 
+/// Ends the server, also one that came in the place of the one that was told. A server gives the directory up before
+/// its last requests are answered.
 async fn end_server(options: &Options, deadline: Instant) -> anyhow::Result<()> {
-    let mut told = None;
-    while let Some(pid) = DataDir::holder(options)? {
-        if Instant::now() > deadline {
-            bail!("the server, process {}, did not end within {} s", pid.as_raw_nonzero(), LIMIT.as_secs());
+    let mut told = Vec::new();
+    loop {
+        let holder = DataDir::holder(options)?;
+        if let Some(pid) = holder
+            && !told.iter().any(|(known, _)| *known == pid)
+        {
+            let process = pidfd_open(pid, PidfdFlags::empty()).context("cannot end the server")?;
+            pidfd_send_signal(&process, Signal::TERM).context("cannot end the server")?;
+            told.push((pid, process));
         }
-        if told != Some(pid) {
-            kill_process(pid, Signal::TERM).context("cannot end the server")?;
-            told = Some(pid);
+        told.retain(|(_, process)| !has_ended(process));
+        if holder.is_none() && told.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("the server did not end within {} s; its log says what it does", LIMIT.as_secs());
         }
         tokio::time::sleep(LOOK).await;
     }
-    Ok(())
+}
+
+/// A process that has ended makes its descriptor readable.
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut look = [PollFd::new(process, PollFlags::IN)];
+    poll(&mut look, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }

@@ -107,7 +107,8 @@ pub(crate) fn converge(desired: &HostDesired, observed: &Observed, now: Timestam
     let specs: BTreeMap<_, _> = desired.replicas.iter().map(|spec| (spec.id, spec)).collect();
     let ids: BTreeSet<_> = specs.keys().chain(observed.keys()).copied().collect();
     let mut plan = Plan::default();
-    for id in ids {
+    // What is to be kept and has no spec is left alone, whatever becomes of it.
+    for id in ids.into_iter().filter(|id| specs.contains_key(id) || !desired.kept.contains(id)) {
         match next(id, specs.get(&id).copied(), observed.get(&id), now) {
             Next::Step(step) => plan.steps.push(step),
             Next::At(time) => plan.wake = Some(plan.wake.map_or(time, |wake| wake.min(time))),

@@ -1,5 +1,6 @@
 //! What the control plane asks of an agent, and what the agent reports back.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,16 @@ use crate::release::Version;
 use crate::size::Size;
 use crate::slug::Digest;
 
-/// All that should run on one host. Replicas that are not listed are stopped.
+/// All that should run on one host. Replicas that are not listed, and not to be kept, are stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostDesired {
     /// Grows with every change; an agent refuses an older one than it has.
     pub generation: u64,
     /// The replicas in the order of their ids.
     pub replicas: Vec<ReplicaSpec>,
+    /// Replicas that the control plane cannot describe now, because their release cannot be read: they stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<ReplicaId>,
 }
 
 /// One replica that should be on a host.
@@ -55,6 +59,17 @@ pub struct ReplicaSpec {
     pub wish: Wish,
     /// The time between SIGTERM and SIGKILL, in seconds.
     pub stop_seconds: u32,
+}
+
+impl HostDesired {
+    /// Adds the specs that the wishes of before had of the replicas to be kept.
+    pub fn take_over(&mut self, before: &Self) {
+        let listed: BTreeSet<ReplicaId> = self.replicas.iter().map(|spec| spec.id).collect();
+        let kept = |spec: &&ReplicaSpec| self.kept.contains(&spec.id) && !listed.contains(&spec.id);
+        let taken: Vec<_> = before.replicas.iter().filter(kept).cloned().collect();
+        self.replicas.extend(taken);
+        self.replicas.sort_by_key(|spec| spec.id);
+    }
 }
 
 impl ReplicaSpec {

@@ -37,7 +37,8 @@ fn spec(n: u128, wish: Wish) -> ReplicaSpec {
 }
 
 fn desired(wishes: &[(u128, Wish)]) -> HostDesired {
-    HostDesired { generation: 1, replicas: wishes.iter().map(|(n, wish)| spec(*n, *wish)).collect() }
+    let replicas = wishes.iter().map(|(n, wish)| spec(*n, *wish)).collect();
+    HostDesired { generation: 1, replicas, ..HostDesired::default() }
 }
 
 fn seen(run: Run) -> Seen {

@@ -135,10 +135,13 @@ impl Host {
 
     /// Takes new wishes, keeps them on disk, and applies them.
     async fn desire(&mut self, desired: Option<HostDesired>) {
-        let Some(desired) = desired else { return };
+        let Some(mut desired) = desired else { return };
         if self.desired.as_ref().is_some_and(|present| present.generation > desired.generation) {
             tracing::warn!(generation = desired.generation, "wishes older than the present ones are refused");
             return;
+        }
+        if let Some(before) = &self.desired {
+            desired.take_over(before);
         }
         let (file, seal) = (self.parts.desired_file.clone(), Arc::clone(&self.parts.seal));
         let kept = desired.clone();
@@ -154,7 +157,8 @@ impl Host {
     /// Gives each replica its spec of now, and makes place for those that are new.
     fn apply_specs(&mut self, now: Timestamp) {
         let Some(desired) = &self.desired else { return };
-        let ids: BTreeSet<_> = desired.replicas.iter().map(|spec| spec.id).collect();
+        let ids: BTreeSet<_> =
+            desired.replicas.iter().map(|spec| spec.id).chain(desired.kept.iter().copied()).collect();
         for spec in &desired.replicas {
             let replica = self.replicas.entry(spec.id).or_insert_with(|| Replica::new(None, now));
             replica.spec = Some(spec.clone());

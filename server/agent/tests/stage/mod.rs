@@ -160,7 +160,11 @@ impl Stage {
     pub(crate) fn desire(&mut self, replicas: &[&ReplicaSpec]) {
         self.generation += 1;
         let replicas = replicas.iter().map(|spec| (*spec).clone()).collect();
-        self.agent().set_desired(HostDesired { generation: self.generation, replicas });
+        self.agent().set_desired(HostDesired {
+            generation: self.generation,
+            replicas,
+            ..HostDesired::default()
+        });
     }
 
     /// Waits for a report that fits, and returns it.
