@@ -4,11 +4,13 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use model::wording;
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -18,9 +20,36 @@ use crate::options::Options;
 /// Room that is kept for starting on a full disk.
 const BALLAST_BYTES: u64 = 16_000_000;
 
+/// How long a server that is leaving is waited for.
+const PREDECESSOR: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether it has left; nothing tells.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What the holder of the lock writes behind its process id when it leaves.
+const LEAVING: &str = " leaving";
+
+const ADDRESSES: &str = "addresses.json";
+
 /// The directory, taken for this process until this is dropped.
 pub(crate) struct DataDir {
-    _lock: File,
+    lock: File,
+}
+
+/// The process that has the directory.
+struct Holder {
+    pid: Pid,
+    leaving: bool,
+}
+
+impl Holder {
+    fn read(file: &mut File) -> anyhow::Result<Option<Self>> {
+        let mut text = String::new();
+        file.rewind()?;
+        file.read_to_string(&mut text)?;
+        let pid = text.strip_suffix(LEAVING).unwrap_or(&text).parse().ok().and_then(Pid::from_raw);
+        Ok(pid.map(|pid| Self { pid, leaving: text.ends_with(LEAVING) }))
+    }
 }
 
 /// How a running server is reached, for tools on the same machine.
@@ -32,11 +61,12 @@ struct Addresses {
 }
 
 impl DataDir {
-    /// Makes the directory, readable by its owner only, and takes it.
+    /// Makes the directory, readable by its owner only, and takes it. A server that is leaving is waited for, one
+    /// that is not only when it is to be replaced: then it is told to leave.
     ///
     /// # Errors
     /// Another process has it, or it cannot be made.
-    pub(crate) fn take(options: &Options) -> anyhow::Result<Self> {
+    pub(crate) fn take(options: &Options, replace: bool) -> anyhow::Result<Self> {
         let dir = &options.data_dir;
         for dir in [dir.clone(), options.dir("run")] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
@@ -45,14 +75,48 @@ impl DataDir {
         // Apps and other users of the machine have no business here.
         std::fs::set_permissions(dir, Permissions::from_mode(0o700))?;
         let mut file = open_lock(options)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            bail!("another paasd uses {0}; `paasd stop --data-dir {0}` ends it", dir.display());
+        let deadline = Instant::now() + PREDECESSOR;
+        let mut told = !replace;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let holder = Holder::read(&mut file)?;
+            match holder {
+                Some(Holder { pid, .. }) if !told => {
+                    told = kill_process(pid, Signal::TERM).is_ok();
+                }
+                Some(Holder { leaving: true, .. }) => {}
+                _ if replace => {}
+                _ => bail!(
+                    "another paasd uses {0}; `paasd stop --data-dir {0}` ends it, `paasd serve --replace` takes its place",
+                    dir.display()
+                ),
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "the paasd that uses {} did not leave within {} s",
+                    dir.display(),
+                    PREDECESSOR.as_secs()
+                );
+            }
+            std::thread::sleep(LOOK);
         }
         keep_ballast(options)?;
-        file.set_len(0)?;
-        file.rewind()?;
-        write!(file, "{}", std::process::id())?;
-        Ok(Self { _lock: file })
+        let mut taken = Self { lock: file };
+        taken.note("")?;
+        Ok(taken)
+    }
+
+    /// Says that this process will give the directory up soon, for one that comes in its place.
+    pub(crate) fn leave(&mut self) {
+        if let Err(error) = self.note(LEAVING) {
+            warn!(%error, "whoever starts now will not wait");
+        }
+    }
+
+    fn note(&mut self, word: &str) -> anyhow::Result<()> {
+        self.lock.set_len(0)?;
+        self.lock.rewind()?;
+        write!(self.lock, "{}{word}", std::process::id())?;
+        Ok(())
     }
 
     /// Returns the process that has the directory, if one has.
@@ -61,16 +125,20 @@ impl DataDir {
         if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
             return Ok(None);
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        Ok(text.trim().parse().ok().and_then(Pid::from_raw))
+        Ok(Holder::read(&mut file)?.map(|holder| holder.pid))
+    }
+
+    /// Tells whether another process than this one has said since how it is reached.
+    pub(crate) fn is_taken_over(run_dir: &Path) -> bool {
+        let text = std::fs::read(run_dir.join(ADDRESSES)).unwrap_or_default();
+        serde_json::from_slice::<Addresses>(&text).is_ok_and(|addresses| addresses.pid != std::process::id())
     }
 
     /// Says how the server is reached, once it can be.
     pub(crate) fn announce(options: &Options) -> anyhow::Result<()> {
         let addresses =
             Addresses { pid: std::process::id(), listen: options.listen, router: options.router_listen };
-        let file = options.dir("run").join("addresses.json");
+        let file = options.dir("run").join(ADDRESSES);
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, serde_json::to_vec(&addresses)?)?;
         std::fs::rename(&fresh, &file)?;

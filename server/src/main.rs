@@ -1,4 +1,4 @@
-//! `paasd`: the server, and the two small programs it starts itself.
+//! `paasd`: the server, and the small programs it starts itself.
 
 use std::process::ExitCode;
 
@@ -25,13 +25,17 @@ enum Command {
     /// Look after one replica; the agent runs this
     #[command(hide = true)]
     Supervise,
+    /// Keep the listening sockets while no server runs; the server runs this
+    #[command(hide = true)]
+    KeepSockets,
 }
 
 fn main() -> ExitCode {
-    // These two are started often and must be small: no arguments to parse, no runtime.
+    // These are started often or stay, and must be small: no arguments to parse, no runtime.
     match std::env::args_os().nth(1).as_deref().and_then(|name| name.to_str()) {
         Some("hook") => return git::hook::run_client(),
         Some("supervise") => return agent::supervise_main(),
+        Some("keep-sockets") => return keep_sockets(),
         _ => {}
     }
     match Arguments::parse().command {
@@ -39,5 +43,11 @@ fn main() -> ExitCode {
         Command::Stop(args) => paasd::serve::stop(*args),
         Command::Hook => git::hook::run_client(),
         Command::Supervise => agent::supervise_main(),
+        Command::KeepSockets => keep_sockets(),
     }
+}
+
+fn keep_sockets() -> ExitCode {
+    let run_dir = std::env::args_os().nth(2).unwrap_or_default();
+    paasd::listeners::keep(std::path::Path::new(&run_dir))
 }

@@ -61,6 +61,10 @@ pub struct ServeArgs {
     /// The uv program for Python builds [default: found beside paasd, in the data directory, or on PATH]
     #[arg(long, env = "PAASD_UV", value_name = "PATH")]
     uv: Option<PathBuf>,
+    /// Take the place of the server that runs: it answers what it was asked and leaves
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) replace: bool,
     /// TOML file with these options, named as here without the dashes in front
     #[arg(long, env = "PAASD_CONFIG", value_name = "FILE")]
     #[serde(skip)]

@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
-use router::{ProbeSecret, Router, RouterHandle, RouterOptions, Routes};
+use router::{Listen, ProbeSecret, Router, RouterOptions, Routes};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,15 +21,14 @@ use tracing_subscriber::EnvFilter;
 use crate::app_logs::AppLogs;
 use crate::builds::BuildRoom;
 use crate::data_dir::DataDir;
+use crate::departure::{Departure, Serving};
 use crate::facts::Facts;
+use crate::listeners::Listeners;
 use crate::options::{EngineChoice, Options, ServeArgs};
 use crate::platform::{Platform, Signals};
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, push, sweep};
-
-/// How long visitors' requests may finish when the server is told to stop.
-const FINISH: Duration = Duration::from_secs(10);
+use crate::{api, builds, collect, push, sweep};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -36,30 +36,46 @@ const API_FINISH: Duration = Duration::from_secs(1);
 /// How long the loops may take to finish what they are at.
 const LOOPS_END: Duration = Duration::from_secs(2);
 
+/// How long threads may take that are in the middle of something.
+const THREADS_END: Duration = Duration::from_secs(1);
+
 /// Serves until SIGTERM or SIGINT. Returns the process's exit code.
 #[must_use]
 pub fn main(args: ServeArgs) -> ExitCode {
-    run(args, serve)
+    run(|| {
+        let replace = args.replace;
+        let options = args.resolve()?;
+        let runtime = runtime()?;
+        let left = runtime.block_on(serve(options, replace));
+        let begun = Instant::now();
+        runtime.shutdown_timeout(THREADS_END);
+        let Left { departure, data_dir, logs, answered } = left?;
+        // The next server may begin while visitors still get their answers, unless a thread is still at something.
+        let data_dir = (begun.elapsed() >= THREADS_END).then_some(data_dir);
+        departure.finish();
+        logs.flush();
+        drop(data_dir);
+        answered
+    })
 }
 
 /// Stops the server of a data directory and all its replicas. Returns the process's exit code.
 #[must_use]
 pub fn stop(args: ServeArgs) -> ExitCode {
-    run(args, crate::stop::stop)
+    run(|| {
+        let options = args.resolve()?;
+        let runtime = runtime()?;
+        let done = runtime.block_on(crate::stop::stop(options));
+        runtime.shutdown_timeout(THREADS_END);
+        done
+    })
 }
 
-fn run<F: Future<Output = anyhow::Result<()>>>(args: ServeArgs, what: impl FnOnce(Options) -> F) -> ExitCode {
+fn run(what: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let filter = EnvFilter::try_from_env("PAASD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    let done = args.resolve().and_then(|options| {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-        let done = runtime.block_on(what(options));
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        done
-    });
-    match done {
+    match what() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -68,42 +84,80 @@ fn run<F: Future<Output = anyhow::Result<()>>>(args: ServeArgs, what: impl FnOnc
     }
 }
 
-async fn serve(mut options: Options) -> anyhow::Result<()> {
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+}
+
+/// What is left of a server that was told to stop.
+struct Left {
+    departure: Departure,
+    data_dir: DataDir,
+    logs: AppLogs,
+    answered: anyhow::Result<()>,
+}
+
+async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     if options.engine == EngineChoice::Docker {
         bail!("the docker engine is not there yet; use --engine sandbox");
     }
-    let _taken = DataDir::take(&options)?;
+    let data_dir = DataDir::take(&options, replace)?;
     raise_file_limit();
-    let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}; another server may run there (--listen chooses another)",
-            options.listen
-        )
-    })?;
-    options.listen = listener.local_addr()?;
-    let secret = ProbeSecret::random();
-    let routes = Arc::new(ArcSwap::<Routes>::default());
-    let router = Router::start(RouterOptions::new(options.router_listen, secret.clone()), routes.clone())?;
-    options.router_listen = router.local_addr();
+    let Listeners { api, router: sockets, kept } = Listeners::open(&options)?;
+    options.listen = api.local_addr()?;
+    options.router_listen = sockets.first().context("there is no socket for the router")?.local_addr()?;
+    tokio::spawn(kept.watch());
 
     let (platform, agent) = assemble(options).await?;
-    let entrance = RouterEntrance::new(reachable(router.local_addr()), secret);
-    let host = this_host(&platform).await?;
-    let reconciler = Reconciler::new(platform.clone(), host, agent, routes, entrance);
+    let (serving, reconciler) = start_router(&platform, agent, sockets).await?;
+    prepare_apps(&platform).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
     loops.spawn(reconciler.run(stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
+    loops.spawn(collect::run(platform.clone(), stop.clone()));
+    let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;
     info!("API and git at http://{}, apps at {}", platform.options.listen, platform.options.web_url("APP"));
     let answered = tokio::select! {
-        answered = answer(&platform, listener, &stop) => answered,
+        answered = answer(&platform, TcpListener::from_std(api)?, &stop) => answered,
         // Without its loops the server would take wishes that nobody carries out. Whoever started it starts it again.
         Some(_) = loops.join_next() => Err(anyhow!("a loop of the server ended, which it never should")),
     };
-    end(&platform, router, &stop, loops).await;
-    answered
+    end(&platform, &stop, loops).await;
+    let (departure, data_dir) = departure.await??;
+    Ok(Left { departure, data_dir, logs: platform.logs.clone(), answered })
+}
+
+/// Starts the router once the table of what runs already is there: no visitor finds an app missing that is only not
+/// known yet.
+async fn start_router(
+    platform: &Arc<Platform>,
+    agent: Arc<Agent>,
+    sockets: Vec<std::net::TcpListener>,
+) -> anyhow::Result<(Serving, Reconciler)> {
+    let (secret, routes) = (ProbeSecret::random(), Arc::new(ArcSwap::<Routes>::default()));
+    let address = platform.options.router_listen;
+    let entrance = RouterEntrance::new(reachable(address), secret.clone());
+    let host = this_host(platform).await?;
+    let mut reconciler = Reconciler::new(platform.clone(), host, agent, routes.clone(), entrance);
+    reconciler.publish_first_table().await?;
+    let mut options = RouterOptions::new(address, secret.clone());
+    options.listen = Listen::Sockets(sockets);
+    let router = Router::start(options, routes.clone())?;
+    let run_dir = platform.options.dir("run");
+    Ok((Serving { router, routes, secret, run_dir }, reconciler))
+}
+
+/// Leaves when it is time to.
+async fn depart(
+    serving: Serving,
+    mut data_dir: DataDir,
+    stop: CancellationToken,
+) -> anyhow::Result<(Departure, DataDir)> {
+    stop.cancelled().await;
+    data_dir.leave();
+    Ok((Departure::begin(serving)?, data_dir))
 }
 
 /// Opens what rests on disk and starts what works on it.
@@ -113,6 +167,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
         info!("made an administrator; the API token is in {}", options.dir("admin-token").display());
     }
+    end_leases(&store).await?;
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
     let program = std::env::current_exe().context("cannot find the program that runs")?;
     let agent = Arc::new(start_agent(&options, &program, slugs.clone(), vault.clone()).await?);
@@ -131,10 +186,25 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         vault,
         builds: BuildRoom::new(options.builds),
         signals: Signals::default(),
+        identity: identity()?,
         options,
     });
-    prepare_apps(&platform).await?;
     Ok((platform, agent))
+}
+
+/// The lock of the data directory says that nobody else works on it: whoever held leases is dead.
+async fn end_leases(store: &store::Store) -> anyhow::Result<()> {
+    let mut tx = store.write().await?;
+    store::end_leases(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Returns a name that no other process has or had, and that says where this one is.
+fn identity() -> anyhow::Result<String> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(format!("{host}/{}/{}", std::process::id(), hex::encode(random)))
 }
 
 fn builder(options: &Options) -> anyhow::Result<build::Builder> {
@@ -203,11 +273,10 @@ async fn answer(
     Ok(())
 }
 
-async fn end(platform: &Platform, router: RouterHandle, stop: &CancellationToken, mut loops: JoinSet<()>) {
+/// Ends all but the router.
+async fn end(platform: &Platform, stop: &CancellationToken, mut loops: JoinSet<()>) {
     stop.cancel();
-    router.shutdown(FINISH).await;
     let _ = tokio::time::timeout(LOOPS_END, async { while loops.join_next().await.is_some() {} }).await;
-    platform.logs.flush();
     // Work that hangs may hold a connection; what was committed is on disk either way.
     let _ = tokio::time::timeout(LOOPS_END, platform.store.close()).await;
 }
@@ -221,11 +290,19 @@ pub(crate) async fn start_agent(
 ) -> anyhow::Result<Agent> {
     let dir = options.dir("agent");
     let logs_dir = options.dir("logs");
+    let reach = sandbox::Reach {
+        data_dir: options.data_dir.clone(),
+        // Up to -2 of what a uid can be; -1 stands for none.
+        uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
+        control_ports: vec![options.listen.port()],
+        replica_ports: AgentOptions::PORTS,
+    };
     let engine = SandboxOptions {
         dir: dir.clone(),
         logs_dir: logs_dir.clone(),
         supervisor: program.to_owned(),
         slugs,
+        reach: Some(reach),
     };
     let agent = AgentOptions {
         dir,

@@ -14,6 +14,7 @@ import http.server, os, signal, socket, sys, threading, time
 greeting = open("greeting").read().strip() if os.path.exists("greeting") else "hello"
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
     def do_GET(self):
         if self.path.startswith("/slow"):
             time.sleep(float(self.path.split("=")[1]))

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod load;
 mod platform;
 mod visitor;
 mod wait;
@@ -14,6 +15,7 @@ mod wait;
 mod builds;
 mod config;
 mod deploy;
+mod disk;
 mod failures;
 mod git_shapes;
 mod logs;
@@ -21,3 +23,4 @@ mod restart;
 mod rollback;
 mod scale;
 mod secrets;
+mod websocket;

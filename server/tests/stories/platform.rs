@@ -16,6 +16,7 @@ pub(crate) struct TestPlatform {
     dir: tempfile::TempDir,
     server: Child,
     options: Vec<String>,
+    program: PathBuf,
 }
 
 impl TestPlatform {
@@ -26,11 +27,30 @@ impl TestPlatform {
     pub(crate) fn start_with(options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
         let data = dir.path().join("data");
+        Self::start_at(dir, data, options)
+    }
+
+    /// Starts it with its data in a directory of somebody else's.
+    pub(crate) fn start_in(data: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
+        Self::start_at(dir, data.join("data"), &[])
+    }
+
+    fn start_at(dir: tempfile::TempDir, data: PathBuf, options: &[&str]) -> Self {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        let server = spawn(&data, &options, ("127.0.0.1:0", "127.0.0.1:0"));
+        let program = binary("paasd");
+        let server = spawn(&program, &data, &options, ("127.0.0.1:0", "127.0.0.1:0"));
         let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut platform =
-            Self { data, api: unspecified, router: unspecified, token: String::new(), dir, server, options };
+        let mut platform = Self {
+            data,
+            api: unspecified,
+            router: unspecified,
+            token: String::new(),
+            dir,
+            server,
+            options,
+            program,
+        };
         platform.wait_until_ready();
         platform
     }
@@ -75,11 +95,35 @@ impl TestPlatform {
     /// Starts an ended server at the same addresses.
     pub(crate) fn start_again(&mut self) {
         let addresses = (self.api.to_string(), self.router.to_string());
-        self.server = spawn(&self.data, &self.options, (&addresses.0, &addresses.1));
+        self.server = spawn(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
         self.wait_until_ready();
     }
 
-    fn end_server(&mut self, orderly: bool) {
+    /// Puts a new file of the program where this server's was, as an upgrade does. The next server is started from it.
+    pub(crate) fn install(&mut self) {
+        let (fresh, program) = (self.scratch().join("paasd.new"), self.scratch().join("paasd"));
+        std::fs::copy(binary("paasd"), &fresh).unwrap();
+        std::fs::rename(&fresh, &program).unwrap();
+        self.program = program;
+    }
+
+    /// Starts a server that takes the place of the one that runs, and waits for the end of that.
+    pub(crate) fn replace(&mut self) {
+        self.start_successor().wait().unwrap();
+    }
+
+    /// Starts a server that takes the place of the one that runs, and returns that one, which is about to end.
+    pub(crate) fn start_successor(&mut self) -> Child {
+        let options: Vec<String> = self.options.iter().cloned().chain(["--replace".to_owned()]).collect();
+        let addresses = (self.api.to_string(), self.router.to_string());
+        let successor = spawn(&self.program, &self.data, &options, (&addresses.0, &addresses.1));
+        let predecessor = std::mem::replace(&mut self.server, successor);
+        self.wait_until_ready();
+        predecessor
+    }
+
+    /// Ends the server as `kill -9` does, or in order, and leaves what it runs.
+    pub(crate) fn end_server(&mut self, orderly: bool) {
         if orderly {
             let pid = self.server.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -164,10 +208,10 @@ impl Drop for TestPlatform {
     }
 }
 
-fn spawn(data: &Path, options: &[String], (listen, router): (&str, &str)) -> Child {
+fn spawn(program: &Path, data: &Path, options: &[String], (listen, router): (&str, &str)) -> Child {
     std::fs::create_dir_all(data).unwrap();
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
-    let mut command = Command::new(binary("paasd"));
+    let mut command = Command::new(program);
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
         .arg(data);

@@ -2,8 +2,12 @@
 
 use std::ffi::OsString;
 
+use crate::load::{Load, Outcome};
 use crate::platform::TestPlatform;
 use crate::{visitor, wait};
+
+/// How many visitors come in a second.
+const PER_SECOND: u32 = 200;
 
 fn replicas(platform: &TestPlatform) -> Vec<OsString> {
     let entries = std::fs::read_dir(platform.data.join("agent/replicas")).unwrap();
@@ -121,4 +125,118 @@ fn a_server_that_is_told_to_stop_says_so_to_the_pusher_and_ends_soon() {
         app.git(&["ls-remote", "paas", "refs/heads/main"]).starts_with(&head).then_some(())
     });
     assert_eq!(app.get("/").body, "two");
+}
+
+/// Restarts the server under load, and waits until visitors were served by the new one for a while.
+fn under_load(
+    platform: &mut TestPlatform,
+    host: &str,
+    what: &str,
+    restart: impl FnOnce(&mut TestPlatform),
+) -> Outcome {
+    let load = Load::start(platform.router, host, "/", PER_SECOND);
+    let served = |load: &Load, more: usize| {
+        let enough = load.asked() + more;
+        wait::until("visitors to be served", || (load.asked() >= enough).then_some(()));
+    };
+    served(&load, 200);
+    restart(platform);
+    served(&load, 400);
+    load.finish(what)
+}
+
+#[test]
+fn no_request_fails_while_one_server_takes_the_place_of_another() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("steady");
+        app.greets("on").deploy();
+        app.host()
+    };
+    let in_order = |platform: &mut TestPlatform| platform.restart(true);
+    under_load(&mut platform, &host, "SIGTERM, then start", in_order).assert_none_failed();
+    under_load(&mut platform, &host, "start --replace", TestPlatform::replace).assert_none_failed();
+    let upgrade = |platform: &mut TestPlatform| {
+        platform.install();
+        platform.restart(true);
+    };
+    under_load(&mut platform, &host, "upgrade to a program elsewhere", upgrade).assert_none_failed();
+    under_load(&mut platform, &host, "upgrade in the same place", upgrade).assert_none_failed();
+    let upgrade = |platform: &mut TestPlatform| {
+        platform.install();
+        platform.replace();
+    };
+    under_load(&mut platform, &host, "upgrade with --replace", upgrade).assert_none_failed();
+}
+
+#[test]
+fn who_comes_after_the_server_was_killed_only_waits_for_the_next_one() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("steady");
+        app.greets("on").deploy();
+        app.host()
+    };
+    let mut killed = None;
+    let outcome = under_load(&mut platform, &host, "kill -9, then start", |platform| {
+        platform.end_server(false);
+        killed = Some(std::time::Instant::now());
+        platform.start_again();
+    });
+    // What a process that is killed had in hand is lost with it.
+    let later: Vec<_> = outcome.failures.iter().filter(|failure| Some(failure.came) > killed).collect();
+    assert!(later.is_empty(), "{outcome}");
+}
+
+#[test]
+fn without_a_server_visitors_wait_and_without_a_platform_they_are_refused() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("waiting");
+        app.greets("here").deploy();
+        app.host()
+    };
+    for orderly in [true, false] {
+        platform.end_server(orderly);
+        let (router, host) = (platform.router, host.clone());
+        let visitor = std::thread::spawn(move || visitor::get(router, &host, "/"));
+        std::net::TcpStream::connect(platform.api).unwrap();
+        platform.start_again();
+        assert_eq!(visitor.join().unwrap().unwrap().body, "here");
+    }
+    platform.stop();
+    for address in [platform.router, platform.api] {
+        let error = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn what_was_asked_before_a_restart_is_answered_and_a_successor_does_not_wait_for_it() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("slow");
+        app.greets("done").deploy();
+        app.host()
+    };
+    for replace in [false, true] {
+        let router = platform.router;
+        let slow = std::thread::spawn({
+            let host = host.clone();
+            move || visitor::get(router, &host, "/slow=6")
+        });
+        wait::until("the slow request to be under way", || {
+            let dynos = platform.api("GET", "/apps/slow/dynos", &platform.token, None).1;
+            (dynos[0]["in_flight"] == 1).then_some(())
+        });
+        if replace {
+            let mut predecessor = platform.start_successor();
+            assert_eq!(visitor::get(router, &host, "/").unwrap().body, "done");
+            assert!(!slow.is_finished(), "the successor serves while the predecessor still answers");
+            assert!(predecessor.wait().unwrap().success());
+        } else {
+            platform.restart(true);
+        }
+        assert_eq!(slow.join().unwrap().unwrap(), visitor::Answer { status: 200, body: "done".to_owned() });
+    }
 }

@@ -1,0 +1,228 @@
+//! Visitors who come on a schedule of their own, whether or not those before them were answered (open loop): a server
+//! that stalls does not slow them down, and what they had to wait is counted from when they came.
+//!
+//! Half of the requests go over new connections, half over connections that are kept and used again. Nothing is
+//! retried: everything that is not a whole answer with 2xx is a failure.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a visitor waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Kept = SendRequest<Empty<Bytes>>;
+
+/// What is asked, and what came of it so far.
+struct Visits {
+    router: SocketAddr,
+    host: String,
+    path: String,
+    idle: Mutex<Vec<Kept>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    waits: Vec<Duration>,
+    failures: Vec<Failure>,
+}
+
+/// One request that was not answered as it should be.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// When the visitor came.
+    pub(crate) came: Instant,
+    /// What happened instead of an answer: a status, or the error's words.
+    pub(crate) what: String,
+    /// It used a connection that was kept from an earlier request.
+    pub(crate) kept: bool,
+}
+
+/// A steady stream of visitors.
+pub(crate) struct Load {
+    visits: Arc<Visits>,
+    stop: CancellationToken,
+    runtime: Runtime,
+    schedule: tokio::task::JoinHandle<()>,
+    tracker: TaskTracker,
+}
+
+/// What came of all of them.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) asked: usize,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Load {
+    /// Starts to ask for `path` of `host` so many times a second.
+    pub(crate) fn start(router: SocketAddr, host: &str, path: &str, per_second: u32) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let visits = Arc::new(Visits {
+            router,
+            host: host.to_owned(),
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            seen: Mutex::default(),
+        });
+        let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let come = come(visits.clone(), tracker.clone(), Duration::from_secs(1) / per_second);
+        let schedule = runtime.spawn({
+            let stop = stop.clone();
+            async move {
+                stop.run_until_cancelled(come).await;
+            }
+        });
+        Self { visits, stop, runtime, schedule, tracker }
+    }
+
+    /// Returns how many have had their answer so far, or a failure.
+    pub(crate) fn asked(&self) -> usize {
+        let seen = self.visits.seen.lock().unwrap();
+        seen.waits.len() + seen.failures.len()
+    }
+
+    /// Lets no more visitors come, waits for those that are there, and prints what came of them.
+    pub(crate) fn finish(self, what: &str) -> Outcome {
+        self.stop.cancel();
+        self.tracker.close();
+        let tracker = self.tracker;
+        let schedule = self.schedule;
+        self.runtime.block_on(async {
+            let _ = schedule.await;
+            tracker.wait().await;
+        });
+        let seen = std::mem::take(&mut *self.visits.seen.lock().unwrap());
+        let outcome = Outcome::of(seen);
+        eprintln!("{what}: {outcome}");
+        outcome
+    }
+}
+
+/// Lets visitors come on the schedule; one that is late by our own fault comes at once.
+async fn come(visits: Arc<Visits>, tracker: TaskTracker, every: Duration) {
+    let mut due = Instant::now();
+    for turn in 0_u64.. {
+        tokio::time::sleep_until(due.into()).await;
+        let (visits, came) = (visits.clone(), due);
+        tracker.spawn(async move { visits.visit(came, turn % 2 == 0).await });
+        due += every;
+    }
+}
+
+impl Visits {
+    async fn visit(&self, came: Instant, fresh: bool) {
+        let idle = if fresh { None } else { self.idle() };
+        let kept = idle.is_some();
+        let asked = tokio::time::timeout_at((came + PATIENCE).into(), self.ask(idle, fresh)).await;
+        let outcome = match asked {
+            Ok(Ok(status)) if (200..300).contains(&status) => Ok(came.elapsed()),
+            Ok(Ok(status)) => Err(format!("status {status}")),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        let mut seen = self.seen.lock().unwrap();
+        match outcome {
+            Ok(wait) => seen.waits.push(wait),
+            Err(what) => seen.failures.push(Failure { came, what, kept }),
+        }
+    }
+
+    /// Returns a connection that nobody uses, and that was not closed by the other side.
+    fn idle(&self) -> Option<Kept> {
+        let mut idle = self.idle.lock().unwrap();
+        std::iter::from_fn(|| idle.pop()).find(|connection| connection.is_ready())
+    }
+
+    async fn ask(&self, idle: Option<Kept>, fresh: bool) -> Result<u16, String> {
+        let words = |step: &'static str| move |error| format!("{step}: {}", chain(error));
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let stream =
+                    TcpStream::connect(self.router).await.map_err(|error| format!("connect: {error}"))?;
+                let (connection, driver) =
+                    handshake(TokioIo::new(stream)).await.map_err(words("handshake"))?;
+                tokio::spawn(driver);
+                connection
+            }
+        };
+        let request = hyper::Request::get(&self.path).header("host", &self.host);
+        let request = if fresh { request.header("connection", "close") } else { request };
+        let request = request.body(Empty::new()).unwrap();
+        let answer = connection.send_request(request).await.map_err(words("request"))?;
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.map_err(words("body"))?;
+        if !fresh && connection.ready().await.is_ok() {
+            self.idle.lock().unwrap().push(connection);
+        }
+        Ok(status)
+    }
+}
+
+fn chain(error: hyper::Error) -> String {
+    let error = anyhow::Error::from(error);
+    format!("{error:#}")
+}
+
+impl Outcome {
+    fn of(mut seen: Seen) -> Self {
+        seen.waits.sort();
+        let at = |share: f64| {
+            let last = seen.waits.len().saturating_sub(1);
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "an index into the waits"
+            )]
+            let index = (last as f64 * share) as usize;
+            seen.waits.get(index).copied().unwrap_or_default()
+        };
+        Self {
+            asked: seen.waits.len() + seen.failures.len(),
+            p50: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
+            failures: seen.failures,
+        }
+    }
+
+    /// Fails the test unless every request was answered with 2xx, and there were some.
+    #[track_caller]
+    pub(crate) fn assert_none_failed(&self) {
+        assert!(self.asked > 0, "no request was made");
+        assert!(self.failures.is_empty(), "{self}");
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} requests, p50 {:?}, p99 {:?}, max {:?}", self.asked, self.p50, self.p99, self.max)?;
+        let mut kinds: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+        for failure in &self.failures {
+            *kinds.entry((&failure.what, failure.kept)).or_default() += 1;
+        }
+        write!(f, ", {} failed", self.failures.len())?;
+        for ((what, kept), count) in kinds {
+            let on = if kept { "a kept" } else { "a new" };
+            write!(f, "\n  {count} x {what}, on {on} connection")?;
+        }
+        Ok(())
+    }
+}
