@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::Agent;
+use ureq::http::request::Builder as RequestBuilder;
 use ureq::http::{Request, Response};
 
 use crate::address::Address;
@@ -25,6 +26,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 
 const ACCEPT: &str = "application/vnd.heroku+json; version=3";
+const TEXT: &str = "text/plain";
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
@@ -140,7 +142,7 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn lines(&self, path: &str) -> Result<impl BufRead + use<>> {
-        self.open(&format!("{}{path}", self.url), path)
+        self.open(Request::get(format!("{}{path}", self.url)).header("Accept", TEXT), path)
     }
 
     /// Opens a stream whose address is its own key: the token is not sent there.
@@ -148,12 +150,23 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn lines_of(&self, url: &str) -> Result<impl BufRead + use<>> {
-        self.open(url, "")
+        self.open(Request::get(url).header("Accept", TEXT), "")
+    }
+
+    /// As [`Self::lines_of`], of JSON objects; those that come after the place in the stream that one before named.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn objects_of(&self, url: &str, after: Option<&str>) -> Result<impl BufRead + use<>> {
+        let request = Request::get(url).header("Accept", "application/x-ndjson");
+        self.open(
+            after.into_iter().fold(request, |request, place| request.header("Last-Event-ID", place)),
+            "",
+        )
     }
 
     /// `path` is empty for an address that is its own key.
-    fn open(&self, url: &str, path: &str) -> Result<BufReader<ureq::BodyReader<'static>>> {
-        let mut request = Request::get(url).header("Accept", "text/plain");
+    fn open(&self, mut request: RequestBuilder, path: &str) -> Result<BufReader<ureq::BodyReader<'static>>> {
         if let Some(token) = self.token.as_ref().filter(|_| !path.is_empty()) {
             request = request.header("Authorization", bearer(token));
         }

@@ -1,48 +1,51 @@
-//! A line of the log in its parts, `TIME SOURCE[PROCESS]: TEXT`, the form that Heroku's tools read.
+//! A line of the log in its parts, as the server sends them, and as `TIME SOURCE[PROCESS]: TEXT`, the form that
+//! Heroku's tools read.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::lines;
 use crate::screen::{Screen, Tone};
 
-/// A line of the log.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct LogLine<'a> {
-    /// When it was written.
-    pub(super) at: Option<Timestamp>,
-    time: &'a str,
-    source: &'a str,
-    process: &'a str,
-    text: &'a str,
+/// One object of the log's stream.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Sent {
+    /// A line, and the place after it.
+    Line {
+        #[serde(flatten)]
+        line: LogLine,
+        position: String,
+    },
+    /// Lines that the server does not have any more, in words.
+    Skipped { skipped: String },
+    /// How far the stream has come.
+    Place { position: String },
 }
 
-impl<'a> LogLine<'a> {
-    /// Returns the parts, if the line has this form.
-    pub(super) fn parse(line: &'a str) -> Option<Self> {
-        let (time, rest) = line.split_once(' ')?;
-        let (origin, text) = rest.split_once(']')?;
-        let text = text.strip_prefix(':')?;
-        let (source, process) = origin.split_once('[')?;
-        let text = text.strip_prefix(' ').unwrap_or(text);
-        Some(Self { at: time.parse().ok(), time, source, process, text })
-    }
+/// A line of the log.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub(super) struct LogLine {
+    /// When it was written.
+    at: String,
+    source: String,
+    process: String,
+    /// The number of the release that the process ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<u64>,
+    text: String,
+}
 
-    /// Returns the line as data.
-    pub(super) fn json(&self) -> Value {
-        json!({ "at": self.time, "source": self.source, "process": self.process, "text": self.text })
-    }
-
+impl LogLine {
     /// Returns the line for the screen: on a terminal each replica has a colour.
     pub(super) fn painted(&self, screen: &Screen) -> String {
         let origin = format!("{}[{}]:", self.source, self.process);
         let origin = screen.paint(self.tone(), &lines::shown(screen, &origin));
-        let time = screen.paint(Tone::Faint, &lines::shown(screen, self.time));
-        format!("{time} {origin} {}", lines::shown(screen, self.text))
+        let time = screen.paint(Tone::Faint, &lines::shown(screen, &self.at));
+        format!("{time} {origin} {}", lines::shown(screen, &self.text))
     }
 
     fn tone(&self) -> Tone {
-        match (self.source, self.process) {
+        match (self.source.as_str(), self.process.as_str()) {
             ("app", _) => {
                 let number: u32 = self.process.bytes().map(u32::from).sum();
                 [Tone::Name, Tone::Good, Tone::Care][number as usize % 3]
@@ -58,10 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_a_time_a_source_a_process_and_a_text() {
-        let line = LogLine::parse("2026-01-02T03:04:05.678901+00:00 app[web.1]: a]: b").unwrap();
-        assert_eq!((line.source, line.process, line.text), ("app", "web.1", "a]: b"));
-        assert_eq!(line.at.unwrap().to_string(), "2026-01-02T03:04:05.678901Z");
-        assert!(LogLine::parse("prose without form").is_none());
+    fn an_object_is_a_line_or_tells_of_lost_lines_or_of_a_place() {
+        let text =
+            r#"{"at":"2026","source":"app","process":"web.1","release":null,"text":"t","position":"0"}"#;
+        let Sent::Line { line, position } = serde_json::from_str(text).unwrap() else { panic!("no line") };
+        assert_eq!((line.process.as_str(), line.release, position.as_str()), ("web.1", None, "0"));
+        assert!(matches!(serde_json::from_str(r#"{"skipped":"1 line skipped"}"#), Ok(Sent::Skipped { .. })));
+        assert!(matches!(serde_json::from_str(r#"{"position":"0,router:1:2"}"#), Ok(Sent::Place { .. })));
     }
 }

@@ -5,7 +5,7 @@ use model::name::AppName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::log_line::LogLine;
+use super::log_line::Sent;
 use crate::api::{Api, read};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Kind, Result};
@@ -63,28 +63,21 @@ impl Logs {
     /// Copies the lines, and takes a broken stream up again where it broke off.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        let since = self.since.map(|since| context.screen.now() - since);
-        let mut count = 0_u64;
-        let mut last: Option<Timestamp> = None;
-        let mut body = self.body(since);
+        let body = self.body(self.since.map(|since| context.screen.now() - since));
+        let mut seen = Seen::default();
         loop {
-            let before = count;
-            let ended = self.copy(context, &api, &app, &body, &mut |at| {
-                count += 1;
-                last = at.or(last);
-            });
-            match ended {
+            let before = seen.lines;
+            match self.copy(context, &api, &app, &body, &mut seen) {
                 Ok(()) if !self.tail => break,
                 Err(error) if !self.tail || error.kind != Kind::Unreachable => return Err(error),
                 _ => {}
             }
             context.screen.say("The stream ended; taking it up again.");
-            if count == before {
+            if seen.lines == before {
                 std::thread::sleep(PAUSE);
             }
-            body = self.body(Some(last.map_or_else(|| context.screen.now(), just_after)));
         }
-        if count == 0 {
+        if seen.lines == 0 {
             context.screen.say(&format!("{app} has no such log lines."));
         }
         Ok(())
@@ -104,32 +97,52 @@ impl Logs {
         body
     }
 
-    fn copy(
-        &self,
-        context: &Context,
-        api: &Api,
-        app: &AppName,
-        body: &Value,
-        seen: &mut dyn FnMut(Option<Timestamp>),
-    ) -> Result<()> {
+    fn copy(&self, context: &Context, api: &Api, app: &AppName, body: &Value, seen: &mut Seen) -> Result<()> {
         let path = format!("/apps/{app}/log-sessions");
         let limit = std::time::Duration::from_secs(60);
         let opened = wait::until(&context.screen, limit, || {
             let session: Session = read(&api.post(&path, body)?.body)?;
-            api.lines_of(&session.logplex_url).map(Some)
+            api.objects_of(&session.logplex_url, seen.position.as_deref()).map(Some)
         })?;
         let stream = opened.ok_or_else(|| Error::failed("the server opens no log stream"))?;
-        lines::each(stream, |text| {
-            let line = LogLine::parse(text);
-            seen(line.as_ref().and_then(|line| line.at));
-            match (self.json.json, line) {
-                (true, Some(line)) => context.screen.print(&line.json().to_string()),
-                (true, None) => context.screen.print(&json!({ "text": text }).to_string()),
-                (false, Some(line)) => context.screen.print(&line.painted(&context.screen)),
-                (false, None) => context.screen.print(&lines::shown(&context.screen, text)),
+        lines::each(stream, |text| match serde_json::from_str(text) {
+            Ok(sent) => self.show(context, sent, seen),
+            // An empty line says that the server is still there.
+            Err(_) if text.is_empty() => Ok(()),
+            Err(_) => {
+                Err(Error { kind: Kind::Unreachable, ..Error::failed("the stream broke off in a line") })
             }
         })
     }
+
+    fn show(&self, context: &Context, sent: Sent, seen: &mut Seen) -> Result<()> {
+        match sent {
+            Sent::Line { line, position } => {
+                seen.lines += 1;
+                seen.position = Some(position);
+                match self.json.json {
+                    true => context.screen.print(&serde_json::to_string(&line).unwrap_or_default()),
+                    false => context.screen.print(&line.painted(&context.screen)),
+                }
+            }
+            Sent::Skipped { skipped } => match self.json.json {
+                true => context.screen.print(&json!({ "skipped": skipped }).to_string()),
+                false => context.screen.print(&format!("({skipped})")),
+            },
+            Sent::Place { position } => {
+                seen.position = Some(position);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What came so far, over all connections.
+#[derive(Default)]
+struct Seen {
+    lines: u64,
+    /// Where the server is to go on.
+    position: Option<String>,
 }
 
 /// Follows the log of one replica from its beginning.
@@ -144,9 +157,4 @@ pub(super) fn tail_of(context: &Context, app: &AppName, replica: &str) -> Result
         json: JsonOption::default(),
     };
     logs.run(context)
-}
-
-/// Lines carry microseconds, so this is the next that may be new.
-fn just_after(at: Timestamp) -> Timestamp {
-    at.checked_add(SignedDuration::from_micros(1)).unwrap_or(at)
 }

@@ -5,8 +5,11 @@ use serde_json::json;
 
 use crate::environment::TestEnvironment;
 
-const LINES: &str = "2026-01-05T11:59:58.000001+00:00 app[web.1]: Listening on 5042\n\
-                     2026-01-05T11:59:59.000001+00:00 router[router]: at=info method=GET\n";
+const LINES: &str = r#"{"position":"0,process-1:1:10,router:1:20"}
+{"at":"2026-01-05T11:59:58.000001+00:00","source":"app","process":"web.1","release":7,"text":"Listening on 5042","position":"0,process-1:1:90,router:1:20"}
+
+{"at":"2026-01-05T11:59:59.000001+00:00","source":"router","process":"router","release":null,"text":"at=info method=GET","position":"0,process-1:1:90,router:1:99"}
+"#;
 
 fn session(env: &TestEnvironment, name: &str) -> serde_json::Value {
     json!({"logplex_url": format!("{}/streams/{name}", env.server.url())})
@@ -30,7 +33,7 @@ fn lines_come_as_they_are_and_filters_go_to_the_server() {
     let body =
         json!({"lines": 7, "tail": false, "dyno": "web.1", "source": "app", "since": "2026-01-05T11:50:00Z"});
     assert_eq!(asked[0].body, body);
-    assert_eq!(asked[1].headers["accept"], "text/plain");
+    assert_eq!(asked[1].headers["accept"], "application/x-ndjson");
     assert!(!asked[1].headers.contains_key("authorization"));
 }
 
@@ -44,24 +47,29 @@ fn json_is_an_object_a_line() {
         LINES,
     );
     assert_snapshot!(env.run(&["logs", "--json", "-a", "shop"]), @r#"
-    {"at":"2026-01-05T11:59:58.000001+00:00","process":"web.1","source":"app","text":"Listening on 5042"}
-    {"at":"2026-01-05T11:59:59.000001+00:00","process":"router","source":"router","text":"at=info method=GET"}
+    {"at":"2026-01-05T11:59:58.000001+00:00","source":"app","process":"web.1","release":7,"text":"Listening on 5042"}
+    {"at":"2026-01-05T11:59:59.000001+00:00","source":"router","process":"router","text":"at=info method=GET"}
     "#);
 }
 
 #[test]
 fn a_tail_that_broke_off_goes_on_after_the_last_line() {
     let env = TestEnvironment::new();
+    let torn = format!("{LINES}{}", r#"{"at":"2026-01-05T12:00:00.000000+00:00","sour"#);
+    let more = r#"{"skipped":"12 lines skipped"}
+{"at":"2026-01-05T12:00:00.000000+00:00","source":"app","process":"web.1","release":7,"text":"more","position":"0,process-1:2:5"}
+"#;
     env.server
         .on("POST /apps/shop/log-sessions", session(&env, "one"))
         .on("POST /apps/shop/log-sessions", session(&env, "two"))
         .refuse("POST /apps/shop/log-sessions", 404, json!({"id": "not_found", "resource": "app"}))
         .on("GET /apps", json!([]))
-        .answer("GET /streams/one", 200, &[], LINES)
-        .answer("GET /streams/two", 200, &[], "2026-01-05T12:00:00.000000+00:00 app[web.1]: more\n");
+        .answer("GET /streams/one", 200, &[], &torn)
+        .answer("GET /streams/two", 200, &[], more);
     assert_snapshot!(env.run(&["logs", "--tail", "-a", "shop"]), @"
     2026-01-05T11:59:58.000001+00:00 app[web.1]: Listening on 5042
     2026-01-05T11:59:59.000001+00:00 router[router]: at=info method=GET
+    (12 lines skipped)
     2026-01-05T12:00:00.000000+00:00 app[web.1]: more
     --- stderr
     The stream ended; taking it up again.
@@ -70,7 +78,9 @@ fn a_tail_that_broke_off_goes_on_after_the_last_line() {
       Hint: `paasctl apps` lists all of them.
     --- exit Some(1)
     ");
-    assert_eq!(env.server.requests()[2].body["since"], "2026-01-05T11:59:59.000002Z");
+    let asked = env.server.requests();
+    assert!(!asked[1].headers.contains_key("last-event-id"));
+    assert_eq!(asked[3].headers["last-event-id"], "0,process-1:1:90,router:1:99");
 }
 
 #[test]
