@@ -88,6 +88,14 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
     if request.method() == Method::CONNECT {
         return Err(Notice::NoTunnel);
     }
+    // Only `CONNECT` may name a host without a scheme (RFC 9112 section 3.2.3).
+    let target = request.uri();
+    if target.authority().is_some() && target.scheme().is_none() {
+        return Err(Notice::BadRequest);
+    }
+    if !request.body().is_end_stream() && !headers::is_framed_clearly(request.headers()) {
+        return Err(Notice::BadRequest);
+    }
     let host = Host::of(request.uri(), request.headers()).map_err(|_| Notice::BadRequest)?;
     let app = visitor.worker.routes.load().find(&host.name()).map(Arc::clone);
     let probed = request.headers().get(PROBE_HEADER);
@@ -107,6 +115,10 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
 fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Response<Reply> {
     visitor.watch.enter(Phase::Idle);
     let mut response = notice.answer(wants_html(request.headers()), None);
+    if matches!(notice, Notice::BadRequest | Notice::NoTunnel) && request.version() <= Version::HTTP_11 {
+        // Nobody can be sure where the next request begins.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if notice == Notice::ProbeMiss {
         response.headers_mut().insert(PROBE_MISS_HEADER, HeaderValue::from_static("1"));
     }
