@@ -8,13 +8,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
-use sandbox::Identity;
+use sandbox::{Identity, Privilege};
+use tokio::task::spawn_blocking;
 
 use super::supervised::Supervised;
-use super::{Inner, SandboxEngine, cgroup_name, lock};
+use super::{Inner, SandboxEngine, disk, lock};
 use crate::engine::EngineError;
 use crate::environment;
 use crate::supervisor::{Order, STARTED};
@@ -37,7 +39,11 @@ impl SandboxEngine {
         self.clear(id).await?;
         dir.create().context("cannot make the replica's directory")?;
         dir.remove_run().context("cannot remove files of an earlier run")?;
+        let (uid, openings) = (spec.uid, self.clone());
+        // Beside the rest: each takes some milliseconds.
+        let opened = spawn_blocking(move || port.map(|port| openings.0.openings.open(id, uid, port)));
         let app = self.lay_out(spec).await?;
+        opened.await.context("opening a port was cut off")?;
         let order = self.0.order(spec, port, &app);
         self.blocking(move |inner| inner.supervise(id, &order)).await
     }
@@ -47,12 +53,26 @@ impl SandboxEngine {
         let identity = Identity::new(spec.uid, spec.uid)
             .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
         let (id, slug) = (spec.id, spec.slug.clone());
-        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
-            .await
+        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, &inner.disk(id))).await
     }
 }
 
 impl Inner {
+    /// Returns a directory on a disk of the replica's own, or where there is none that of the replica.
+    fn disk(&self, id: ReplicaId) -> PathBuf {
+        let replica = self.dir(id).path().to_owned();
+        if self.host.privilege == Privilege::User {
+            return replica;
+        }
+        let made = disk::make(&replica);
+        let unbounded = made.as_ref().err().map(|error| disk::unbounded(&format!("{error:#}")));
+        if let Some(sentence) = &unbounded {
+            tracing::warn!("{sentence}");
+        }
+        *lock(&self.unbounded) = unbounded;
+        made.unwrap_or(replica)
+    }
+
     fn order(&self, spec: &ReplicaSpec, port: Option<u16>, app: &Path) -> Order {
         let directory = self.dir(spec.id).path().to_owned();
         Order {
@@ -68,12 +88,12 @@ impl Inner {
             variables: environment::variables(spec, port),
             memory_mb: spec.size.memory_mb(),
             cpu_shares: spec.size.cpu_shares(),
-            cgroup: cgroup_name(spec.id),
+            cgroup: self.cgroup_name(spec.id),
             stop_seconds: spec.stop_seconds,
         }
     }
 
-    fn supervise(&self, id: model::id::ReplicaId, order: &Order) -> Result<()> {
+    fn supervise(&self, id: ReplicaId, order: &Order) -> Result<()> {
         write_memory_limit(order).context("cannot write the memory limit")?;
         let mut child = self.spawn(&order.directory)?;
         let pid = Pid::from_child(&child);

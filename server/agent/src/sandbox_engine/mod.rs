@@ -1,13 +1,16 @@
 //! The engine that needs no daemon: a supervisor process and a bubblewrap sandbox for each run.
 
+mod disk;
 mod launch;
+mod leftovers;
+mod openings;
 mod slugs;
 mod supervised;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
@@ -15,13 +18,16 @@ use async_trait::async_trait;
 use model::exit::{Exit, ExitCause};
 use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
-use sandbox::{Cgroup, HostFacts, Privilege};
+use model::slug::Digest;
+use sandbox::{Cgroup, HostFacts, Privilege, Reach};
 use slug::SlugStore;
 use tokio::task::spawn_blocking;
 
 use crate::engine::{Engine, EngineError, Instance};
 use crate::listeners;
+use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
+use openings::Openings;
 use slugs::HostSlugs;
 use supervised::Supervised;
 
@@ -35,6 +41,8 @@ pub struct SandboxOptions {
     pub supervisor: PathBuf,
     /// Where slugs come from.
     pub slugs: SlugStore,
+    /// What replicas and builds may not reach over the network; nothing keeps them from anything.
+    pub reach: Option<Reach>,
 }
 
 /// Runs replicas under bubblewrap.
@@ -44,14 +52,19 @@ pub struct SandboxEngine(Arc<Inner>);
 struct Inner {
     options: SandboxOptions,
     host: HostFacts,
+    /// The start of the names of its cgroups.
+    cgroup_prefix: String,
     slugs: HostSlugs,
+    openings: Openings,
+    /// Why a replica had no disk of its own, as a sentence, since the last one that had.
+    unbounded: Mutex<Option<String>>,
     supervised: Mutex<HashMap<ReplicaId, Supervised>>,
     /// One thing at a time is done to a replica, even when nobody waits for it any more.
     turns: Mutex<HashMap<ReplicaId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl SandboxEngine {
-    /// Returns an engine for this host.
+    /// Returns an engine for this host, clean of what a killed server left.
     ///
     /// # Errors
     /// A program that sandboxes need is not installed, or the directory cannot be made.
@@ -60,8 +73,14 @@ impl SandboxEngine {
         fs::create_dir_all(&replicas).with_context(|| format!("cannot make {}", replicas.display()))?;
         let host = HostFacts::detect(&options.dir.join("etc"))?;
         let slugs = HostSlugs::new(&options.dir, options.slugs.clone(), host.clone())?;
+        let cgroup_prefix = format!("replica.{}.", sandbox::mark(&options.dir));
+        leftovers::remove_cgroups(&host.cgroups, &cgroup_prefix, &replicas);
+        leftovers::remove_trials(&options.dir);
+        let openings = Openings::new(host.privilege, options.reach.as_ref(), own_ports(&replicas)?);
+        let unbounded = Mutex::new(disk::why_not(host.privilege).map(disk::unbounded));
         let (supervised, turns) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { options, host, slugs, supervised, turns })))
+        let inner = Inner { options, host, cgroup_prefix, slugs, openings, unbounded, supervised, turns };
+        Ok(Self(Arc::new(inner)))
     }
 
     async fn turn(&self, id: ReplicaId) -> tokio::sync::OwnedMutexGuard<()> {
@@ -82,8 +101,10 @@ impl SandboxEngine {
     async fn clear(&self, id: ReplicaId) -> Result<(), EngineError> {
         self.blocking(move |inner| {
             inner.kill(id)?;
+            disk::remove(inner.dir(id).path())?;
             slug::remove_overlay(inner.dir(id).path())?;
             inner.cgroup(id)?.remove()?;
+            inner.openings.close(id);
             lock(&inner.supervised).remove(&id);
             Ok(())
         })
@@ -110,6 +131,16 @@ impl Engine for SandboxEngine {
             Ok(ids.into_iter().map(|id| (id, inner.find(id))).collect())
         })
         .await
+    }
+
+    async fn keep_ready(&self, slugs: BTreeSet<Digest>) {
+        let kept = self.blocking(move |inner| {
+            inner.slugs.keep_ready(slugs);
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(error = format!("{error:#}"), "cannot look after the slugs of this host");
+        }
     }
 
     async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
@@ -195,7 +226,10 @@ impl Engine for SandboxEngine {
             sentences.push("The platform does not run as root, so all apps run as the same user.".to_owned());
         }
         sentences.extend(self.0.host.cgroups.why_not.clone());
+        sentences.extend(self.0.host.unfiltered.clone());
+        sentences.extend(self.0.openings.degraded());
         sentences.extend(self.0.slugs.degraded());
+        sentences.extend(lock(&self.0.unbounded).clone());
         sentences
     }
 }
@@ -206,7 +240,11 @@ impl Inner {
     }
 
     fn cgroup(&self, id: ReplicaId) -> anyhow::Result<Cgroup> {
-        Ok(Cgroup::named(&self.host.cgroups, &cgroup_name(id))?)
+        Ok(Cgroup::named(&self.host.cgroups, &self.cgroup_name(id))?)
+    }
+
+    fn cgroup_name(&self, id: ReplicaId) -> String {
+        format!("{}{id}", self.cgroup_prefix)
     }
 
     /// Says whether the replica of a directory runs, and takes hold of its supervisor if so.
@@ -241,8 +279,13 @@ impl Inner {
     }
 }
 
-fn cgroup_name(id: ReplicaId) -> String {
-    format!("replica-{id}")
+/// Returns the ports of the replicas that run, with their users.
+fn own_ports(replicas: &Path) -> std::io::Result<HashMap<ReplicaId, (u32, u16)>> {
+    let own = |id: ReplicaId| {
+        let dir = ReplicaDir::of(replicas, id);
+        Some((id, (dir.spec()?.uid, Record::read(&dir)?.port?))).filter(|_| dir.is_held())
+    };
+    Ok(ReplicaDir::all(replicas)?.into_iter().filter_map(own).collect())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -22,6 +22,8 @@ pub(super) struct HostSlugs {
     unmountable: Mutex<Option<String>>,
     /// The slug of each replica. Locked while mounts are removed, so that none is that was just given out.
     users: Mutex<HashMap<ReplicaId, Digest>>,
+    /// Slugs that stay mounted though no replica uses them.
+    ready: Mutex<BTreeSet<Digest>>,
 }
 
 impl HostSlugs {
@@ -35,6 +37,7 @@ impl HostSlugs {
             mounts,
             unmountable: Mutex::default(),
             users: Mutex::default(),
+            ready: Mutex::default(),
         };
         if slugs.host.privilege == Privilege::User {
             slugs.note_unmountable("only root may mount".to_owned());
@@ -56,8 +59,19 @@ impl HostSlugs {
         self.sweep(&users);
     }
 
+    /// Takes note of the slugs that stay mounted, and unmounts what need not be any more. Blocks.
+    pub(super) fn keep_ready(&self, slugs: BTreeSet<Digest>) {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let before =
+            std::mem::replace(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner), slugs.clone());
+        if !before.is_subset(&slugs) {
+            self.sweep(&users);
+        }
+    }
+
     fn sweep(&self, users: &HashMap<ReplicaId, Digest>) {
-        let used: BTreeSet<_> = users.values().collect();
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let used: BTreeSet<_> = users.values().chain(ready.iter()).collect();
         let mounted = self.mounts.all().unwrap_or_default();
         for digest in mounted.iter().filter(|digest| !used.contains(digest)) {
             // It is tried again with the next replica that ends.

@@ -52,7 +52,7 @@ impl Firewall {
     /// # Errors
     /// Why it stays closed: the app cannot connect to itself, and all else works.
     pub fn open(&self, uid: u32, port: u16) -> Result<(), String> {
-        self.element("add", uid, port)
+        self.change(&format!("add {}", self.element(uid, port)))
     }
 
     /// Closes the port of a replica that is gone. Does nothing where it is not open.
@@ -60,13 +60,17 @@ impl Firewall {
     /// # Errors
     /// Why it stays open.
     pub fn close(&self, uid: u32, port: u16) -> Result<(), String> {
+        let element = self.element(uid, port);
         // Deleting what is not there is an error, and adding what is there is none.
-        self.open(uid, port).and_then(|()| self.element("delete", uid, port))
+        self.change(&format!("add {element}delete {element}"))
     }
 
-    fn element(&self, verb: &str, uid: u32, port: u16) -> Result<(), String> {
-        let element = rules::element(uid, port);
-        nft(&["-f", "-"], &format!("{verb} element inet {} own {{ {element} }}\n", self.table)).map(drop)
+    fn element(&self, uid: u32, port: u16) -> String {
+        format!("element inet {} own {{ {} }}\n", self.table, rules::element(uid, port))
+    }
+
+    fn change(&self, script: &str) -> Result<(), String> {
+        nft(&["-f", "-"], script).map(drop)
     }
 
     /// Removes the rules of a server. Does nothing where there are none.

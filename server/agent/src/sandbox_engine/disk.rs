@@ -1,0 +1,90 @@
+//! The disk of a run: a file system of its own in a sparse file, so that what a replica writes has an end.
+//!
+//! A full one is the replica's own misfortune: it reads "no space left on device", and nobody else does. The file takes
+//! from the host only what was written, and gives it back when it is deleted. Needs root and loop devices.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use sandbox::Privilege;
+
+/// How much a replica may write, in bytes.
+pub(super) const BYTES: u64 = 2 << 30;
+
+/// How long a program may take, in seconds; they take milliseconds.
+const WITHIN: &str = "30";
+
+/// Where `mkfs.ext4` is looked for: it is seldom in the path of ordinary users.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Makes an empty disk below a replica's directory and returns where it is mounted. Blocks for some milliseconds.
+pub(super) fn make(replica: &Path) -> Result<PathBuf> {
+    remove(replica)?;
+    let (image, point) = (image(replica), point(replica));
+    let file = File::create(&image).with_context(|| format!("cannot make {}", image.display()))?;
+    file.set_len(BYTES).context("cannot make a sparse file")?;
+    // No journal: nothing on it outlives the run, let alone a crash of the host.
+    let features = ["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode"];
+    let lazily = ["-E", "lazy_itable_init=1,nodiscard"];
+    run(Command::new("timeout").args([WITHIN, "mkfs.ext4"]).args(features).args(lazily).arg(&image))?;
+    fs::create_dir_all(&point).with_context(|| format!("cannot make {}", point.display()))?;
+    let options = "loop,nosuid,nodev,noatime,discard,noinit_itable";
+    run(Command::new("timeout").args([WITHIN, "mount", "-t", "ext4", "-o", options]).args([&image, &point]))?;
+    Ok(point)
+}
+
+/// Unmounts and removes the disk with everything on it. May be repeated.
+pub(super) fn remove(replica: &Path) -> Result<()> {
+    let (image, point) = (image(replica), point(replica));
+    slug::unmount_below(&point)?;
+    // A start that an agent was at when it ended may have written into the directory without its mount.
+    for removed in [fs::remove_dir_all(&point), fs::remove_file(&image)] {
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove the disk in {}", replica.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns why replicas get no disk of their own here, as far as can be seen without trying.
+pub(super) fn why_not(privilege: Privilege) -> Option<&'static str> {
+    if privilege == Privilege::User {
+        return Some("only root may mount");
+    }
+    let found = PATH.split(':').any(|directory| Path::new(directory).join("mkfs.ext4").exists());
+    if !found {
+        return Some("`mkfs.ext4` is not installed; `apt-get install e2fsprogs` installs it");
+    }
+    (!Path::new("/dev/loop-control").exists()).then_some("there is no /dev/loop-control")
+}
+
+/// Says in a sentence what follows from there being no disk.
+pub(super) fn unbounded(why: &str) -> String {
+    format!("What a replica writes is bounded only by the disk of the host: {why}.")
+}
+
+fn image(replica: &Path) -> PathBuf {
+    replica.join("disk.img")
+}
+
+fn point(replica: &Path) -> PathBuf {
+    replica.join("disk")
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    command.env_clear().env("PATH", PATH).env("LC_ALL", "C").stdin(Stdio::null());
+    let output = command.output().context("cannot run `timeout`")?;
+    if !output.status.success() {
+        let name = command.get_args().nth(1).unwrap_or_default().to_string_lossy().into_owned();
+        let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+        bail!("`{name}` failed: {said}");
+    }
+    Ok(())
+}
