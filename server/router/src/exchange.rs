@@ -51,6 +51,11 @@ impl Exchange {
         self.lease = Some(Lease::new(backend));
     }
 
+    /// Returns the replica that is held.
+    pub(crate) fn backend(&self) -> Option<&Arc<Backend>> {
+        self.lease.as_ref()?.backend()
+    }
+
     /// Counts the request as a tunnel and returns what tells when its replica leaves.
     pub(crate) fn tunnel(&mut self) -> Option<tokio::sync::watch::Receiver<Option<Instant>>> {
         let lease = self.lease.as_mut()?;

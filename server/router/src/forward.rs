@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::exchange::Exchange;
 use crate::knock::knock;
 use crate::pool::{Link, connect};
+use crate::routes::AppRoute;
 use crate::standing::{Standing, patience};
 use crate::upload::Upload;
 use crate::watch::Phase;
@@ -31,6 +32,8 @@ const ATTEMPTS: usize = 8;
 pub(crate) enum Target {
     /// Any replica in rotation.
     Any,
+    /// This one if it takes the request, else any.
+    First(Arc<Backend>),
     /// Exactly this one.
     Only(Arc<Backend>),
 }
@@ -41,7 +44,7 @@ pub(crate) async fn forward(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
     request: Request<Upload>,
-    target: Target,
+    target: &Target,
 ) -> Result<(Response<Incoming>, Link), Code> {
     let watch = Arc::clone(exchange.watch());
     let mut attempts = pin!(attempt(worker, exchange, request, target));
@@ -59,12 +62,12 @@ async fn attempt(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
     mut request: Request<Upload>,
-    target: Target,
+    target: &Target,
 ) -> Result<(Response<Incoming>, Link), Code> {
     let repeatable = request.body().is_end_stream() && request.method().is_idempotent();
     let (mut tried, mut last, mut stale) = (Vec::new(), None, false);
     for _ in 0..ATTEMPTS {
-        let Some(backend) = next(worker, exchange, &target, &tried)? else { break };
+        let Some(backend) = next(worker, exchange, target, &tried)? else { break };
         exchange.hold(Arc::clone(&backend));
         if !repeatable && !stale {
             // What the system knows of closed connections is learnt first: such a request must not meet one.
@@ -73,7 +76,7 @@ async fn attempt(
         let pooled = if stale { None } else { worker.pool.take(&backend, repeatable) };
         let mut link = match pooled {
             Some(link) => link,
-            None => match open(worker, exchange, &backend, has_others(exchange, &target, &tried)).await {
+            None => match open(worker, exchange, &backend, has_others(exchange, target, &tried)).await {
                 Ok(link) => link,
                 Err(code) => {
                     tried.push(backend.serial());
@@ -127,7 +130,7 @@ async fn open(
 
 /// Returns whether another replica could be asked in place of the one that is being asked.
 fn has_others(exchange: &Exchange, target: &Target, tried: &[u64]) -> bool {
-    matches!(target, Target::Any) && tried.len() + 1 < exchange.app().replicas.len()
+    !matches!(target, Target::Only(_)) && tried.len() + 1 < exchange.app().replicas.len()
 }
 
 /// Returns the replica to ask next, or the reason why none may be asked.
@@ -140,11 +143,18 @@ fn next(
     let app = exchange.app();
     match target {
         Target::Only(backend) => Ok((!tried.contains(&backend.serial())).then(|| Arc::clone(backend))),
-        Target::Any => match choose(&app.replicas, worker.turn(), tried) {
+        _ if app.is_full() => Err(Code::H22),
+        Target::First(backend) if tried.is_empty() && takes(app, backend) => Ok(Some(Arc::clone(backend))),
+        Target::Any | Target::First(_) => match choose(&app.replicas, worker.turn(), tried) {
             Some(backend) if backend.in_flight() >= app.in_flight_limit => Err(Code::H11),
             chosen => Ok(chosen.map(Arc::clone)),
         },
     }
+}
+
+/// Returns whether a replica can do with one more request.
+fn takes(app: &AppRoute, backend: &Backend) -> bool {
+    !backend.is_out() && backend.in_flight() < app.in_flight_limit
 }
 
 /// Returns the code for a connection that could not be made.

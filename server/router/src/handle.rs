@@ -16,7 +16,7 @@ use crate::tunnel::Tunnel;
 use crate::upload::Upload;
 use crate::visitor::Visitor;
 use crate::watch::Phase;
-use http::header::{CONNECTION, EXPECT, HOST, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HOST, HeaderMap, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
@@ -46,8 +46,8 @@ pub(crate) fn handle(
         let mut response = match step {
             Step::Answer(response) => response,
             Step::Forward(mut exchange, request, passage) => {
-                match forward(&visitor.worker, &mut exchange, request, passage.target).await {
-                    Ok((response, link)) => relay(&visitor, exchange, response, link, passage.near),
+                match forward(&visitor.worker, &mut exchange, request, &passage.target).await {
+                    Ok((response, link)) => relay(&visitor, exchange, response, link, passage),
                     Err(code) => fail(exchange, code, passage.html),
                 }
             }
@@ -101,7 +101,12 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
     let probed = request.headers().get(PROBE_HEADER);
     let probed = probed.and_then(|value| visitor.worker.probe_secret.replica(value));
     let (app, target) = match probed {
-        None => (app.ok_or(Notice::UnknownHost)?, Target::Any),
+        None => {
+            let app = app.ok_or(Notice::UnknownHost)?;
+            let wanted = app.sticky.as_ref().and_then(|sticky| sticky.wanted(request.headers()));
+            let target = wanted.map_or(Target::Any, |backend| Target::First(Arc::clone(backend)));
+            (app, target)
+        }
         Some(replica) => {
             let app = app.ok_or(Notice::ProbeMiss)?;
             let found = app.replica(replica).map(Arc::clone).ok_or(Notice::ProbeMiss)?;
@@ -175,10 +180,10 @@ impl Admitted {
 fn closed(app: &AppRoute, target: &Target) -> Option<Code> {
     match (target, app.state) {
         (Target::Only(_), _) => None,
-        (Target::Any, AppState::Maintenance) => Some(Code::H80),
-        (Target::Any, AppState::Crashed) => Some(Code::H10),
-        (Target::Any, AppState::NoWeb) => Some(Code::H14),
-        (Target::Any, AppState::Serving) => app.replicas.is_empty().then_some(Code::H14),
+        (_, AppState::Maintenance) => Some(Code::H80),
+        (_, AppState::Crashed) => Some(Code::H10),
+        (_, AppState::NoWeb) => Some(Code::H14),
+        (_, AppState::Serving) => app.replicas.is_empty().then_some(Code::H14),
     }
 }
 
@@ -210,11 +215,12 @@ fn relay(
     mut exchange: Box<Exchange>,
     mut response: Response<Incoming>,
     link: Link,
-    near: Option<OnUpgrade>,
+    passage: Passage,
 ) -> Response<Reply> {
+    stick(visitor, &exchange, response.headers_mut(), &passage.target);
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switching {
-        let Some(near) = near else { return fail(exchange, Code::H17, false) };
+        let Some(near) = passage.near else { return fail(exchange, Code::H17, false) };
         exchange.answered(response.status());
         headers::to_visitor(response.headers_mut(), true);
         let websocket = headers::is_websocket(response.headers());
@@ -229,6 +235,15 @@ fn relay(
     visitor.watch.enter(Phase::Respond);
     let download = Download::new(incoming, exchange, link, Rc::clone(&visitor.worker.pool));
     Response::from_parts(parts, Reply::Replica(download))
+}
+
+/// Lets the visitor come back to the replica that answers, unless that is the one the visitor came back to.
+fn stick(visitor: &Visitor, exchange: &Exchange, headers: &mut HeaderMap, target: &Target) {
+    let (Some(sticky), Some(backend)) = (&exchange.app().sticky, exchange.backend()) else { return };
+    let came_back = matches!(target, Target::First(wanted) if wanted.serial() == backend.serial());
+    if let (false, Some(cookie)) = (came_back, sticky.cookie(backend, visitor.protocol == "https")) {
+        headers.append(SET_COOKIE, cookie.clone());
+    }
 }
 
 /// Tells the visitor that there is no answer, and the owner why.

@@ -4,6 +4,7 @@
 
 use crate::backend::Backend;
 use crate::line::RequestLog;
+use crate::sticky::{Sticky, StickyKey};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -86,6 +87,10 @@ pub struct AppRoute {
     pub probed: Vec<Arc<Backend>>,
     /// How many requests a replica may have in flight before more are turned away (H11).
     pub in_flight_limit: usize,
+    /// How many requests all its replicas may have in flight before more are turned away (H22).
+    pub connection_limit: Option<usize>,
+    /// The names of its replicas in cookies, if visitors come back to the replica that answered before.
+    pub(crate) sticky: Option<Sticky>,
 }
 
 impl AppRoute {
@@ -98,7 +103,20 @@ impl AppRoute {
             replicas,
             probed: Vec::new(),
             in_flight_limit: IN_FLIGHT_PER_REPLICA,
+            connection_limit: None,
+            sticky: None,
         }
+    }
+
+    /// Brings visitors back to the one of the present replicas that answered before, by a cookie.
+    pub fn stick(&mut self, key: &StickyKey) {
+        self.sticky = Some(Sticky::new(key, &self.replicas));
+    }
+
+    /// Returns whether as many requests are in flight as may be.
+    pub(crate) fn is_full(&self) -> bool {
+        let in_flight = || self.replicas.iter().map(|backend| backend.in_flight()).sum::<usize>();
+        self.connection_limit.is_some_and(|limit| in_flight() >= limit)
     }
 
     /// Returns the replica with this id, in rotation or not yet.
@@ -115,6 +133,7 @@ impl fmt::Debug for AppRoute {
             .field("replicas", &self.replicas)
             .field("probed", &self.probed)
             .field("in_flight_limit", &self.in_flight_limit)
+            .field("connection_limit", &self.connection_limit)
             .finish_non_exhaustive()
     }
 }
