@@ -25,7 +25,7 @@ _paas_others() {
     done
     return 1
 }
-while [ -n "$_paas" ] && _paas_others; do sleep 0.02; done
+while [ -n "$_paas" ] && _paas_others; do /bin/sleep 0.02; done
 exit $_paas_status"#;
 
 /// Returns the program and arguments that run a command line as a replica does.

@@ -17,6 +17,8 @@ pub(crate) enum Encoding {
     Percent { lower: bool, plus: bool },
     /// As it stands between the quotes of JSON, Python and many a log line.
     Escaped,
+    /// As Python, Rust and bash write bytes that are no text: printable ASCII, and `\xff` for the rest.
+    Bytes,
 }
 
 impl Encoding {
@@ -37,6 +39,9 @@ impl Encoding {
         if b"\\\"\n\t".iter().any(|byte| secret.contains(byte)) {
             all.push(Self::Escaped);
         }
+        if std::str::from_utf8(secret).is_err() {
+            all.push(Self::Bytes);
+        }
         all
     }
 
@@ -47,6 +52,7 @@ impl Encoding {
             Self::Base64 { offset, url_safe } => base64_at(secret, offset, url_safe),
             Self::Percent { lower, plus } => percent(secret, if lower { &LOWER } else { &UPPER }, plus),
             Self::Escaped => escaped(secret),
+            Self::Bytes => escaped_bytes(secret),
         }
     }
 }
@@ -91,6 +97,21 @@ fn escaped(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
+fn escaped_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'\\' => text.extend(*b"\\\\"),
+            b'\n' => text.extend(*b"\\n"),
+            b'\r' => text.extend(*b"\\r"),
+            b'\t' => text.extend(*b"\\t"),
+            b' '..=b'~' => text.push(byte),
+            _ => text.extend([b'\\', b'x', LOWER[usize::from(byte >> 4)], LOWER[usize::from(byte & 15)]]),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,8 +119,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_encoding_of_a_start_is_the_start_of_the_encoding(secret in ".{6,30}", cut in 0_usize..30) {
-            let secret = secret.as_bytes();
+        fn the_encoding_of_a_start_is_the_start_of_the_encoding(
+            secret in proptest::collection::vec(any::<u8>(), 6..30), cut in 0_usize..30,
+        ) {
+            let secret = secret.as_slice();
             for encoding in Encoding::all_of(secret) {
                 let start = encoding.of(&secret[..cut.min(secret.len())]);
                 prop_assert!(encoding.of(secret).starts_with(&start), "{:?}", encoding);

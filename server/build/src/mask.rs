@@ -215,6 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_no_text_are_hidden_as_they_are_and_as_programs_write_them() {
+        let value = b"\xff\xfe-key\n\x01ends with this line, long enough\n".to_vec();
+        let changes = [("KEY".parse().unwrap(), Some(value.clone().into()))];
+        let vars = ConfigVars::default().changed(changes).unwrap();
+        assert_eq!(masked(&vars, &[b"<", value.as_slice(), b">"].concat(), &[3, 9]), b"<[hidden: KEY]>");
+        let written = r"<b'\xff\xfe-key\n\x01ends with this line, long enough\n'>";
+        assert_eq!(shown(&vars, written), "<b'[hidden: KEY]'>");
+        assert_eq!(shown(&vars, "\u{1}ends with this line, long enough"), "[hidden: KEY]");
+    }
+
+    #[test]
     fn of_a_url_that_leads_outside_only_the_user_and_the_password_are_hidden() {
         let vars = [
             ("HTTPS_PROXY", "http://me:pw@proxy:3128"),

@@ -61,6 +61,23 @@ fn what_should_run_is_started_and_what_nobody_knows_is_stopped() {
 }
 
 #[test]
+fn what_is_to_be_kept_and_cannot_be_described_is_left_alone() {
+    let observed = [(1, seen(UP)), (2, seen(Run::Down { at: at(0) })), (3, seen(UP))];
+    let observed = observed.iter().map(|(n, seen)| (id(*n), seen.clone())).collect();
+    let wishes = HostDesired { kept: [id(1), id(2)].into(), ..desired(&[]) };
+    assert_eq!(converge(&wishes, &observed, at(100)).steps, [Step::Stop(id(3), Why::Wished)]);
+}
+
+#[test]
+fn of_a_replica_to_be_kept_the_wishes_of_before_count() {
+    let before = desired(&[(1, Wish::Run), (2, Wish::Run), (3, Wish::Run)]);
+    let mut wishes = HostDesired { kept: [id(1), id(2), id(4)].into(), ..desired(&[(2, Wish::Stop)]) };
+    wishes.take_over(&before);
+    let found: Vec<_> = wishes.replicas.iter().map(|spec| (spec.id, spec.wish)).collect();
+    assert_eq!(found, [(id(1), Wish::Run), (id(2), Wish::Stop)]);
+}
+
+#[test]
 fn a_replica_with_a_step_under_way_gets_no_other() {
     assert_eq!(steps(&[(1, Wish::Stop)], &[(1, Seen { busy: true, ..seen(UP) })], 0), []);
 }

@@ -11,4 +11,5 @@ mod leases;
 mod operations;
 mod releases;
 mod tokens;
+mod unreadable;
 mod world;
