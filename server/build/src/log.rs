@@ -1,7 +1,7 @@
 //! The log of one build: a file that only grows, and a word to those who follow it.
 //!
-//! Config values are hidden before anything reaches the file. What a build writes is bounded; what the platform
-//! itself says always finds room.
+//! Config values are hidden before anything reaches the file. What a build writes is bounded: the beginning is kept,
+//! and the latest lines before each thing that the platform itself says, which always finds room.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -54,7 +54,7 @@ impl BuildLog {
         let writer = Writer {
             file,
             masker: Masker::new(config),
-            bounds: Bounds::new(OUTPUT_MAX),
+            bounds: Bounds::new(OUTPUT_MAX.saturating_sub(written)),
             written,
             mid_line: false,
         };
@@ -89,15 +89,7 @@ impl BuildLog {
 
     /// Ends the log: followers get the rest and then the end.
     pub fn end(&self) {
-        self.write(|writer| {
-            writer.finish_output()?;
-            let dropped = writer.bounds.dropped();
-            if dropped > 0 {
-                let line = format!(" !     {dropped} bytes of output are left out: the log was full\n");
-                writer.append(line.as_bytes())?;
-            }
-            Ok(())
-        });
+        self.write(Writer::finish_output);
         self.progress.send_modify(|progress| progress.ended = true);
     }
 
@@ -154,11 +146,12 @@ impl BuildLog {
 }
 
 impl Writer {
-    /// Lets out what the masker held, and ends a line that a program left open.
+    /// Lets out what was held back, and ends a line that a program left open.
     fn finish_output(&mut self) -> io::Result<()> {
         let (mut masked, mut bounded) = (Vec::new(), Vec::new());
         self.masker.finish(&mut masked);
         self.bounds.pass(&masked, &mut bounded);
+        self.bounds.finish(&mut bounded);
         self.append(&bounded)?;
         if self.mid_line { self.append(b"\n") } else { Ok(()) }
     }
