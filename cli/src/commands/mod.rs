@@ -18,6 +18,7 @@ mod logout;
 mod logs;
 mod maintenance;
 mod open;
+mod operations;
 mod pins;
 mod ps;
 mod releases;
@@ -97,6 +98,9 @@ commands! {
         "releases:rollback" ["rollback"] => ReleasesRollback(releases::rollback::Rollback);
         "releases:cancel" => ReleasesCancel(releases::cancel::Cancel);
         "releases:diff" => ReleasesDiff(releases::diff::Diff);
+        "operations" => Operations(operations::list::List);
+        "operations:info" => OperationsInfo(operations::info::Info);
+        "operations:cancel" => OperationsCancel(operations::cancel::Cancel);
         "builds" => Builds(builds::list::List);
         "builds:info" => BuildsInfo(builds::info::Info);
         "builds:output" => BuildsOutput(builds::output::Output);

@@ -13,6 +13,7 @@ mod git;
 mod help;
 mod login;
 mod logs;
+mod operations;
 mod people;
 mod ps;
 mod releases;

@@ -103,6 +103,7 @@ fn releases_and_builds() -> Vec<Route> {
         get("/apps/{app}/builds/{build}", Read, builds::show),
         get("/apps/{app}/builds/{build}/output", Read, builds::output),
         post("/apps/{app}/builds/{build}/actions/cancel", Write, "build.cancel", builds::cancel),
+        get("/operations", Account, operations::list),
         get("/apps/{app}/operations", Read, operations::list),
         get("/apps/{app}/operations/{operation}", Read, operations::show),
         post(

@@ -17,6 +17,7 @@ mod hosts;
 mod keeping;
 mod leases;
 mod meta;
+mod operation_list;
 mod operations;
 mod pins;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use hosts::*;
 pub use keeping::*;
 pub use leases::*;
 pub use meta::*;
+pub use operation_list::*;
 pub use operations::*;
 pub use pins::*;
 pub use releases::*;

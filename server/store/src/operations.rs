@@ -250,20 +250,6 @@ pub async fn active_operation(db: &mut Db, app: AppId) -> Result<Option<Operatio
     row.as_ref().map(operation).transpose()
 }
 
-/// Returns the app's newest operations, newest first.
-///
-/// # Errors
-/// A database that fails.
-pub async fn list_operations(db: &mut Db, app: AppId, max: u32) -> Result<Vec<Operation>> {
-    let rows =
-        sqlx::query("select * from operations where app_id = $1 order by created_at desc, id desc limit $2")
-            .bind(app.to_string())
-            .bind(i64::from(max))
-            .fetch_all(db)
-            .await?;
-    rows.iter().map(operation).collect()
-}
-
 /// Returns the operation that rolled this release out; later ones may have restarted it.
 ///
 /// # Errors

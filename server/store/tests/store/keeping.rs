@@ -141,6 +141,16 @@ async fn the_steps_of_old_operations_go_and_the_operations_stay() {
     assert_eq!(list_steps(&mut tx, ids[0]).await.unwrap(), []);
     assert_eq!(list_steps(&mut tx, active).await.unwrap().len(), 1);
     assert_eq!(list_steps(&mut tx, ids[10]).await.unwrap().len(), 1);
-    assert_eq!(list_operations(&mut tx, world.app.id, 1000).await.unwrap().len(), ids.len());
+    let of = OperationsOf::App(world.app.id);
+    let listed = newest_operations(&mut tx, of, None, 1000).await.unwrap();
+    assert_eq!(listed.len(), ids.len());
+    assert_eq!((listed[0].operation.id, listed[0].last_step.as_deref()), (active, Some("begun")));
+    let under_way = newest_operations(&mut tx, OperationsOf::Everybody, Some(OperationState::Active), 10);
+    assert_eq!(under_way.await.unwrap().len(), 1);
+    let mine = newest_operations(&mut tx, OperationsOf::User(world.user.id), None, 3).await.unwrap();
+    assert_eq!(mine.len(), 3);
+    let other = create_user(&mut tx, "bob@example.org", model::access::Scope::Write).await.unwrap();
+    let others = newest_operations(&mut tx, OperationsOf::User(other.id), None, 3).await.unwrap();
+    assert_eq!(others, []);
     assert_eq!(trim_operations(&mut tx).await.unwrap(), 0);
 }
