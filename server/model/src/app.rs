@@ -31,6 +31,10 @@ pub struct AppSettings {
     pub build_seconds: Option<u32>,
     /// Visitors get a maintenance page.
     pub maintenance: bool,
+    /// Visitors come back to the web replica that answered before, by a cookie.
+    pub sticky_sessions: bool,
+    /// How many requests may be in flight at a time, over all web replicas; no limit when not set.
+    pub connection_limit: Option<u32>,
     /// Buildpacks to use instead of detection, in order.
     pub buildpacks: Vec<String>,
 }
@@ -48,6 +52,8 @@ impl Default for AppSettings {
             processes: BTreeMap::new(),
             build_seconds: None,
             maintenance: false,
+            sticky_sessions: false,
+            connection_limit: None,
             buildpacks: Vec::new(),
         }
     }

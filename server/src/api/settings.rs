@@ -128,6 +128,7 @@ fn check(settings: &AppSettings) -> Result<(), ApiError> {
         ("build_seconds", settings.build_seconds.unwrap_or(1), 1..=DAY, "seconds"),
         ("drain_seconds", settings.drain_seconds, 0..=HOUR, "seconds"),
         ("stop_seconds", settings.stop_seconds, 0..=HOUR, "seconds"),
+        ("connection_limit", settings.connection_limit.unwrap_or(1), 1..=1_000_000, "requests"),
         ("health.boot_seconds", health.boot_seconds, 1..=HOUR, "seconds"),
         ("health.timeout_seconds", health.timeout_seconds, 1..=HOUR, "seconds"),
         ("health.settle_ms", health.settle_ms, 0..=60_000, "milliseconds"),

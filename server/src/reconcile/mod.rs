@@ -70,12 +70,13 @@ impl Reconciler {
         routes: Arc<ArcSwap<Routes>>,
         entrance: Entrance,
     ) -> Self {
+        let table = Table::new(routes, &platform.options.dir("secret-key"));
         Self {
             platform,
             host,
             cache: ReleaseCache::default(),
             publisher: Publisher::new(agent),
-            table: Table::new(routes),
+            table,
             entrance,
             progress: Progress::default(),
             unreadable: Unreadable::default(),

@@ -1,5 +1,6 @@
 //! Makes the routing table from what is wished and observed, and replaces the router's when it differs.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,7 +8,7 @@ use model::id::ReplicaId;
 use model::name::ProcessType;
 use model::plan::{AppView, ReplicaView, ReplicaWish, World};
 use model::replica::Phase;
-use router::{AppRoute, AppState, Backend, Routes};
+use router::{AppRoute, AppState, Backend, Routes, StickyKey};
 use store::DesiredApp;
 
 use crate::facts::status_of;
@@ -20,17 +21,23 @@ struct Key {
     state: AppState,
     routed: Vec<(ReplicaId, std::net::SocketAddr)>,
     probed: Vec<(ReplicaId, std::net::SocketAddr)>,
+    sticky: bool,
+    limit: Option<u32>,
 }
 
 /// The table that was published last.
 pub(super) struct Table {
     routes: Arc<ArcSwap<Routes>>,
+    sticky: StickyKey,
     last: Vec<Key>,
 }
 
 impl Table {
-    pub(super) fn new(routes: Arc<ArcSwap<Routes>>) -> Self {
-        Self { routes, last: Vec::new() }
+    /// Publishes to `routes`; what is derived from `secret` names replicas in visitors' cookies.
+    pub(super) fn new(routes: Arc<ArcSwap<Routes>>, secret: &Path) -> Self {
+        // Without the secret the cookies of before lead nowhere, which only means another replica.
+        let sticky = std::fs::read(secret).map_or_else(|_| StickyKey::random(), |key| StickyKey::derived(&key));
+        Self { routes, sticky, last: Vec::new() }
     }
 
     /// Publishes the table, unless it is the same as before.
@@ -52,6 +59,8 @@ impl Table {
                 state,
                 routed: address(&routed),
                 probed: address(&probed),
+                sticky: desired.app.settings.sticky_sessions,
+                limit: desired.app.settings.connection_limit,
             });
 
             let only =
@@ -60,6 +69,10 @@ impl Table {
             let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
             route.state = state;
             route.probed = only(probed);
+            route.connection_limit = desired.app.settings.connection_limit.map(|limit| limit as usize);
+            if desired.app.settings.sticky_sessions {
+                route.stick(&self.sticky);
+            }
             let route = Arc::new(route);
             routes.extend(hosts.into_iter().map(|host| (host, route.clone())));
         }
