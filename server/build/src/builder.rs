@@ -16,6 +16,7 @@ use crate::BuildLog;
 use crate::compile::{compile, ended, keep_all};
 use crate::detect::detect;
 use crate::failure::{BuildFailure, FailureKind};
+use crate::group;
 use crate::ignore::{IGNORE_BYTES_MAX, Ignored};
 use crate::material::Material;
 use crate::packing::pack;
@@ -36,9 +37,10 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Returns a builder for this host with these tools.
+    /// Returns a builder for this host with these tools, and ends what a killed server left of its builds. Blocks.
     #[must_use]
     pub fn new(host: Arc<HostFacts>, tools: Tools) -> Self {
+        group::clear(&host);
         Self { host, tools }
     }
 
@@ -81,7 +83,7 @@ impl Builder {
         };
         let mut work = Work { request, log, watch, trace: DetectionTrace::default(), steps: Vec::new() };
         let result = work.build(&self.tools);
-        let name = format!("build.{}", request.build);
+        let name = group::name(&self.host, request.build);
         if let Err(error) = Cgroup::named(&self.host.cgroups, &name).and_then(|group| group.remove()) {
             tracing::warn!(%error, "the cgroup of a build stays behind");
         }

@@ -12,6 +12,7 @@ mod detect;
 mod encoding;
 mod failure;
 mod follow;
+mod group;
 mod ignore;
 mod keep;
 mod log;

@@ -15,6 +15,7 @@ use model::pins::Pins;
 use sandbox::{Bind, Environment, HostFacts, Identity, Limits, Privilege, Sandbox};
 
 use crate::certificates;
+use crate::group;
 use crate::keep;
 use crate::request::BuildRequest;
 use crate::tools::Tools;
@@ -105,7 +106,7 @@ impl<'a> Material<'a> {
 
     /// Returns the name of the build's cgroup.
     pub(crate) fn cgroup(&self) -> String {
-        format!("build.{}", self.request.build)
+        group::name(self.host, self.request.build)
     }
 
     /// Returns a sandbox that sees the source and the buildpacks and runs a driver for these buildpacks.

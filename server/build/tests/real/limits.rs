@@ -15,7 +15,7 @@ fn setup(code: &str) -> String {
 
 /// Tells whether any process of the build is left.
 fn left(ended: &Ended) -> bool {
-    let group = format!("build.{}", ended.build);
+    let group = ended.build.to_string();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let cgroups = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("cgroup")).ok());
     cgroups.into_iter().any(|text| text.contains(&group))
