@@ -95,7 +95,7 @@ impl Screen {
 
     /// Writes data and a line end to stdout.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
-        self.write(&format!("{text}\n"))
+        self.write(format!("{text}\n"))
     }
 
     /// Writes data as it is to stdout, at once.

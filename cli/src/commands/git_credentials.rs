@@ -35,7 +35,7 @@ impl GitCredentials {
         let credentials = context.credentials()?;
         match credentials.token.as_ref().filter(|_| is_about(&question, &credentials)) {
             Some(token) => {
-                context.screen.write(&format!("username=paas\npassword={}\n", token.expose_secret()))
+                context.screen.write(format!("username=paas\npassword={}\n", token.expose_secret()))
             }
             None => Ok(()),
         }
