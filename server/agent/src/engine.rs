@@ -2,13 +2,14 @@
 //!
 //! Every method may be repeated: starting what runs and stopping what is gone both succeed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use model::exit::Exit;
 use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
+use model::slug::Digest;
 
 /// Why an engine did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum Instance {
 pub trait Engine: Send + Sync {
     /// Returns all replicas that run, or ended and were not forgotten.
     async fn list(&self) -> Result<BTreeMap<ReplicaId, Instance>, EngineError>;
+
+    /// Keeps these slugs ready for a start, and no others that nothing runs of.
+    async fn keep_ready(&self, slugs: BTreeSet<Digest>);
 
     /// Starts a replica afresh: nothing that an earlier run wrote is there.
     async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError>;

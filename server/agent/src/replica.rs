@@ -101,7 +101,8 @@ impl Replica {
                 Some(Wish::Run) => backoff::ends_in_a_row(record.ends, up),
                 _ => 0,
             };
-            words::ended(wish, &exit, record.ends, backoff::pause(record.ends))
+            let before = record.last_exit.as_ref().map(|exit| exit.cause);
+            words::ended(wish, (&exit, before), record.ends, backoff::pause(record.ends))
         };
         (record.up, record.port, record.last_exit) = (false, None, Some(exit));
         (self.run, self.watch, self.leftovers) = (Run::Down { at: now }, None, true);

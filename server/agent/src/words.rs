@@ -12,9 +12,13 @@ pub(crate) fn starting(spec: &ReplicaSpec) -> String {
     format!("Starting process with command `{}`", spec.command)
 }
 
-pub(crate) fn up(ends: u32) -> String {
+/// After this many ends in a row it is a crash loop, and that it came up once more is no news.
+const LOOP: u32 = 2;
+
+/// Returns the line about a run that became healthy; none within a crash loop.
+pub(crate) fn up(ends: u32) -> Option<String> {
     let before = if ends == 0 { "starting" } else { "crashed" };
-    format!("State changed from {before} to up")
+    (ends < LOOP).then(|| format!("State changed from {before} to up"))
 }
 
 pub(crate) fn unresponsive(failure: Option<&ProbeFailure>) -> String {
@@ -36,20 +40,31 @@ pub(crate) fn not_started(reason: &str, pause: Option<SignedDuration>) -> String
     format!("Cannot start: {reason}{again}")
 }
 
-/// Returns the lines about the end of a run that nobody asked for.
-pub(crate) fn ended(wish: Option<Wish>, exit: &Exit, ends: u32, pause: SignedDuration) -> Vec<String> {
+/// Returns the lines about the end of a run that nobody asked for. A crash loop is reported once.
+pub(crate) fn ended(
+    wish: Option<Wish>,
+    (exit, before): (&Exit, Option<ExitCause>),
+    ends: u32,
+    pause: SignedDuration,
+) -> Vec<String> {
     let process = format!("Process {}", exit.cause);
-    match wish {
-        Some(Wish::Run) => {
-            let again = pause.as_secs();
-            let first = (ends == 1).then(|| "State changed from up to crashed".to_owned());
-            let line = match ends {
-                1 => format!("{process}; it is started again in {again} s"),
-                _ => format!("{process}, {ends} times in a row; it is started again in {again} s"),
-            };
-            first.into_iter().chain([line]).collect()
+    let Some(Wish::Run) = wish else { return vec!["State changed from up to complete".to_owned(), process] };
+    let again = pause.as_secs();
+    match ends {
+        0 | 1 => {
+            let last = exit.last_lines.last().map(|line| format!("; its last line was: {line}"));
+            let last = last.unwrap_or_default();
+            vec![
+                "State changed from up to crashed".to_owned(),
+                format!("{process}{last}; it is started again in {again} s"),
+            ]
         }
-        _ => vec!["State changed from up to complete".to_owned(), process],
+        2 => vec![format!(
+            "{process}, 2 times in a row; it is started again in {again} s, then after pauses that grow to 5 min. More of \
+             the same is not repeated here; `paasctl ps` counts it"
+        )],
+        _ if before == Some(exit.cause) => Vec::new(),
+        _ => vec![format!("{process}, {ends} times in a row; it is started again in {again} s")],
     }
 }
 
@@ -79,11 +94,24 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_loop_takes_one_line_each_time() {
-        let pause = SignedDuration::from_secs(8);
-        let lines = ended(Some(Wish::Run), &exit(ExitCause::Code(1)), 4, pause);
-        assert_eq!(lines, ["Process exited with status 1, 4 times in a row; it is started again in 8 s"]);
-        assert_eq!(ended(Some(Wish::Run), &exit(ExitCause::Code(1)), 1, pause).len(), 2);
+    fn a_crash_loop_is_reported_once_until_it_ends_in_another_way() {
+        let say = |code, before, ends| {
+            let exit = Exit { last_lines: vec!["boom".to_owned()], ..exit(ExitCause::Code(code)) };
+            ended(Some(Wish::Run), (&exit, before), ends, SignedDuration::from_secs(1 << (ends - 1)))
+        };
+        let same = Some(ExitCause::Code(1));
+        let first = "Process exited with status 1; its last line was: boom; it is started again in 1 s";
+        assert_eq!(say(1, None, 1), ["State changed from up to crashed", first]);
+        assert!(
+            say(1, same, 2)[0]
+                .starts_with("Process exited with status 1, 2 times in a row; it is started again in 2 s")
+        );
+        assert_eq!((3..9).flat_map(|ends| say(1, same, ends)).count(), 0);
+        assert_eq!(
+            say(2, same, 4),
+            ["Process exited with status 2, 4 times in a row; it is started again in 8 s"]
+        );
+        assert_eq!((up(1).is_some(), up(2)), (true, None));
     }
 
     #[test]

@@ -131,7 +131,10 @@ async fn a_crash_is_reported_and_followed_by_a_fresh_start_after_a_pause() {
     assert_eq!((exit.cause, status.restarts), (ExitCause::Code(7), 0));
     assert!(exit.last_lines.contains(&"going down".to_owned()));
     let line = stage.logged("Process exited with status 7").await;
-    assert_eq!(line, "platform[worker.1]: Process exited with status 7; it is started again in 1 s");
+    assert_eq!(
+        line,
+        "platform[worker.1]: Process exited with status 7; its last line was: going down; it is started again in 1 s"
+    );
     let ended = Instant::now();
     stage.status(&worker, "it was started again", |status| status.restarts == 1).await;
     assert!(ended.elapsed() > Duration::from_millis(500));

@@ -24,6 +24,9 @@ pub struct HostDesired {
     /// Replicas that the control plane cannot describe now, because their release cannot be read: they stay as they are.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<ReplicaId>,
+    /// Slugs that stay ready for a start though nothing may run of them just now.
+    #[serde(default)]
+    pub ready: BTreeSet<Digest>,
 }
 
 /// One replica that should be on a host.

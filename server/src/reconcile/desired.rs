@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::plan::ReplicaWish;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
+use model::slug::Digest;
 use store::{DesiredApp, Replica};
 
 use crate::platform::Platform;
@@ -36,15 +37,23 @@ impl Publisher {
             .collect();
         replicas.sort_by_key(|replica| replica.id);
         let kept = apps.iter().flat_map(kept).collect();
-        if self.last.as_ref().is_some_and(|last| last.replicas == replicas && last.kept == kept) {
+        let ready = apps.iter().filter_map(fallback).collect();
+        let same = |last: &HostDesired| last.replicas == replicas && last.kept == kept && last.ready == ready;
+        if self.last.as_ref().is_some_and(same) {
             return;
         }
         // The clock orders the wishes of one server after those of the one before it.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
-        let desired = HostDesired { generation: now.max(self.generation() + 1), replicas, kept };
+        let desired = HostDesired { generation: now.max(self.generation() + 1), replicas, kept, ready };
         self.agent.set_desired(desired.clone());
         self.last = Some(desired);
     }
+}
+
+/// Returns the slug that comes back when what serves does not stand its watch.
+fn fallback(desired: &DesiredApp) -> Option<Digest> {
+    let release = desired.releases.get(&desired.watch.as_ref()?.fallback)?;
+    release.slug.as_ref().map(|(slug, _)| slug.digest.clone())
 }
 
 /// Returns the replicas that should stay and cannot be described.

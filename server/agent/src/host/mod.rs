@@ -86,6 +86,9 @@ impl Host {
         let degraded = parts.engine.degraded();
         let (replicas, events) = (BTreeMap::new(), mpsc::channel(EVENTS));
         let mut host = Self { parts, desired, replicas, events, reports, degraded, tasks };
+        if let Some(desired) = &host.desired {
+            host.parts.engine.keep_ready(desired.ready.clone()).await;
+        }
         host.adopt().await?;
         host.settle();
         Ok((host, receiver))
@@ -150,8 +153,13 @@ impl Host {
         if let Err(error) = written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             tracing::error!(%error, "cannot keep the wishes of the control plane on disk");
         }
-        self.desired = Some(desired);
+        let before = self.desired.replace(desired);
         self.apply_specs(Timestamp::now());
+        if let Some(desired) = &self.desired
+            && before.is_none_or(|before| before.ready != desired.ready)
+        {
+            self.parts.engine.keep_ready(desired.ready.clone()).await;
+        }
     }
 
     /// Gives each replica its spec of now, and makes place for those that are new.
@@ -182,7 +190,7 @@ impl Host {
             if before != after {
                 (replica.phase, replica.since) = (after, now);
                 let line = match (before, after) {
-                    (Phase::Starting, Phase::Healthy) => Some(words::up(replica.record.ends)),
+                    (Phase::Starting, Phase::Healthy) => words::up(replica.record.ends),
                     (Phase::Healthy, Phase::Unhealthy) => Some(words::unresponsive(replica.probe.as_ref())),
                     (Phase::Unhealthy, Phase::Healthy) => Some(words::RESPONSIVE.to_owned()),
                     _ => None,
