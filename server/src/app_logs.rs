@@ -46,6 +46,17 @@ impl AppLogs {
         Arc::new(RequestLines(self.outbox.letterbox(app.to_string().into(), origin)))
     }
 
+    /// Deletes what is too old in all streams: apps that write little do not do it themselves. Blocks on the disk.
+    pub fn expire(&self) {
+        let now = jiff::Timestamp::now();
+        for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let expired = LogDir::open(entry.path(), Bounds::default()).and_then(|log| log.expire(now));
+            if let Err(error) = expired {
+                tracing::warn!(%error, log = %entry.path().display(), "cannot delete old lines of a log");
+            }
+        }
+    }
+
     /// Waits until what was appended is written, at most two seconds.
     pub fn flush(&self) {
         self.outbox.flush(std::time::Duration::from_secs(2));

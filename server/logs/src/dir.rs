@@ -53,7 +53,7 @@ impl LogDir {
     /// Follows the stream from a place on, until it is dropped or the folder is deleted; `query.lines` has
     /// no meaning here. Must be called inside a tokio runtime.
     pub fn tail(&self, query: Query, from: Position) -> Tail {
-        Tail::start(self.dir.clone(), query, from, self.bounds.total / 2)
+        Tail::start(self.dir.clone(), query, from, self.bounds.total / 4 * 3)
     }
 
     /// Deletes what is older or larger than the bounds allow. To be called now and then, for apps that write

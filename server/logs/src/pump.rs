@@ -1,10 +1,12 @@
 //! Carries a replica's output from its pipe into the stream, as fast as the disk takes it.
 //!
-//! The pipe is always drained: a full disk, a flood or a slow log never blocks the replica. What is not
-//! written is counted by line and announced.
+//! The pipe is always drained: neither a full disk nor a slow log blocks the replica. What is not written is
+//! counted by line and announced. Who writes more than is kept is drained no faster than [`PACE`] allows, so
+//! that a flood does not take a processor of the others for lines that nobody will see.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,6 +19,8 @@ use crate::{Origin, Rate, Writer};
 
 /// Bytes taken from the pipe at once.
 const CHUNK: usize = 64 * 1024;
+/// Rest after a chunk that was dropped: at most 128 MB a second are looked at, a million usual lines.
+const PACE: Duration = Duration::from_micros(500);
 /// Quiet time after which an unended line is shown and dropped lines are announced.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -87,7 +91,12 @@ impl LinePump {
             }
             match pipe.read(&mut chunk) {
                 Ok(0) => break,
-                Ok(read) => self.push(&chunk[..read]),
+                Ok(read) => {
+                    self.push(&chunk[..read]);
+                    if self.guard.is_closed() {
+                        thread::sleep(PACE);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     is_readable(pipe.as_fd(), QUIET)?;

@@ -74,6 +74,11 @@ impl Guard {
         }
         !self.closed
     }
+
+    /// Returns whether the latest output did not fit.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
 }
 
 #[derive(Debug)]
