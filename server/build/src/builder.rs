@@ -72,6 +72,7 @@ impl Builder {
         log: &BuildLog,
         cancel: &CancellationToken,
     ) -> Result<BuildOutput, BuildFailure> {
+        sandbox::leave_host_sockets();
         log.hide_credentials(&request.build_env);
         let trees = vec![request.source.clone(), request.cache_dir.clone()];
         let watch = Watch {

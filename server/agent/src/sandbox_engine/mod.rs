@@ -228,6 +228,7 @@ impl Engine for SandboxEngine {
         sentences.extend(self.0.host.cgroups.why_not.clone());
         sentences.extend(self.0.host.unfiltered.clone());
         sentences.extend(self.0.openings.degraded());
+        sentences.extend(sandbox::host_sockets_in_reach());
         sentences.extend(self.0.slugs.degraded());
         sentences.extend(lock(&self.0.unbounded).clone());
         sentences

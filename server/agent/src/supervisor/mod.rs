@@ -57,6 +57,7 @@ fn say(line: &str) {
 fn supervise() -> Result<()> {
     // Out of the server's session, so that no terminal and no service manager ends both together.
     let _ = setsid();
+    sandbox::leave_host_sockets();
     let order = Order::read(io::stdin().lock())?;
     let directory = ReplicaDir::at(&order.directory);
     let Some(_lock) = directory.lock().context("cannot lock the replica's directory")? else {

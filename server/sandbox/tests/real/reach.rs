@@ -2,6 +2,10 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener, UnixStream},
+    },
     path::Path,
     process::Command,
 };
@@ -115,4 +119,28 @@ fn rules_of_a_server_whose_directory_is_gone_are_removed_by_the_next() {
     // Its own start has found the directory missing.
     assert!(!tables().contains(&sandbox::mark(Path::new(&gone.data_dir))));
     assert!(tables().contains(&sandbox::mark(&first.reach.data_dir)));
+}
+
+#[test]
+fn abstract_sockets_of_the_host_are_out_of_reach_and_its_own_are_not() {
+    let name = format!("paas-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _host = UnixListener::bind_addr(&address).unwrap();
+    let script = format!(
+        "import socket\nfor name in ('{name}-own', '{name}'):\n    s = socket.socket(socket.AF_UNIX)\n    \
+         if name.endswith('-own'):\n        own = socket.socket(socket.AF_UNIX); own.bind('\\0' + name); own.listen()\n    \
+         try:\n        s.connect('\\0' + name); print('open')\n    except PermissionError:\n        print('refused')\n"
+    );
+    let mut sandbox = bash("");
+    sandbox.command = vec!["python3".into(), "-c".into(), script.into()];
+    let run = move || {
+        sandbox::leave_host_sockets();
+        World::new().run(&sandbox).text()
+    };
+    let text = std::thread::spawn(run).join().unwrap();
+    let expected =
+        if sandbox::host_sockets_in_reach().is_none() { "open\nrefused\n" } else { "open\nopen\n" };
+    assert_eq!(text, expected);
+    // Other threads go on as before.
+    UnixStream::connect_addr(&address).unwrap();
 }
