@@ -90,8 +90,8 @@ pub(crate) enum Found<'a> {
 #[derive(Clone, Default)]
 pub(crate) struct Patterns {
     sorted: Vec<Pattern>,
-    /// Whether a pattern starts with these two bytes, by their number.
-    starts: Vec<bool>,
+    /// By the number of two bytes: how many patterns start with lesser ones.
+    starts: Vec<u32>,
 }
 
 impl Patterns {
@@ -128,11 +128,18 @@ impl Patterns {
         let key = |pattern: &Pattern| pattern.long.is_some();
         all.sort_by(|a, b| a.head.cmp(&b.head).then(key(a).cmp(&key(b))));
         all.dedup_by(|a, b| !key(a) && !key(b) && a.head == b.head);
-        let mut starts = vec![false; 1 << 16];
-        for pattern in &all {
-            starts[pair(&pattern.head)] = true;
+        let mut starts = vec![0; (1 << 16) + 1];
+        all.iter().for_each(|pattern| starts[pair(&pattern.head) + 1] += 1);
+        for number in 0..1 << 16 {
+            starts[number + 1] += starts[number];
         }
         Self { sorted: all, starts }
+    }
+
+    /// Returns the patterns that start with these two bytes.
+    fn starting(&self, two: &[u8]) -> &[Pattern] {
+        let number = pair(two);
+        &self.sorted[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 
     /// Returns how many bytes at the start of a text surely begin no pattern.
@@ -140,18 +147,21 @@ impl Patterns {
         if self.sorted.is_empty() {
             return text.len();
         }
-        let found = text.windows(2).position(|two| self.starts[pair(two)]);
+        let found = text.windows(2).position(|two| !self.starting(two).is_empty());
         found.unwrap_or(text.len().saturating_sub(1))
     }
 
     /// Returns what the text begins with.
     pub(crate) fn at(&self, text: &[u8]) -> Found<'_> {
-        let (mut left, mut ended) = (self.sorted.as_slice(), None);
-        for depth in 0..HEAD {
+        if text.len() < 2 {
+            let starts = text.first().is_none_or(|byte| !among(&self.sorted, 0, *byte).is_empty());
+            return if starts { Found::Perhaps(None) } else { Found::Nothing };
+        }
+        let (mut left, mut ended) = (self.starting(text), None);
+        // All have two bytes at least.
+        for depth in 1..HEAD {
             let Some(byte) = text.get(depth) else { return Found::Perhaps(ended) };
-            let from = left.partition_point(|pattern| pattern.head[depth] < *byte);
-            let to = left.partition_point(|pattern| pattern.head[depth] <= *byte);
-            left = &left[from..to];
+            left = if depth == 1 { left } else { among(left, depth, *byte) };
             // One that ends here is sorted before those that go on.
             if let [first, others @ ..] = left
                 && first.ends_after(depth + 1)
@@ -166,6 +176,16 @@ impl Patterns {
     }
 }
 
+/// Returns those of some patterns that go on with this byte; they are alike before it.
+fn among(patterns: &[Pattern], depth: usize, byte: u8) -> &[Pattern] {
+    if let [only] = patterns {
+        return if only.head[depth] == byte { patterns } else { &[] };
+    }
+    let from = patterns.partition_point(|pattern| pattern.head[depth] < byte);
+    let length = patterns[from..].partition_point(|pattern| pattern.head[depth] <= byte);
+    &patterns[from..from + length]
+}
+
 fn pair(text: &[u8]) -> usize {
     usize::from(text[0]) << 8 | usize::from(text[1])
 }
@@ -173,13 +193,18 @@ fn pair(text: &[u8]) -> usize {
 fn patterns_of(name: &Arc<str>, secret: &[u8]) -> impl Iterator<Item = Pattern> {
     let secret: Arc<[u8]> = secret.into();
     let all = Encoding::all_of(&secret).into_iter();
+    let mut same = false;
     all.filter_map(move |encoding| {
+        let Encoding::Base64 { url_safe, .. } = encoding else {
+            return Some(Pattern::new(name, &secret, encoding));
+        };
+        // Most texts are the same in both alphabets, of which the standard one comes first.
+        if url_safe && same {
+            return None;
+        }
         let pattern = Pattern::new(name, &secret, encoding);
-        let Encoding::Base64 { url_safe, .. } = encoding else { return Some(pattern) };
-        // Most texts are the same in both alphabets.
-        let again =
-            url_safe && pattern.long.is_none() && !pattern.head.iter().any(|byte| b"-_".contains(byte));
-        (pattern.head.len() >= ENCODED_FROM && !again).then_some(pattern)
+        same = pattern.long.is_none() && !pattern.head.iter().any(|byte| b"+/".contains(byte));
+        (pattern.head.len() >= ENCODED_FROM).then_some(pattern)
     })
 }
 
