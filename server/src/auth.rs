@@ -1,5 +1,9 @@
 //! Who sends a request, and how far they may go with an app. Answers nothing over HTTP itself: the API and the push
-//! each say it in their own way.
+//! each say it in their own way. Secrets are never compared: a token is found by its SHA-256, so that how long that takes
+//! says nothing of use about one that is close.
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,9 +11,10 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
-use store::{App, Db, Store};
+use store::{App, Db};
 
 use crate::actor::Actor;
+use crate::platform::Platform;
 
 /// How old the note of a token's last use may get before it is written again.
 const TOUCH_PERIOD: SignedDuration = SignedDuration::from_mins(1);
@@ -45,6 +50,9 @@ pub enum SignInError {
     /// The token is unknown, expired or revoked, or its user is disabled.
     #[error("the token is wrong, expired or revoked")]
     Wrong,
+    /// The same, once too often.
+    #[error("the token is wrong, expired or revoked, and so were many before it; wait {} s", .0.as_secs() + 1)]
+    TooOften(Duration),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -53,18 +61,24 @@ pub enum SignInError {
 /// Returns the token of `Authorization: Bearer TOKEN`, or the password of `Basic`, whoever the user is said to be.
 #[must_use]
 pub fn token(headers: &HeaderMap) -> Option<String> {
+    credentials(headers).map(|(_, token)| token)
+}
+
+/// Returns who the sender says to be, if they say, and the token.
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
-    let token = if scheme.eq_ignore_ascii_case("bearer") {
-        rest.to_owned()
+    let pair = if scheme.eq_ignore_ascii_case("bearer") {
+        (String::new(), rest.to_owned())
     } else if scheme.eq_ignore_ascii_case("basic") {
         let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
-        pair.split_once(':')?.1.to_owned()
+        let (name, token) = pair.split_once(':')?;
+        (name.to_owned(), token.to_owned())
     } else {
         return None;
     };
-    Some(token).filter(|token| !token.is_empty())
+    Some(pair).filter(|(_, token)| !token.is_empty())
 }
 
 /// Returns the session that the request's token opens.
@@ -72,13 +86,17 @@ pub fn token(headers: &HeaderMap) -> Option<String> {
 /// # Errors
 /// No token, or one that does not work.
 pub async fn sign_in(
-    store: &Store,
+    platform: &Platform,
     headers: &HeaderMap,
-    remote: Option<String>,
+    remote: Option<IpAddr>,
 ) -> Result<Session, SignInError> {
-    let secret = token(headers).ok_or(SignInError::Missing)?;
+    let store = &platform.store;
+    let (name, secret) = credentials(headers).ok_or(SignInError::Missing)?;
     let mut db = store.read().await?;
-    let (token, user) = store::find_token(&mut db, &secret).await?.ok_or(SignInError::Wrong)?;
+    let Some((token, user)) = store::find_token(&mut db, &secret).await? else {
+        let wait = platform.attempts.failed(remote, Some(&name));
+        return Err(wait.map_or(SignInError::Wrong, SignInError::TooOften));
+    };
     drop(db);
     let stale = |last: Timestamp| Timestamp::now().duration_since(last) > TOUCH_PERIOD;
     if token.last_used_at.is_none_or(stale) {
@@ -86,6 +104,7 @@ pub async fn sign_in(
         store::touch_token(&mut tx, token.id).await?;
         tx.commit().await.map_err(store::Error::from)?;
     }
+    let remote = remote.map(|address| address.to_canonical().to_string());
     Ok(Session {
         actor: Actor { user: user.id, email: user.email, token: Some((token.id, token.name)), remote },
         scope: token.scope.min(user.scope),

@@ -6,10 +6,12 @@
 pub mod actor;
 pub mod api;
 pub mod app_logs;
+pub mod attempts;
 pub mod audit;
 pub mod auth;
 pub mod builds;
 mod collect;
+pub mod connections;
 mod data_dir;
 mod departure;
 pub mod deploy;

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::app_logs::AppLogs;
+use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
 use crate::facts::Facts;
 use crate::options::Options;
@@ -43,6 +44,8 @@ pub struct Platform {
     pub facts: Facts,
     /// The builds that run.
     pub builds: BuildRoom,
+    /// Sign-ins that failed.
+    pub attempts: Attempts,
     /// Who is woken by what.
     pub signals: Signals,
     /// This process among all that work on the database, now or earlier.

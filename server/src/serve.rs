@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::app_logs::AppLogs;
+use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
 use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
@@ -28,7 +29,7 @@ use crate::options::{EngineChoice, Options, ServeArgs};
 use crate::platform::{Platform, Signals};
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, collect, push, sweep};
+use crate::{api, builds, collect, connections, push, sweep};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -185,6 +186,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         store,
         vault,
         builds: BuildRoom::new(options.builds),
+        attempts: Attempts::default(),
         signals: Signals::default(),
         identity: identity()?,
         options,
@@ -249,7 +251,6 @@ async fn answer(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let service = api::router(platform.clone()).merge(push::routes().with_state(platform.clone()));
-    let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stopped = stop.clone();
@@ -261,13 +262,13 @@ async fn answer(
         info!("stopping; replicas go on running");
         stopped.cancel();
     };
-    let server = axum::serve(listener, service).with_graceful_shutdown(told);
+    let served = connections::serve(listener, service, connections::Limits::default(), stop.clone());
     let limit = async {
-        stop.cancelled().await;
+        told.await;
         tokio::time::sleep(API_FINISH).await;
     };
     tokio::select! {
-        done = async { server.await } => done.context("the API ended")?,
+        () = served => {}
         () = limit => info!("clients that were following something have been cut off"),
     }
     Ok(())

@@ -13,6 +13,9 @@ use super::error::ApiError;
 use super::{fields, releases};
 use crate::deploy;
 
+/// Most bytes of a change: all config vars of an app, written in the longest way that JSON has.
+pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
+
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let mut db = call.read().await?;
     let vars = match store::newest_release_that_counts(&mut db, call.app().id).await? {

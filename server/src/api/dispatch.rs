@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -26,8 +27,8 @@ use crate::audit;
 use crate::auth::{Access, Session, SignInError, sign_in};
 use crate::platform::Platform;
 
-/// Most bytes of a JSON body: all config vars of an app, written in the longest way that JSON has.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long the head of an answer may take; what was begun goes on.
+const ANSWER: Duration = Duration::from_secs(90);
 
 /// Returns the routes as a service.
 pub(super) fn router(platform: Arc<Platform>, routes: Vec<Route>) -> Router {
@@ -70,15 +71,23 @@ async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let headers = parts.headers.clone();
+    // An upload takes as long as it keeps coming.
+    let answer = if route.body_bytes.is_none() { Duration::MAX } else { ANSWER };
     // A client that hangs up must not stop a change halfway between the store and the audit trail.
     let work = tokio::spawn(async move {
         let call = prepare(platform, &route, parameters, parts, body).await?;
         perform(&route, call).await
     });
-    match work.await {
-        Ok(Ok(answer)) => reply::answer(answer, &headers),
-        Ok(Err(error)) => reply::error(&error, &headers),
-        Err(error) => reply::error(&anyhow::Error::from(error).into(), &headers),
+    match tokio::time::timeout(answer, work).await {
+        Ok(Ok(Ok(answer))) => reply::answer(answer, &headers),
+        Ok(Ok(Err(error))) => reply::error(&error, &headers),
+        Ok(Err(error)) => reply::error(&anyhow::Error::from(error).into(), &headers),
+        Err(_) => {
+            let message =
+                format!("there was no answer within {} s; what was begun goes on", ANSWER.as_secs());
+            let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message);
+            reply::error(&error.hint("look at what is there before you try again"), &headers)
+        }
     }
 }
 
@@ -102,10 +111,9 @@ async fn prepare(
     }
     let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri)
         .map_err(|_| ApiError::bad_request("the query of the address cannot be read"))?;
-    let (fields, body) = if route.streams {
-        (Fields::default(), body)
-    } else {
-        (Fields::parse(&intake::read(body, BODY_BYTES_MAX).await?)?, Body::empty())
+    let (fields, body) = match route.body_bytes {
+        None => (Fields::default(), body),
+        Some(limit) => (Fields::parse(&intake::read(body, limit).await?)?, Body::empty()),
     };
     Ok(Call {
         platform,
@@ -120,9 +128,10 @@ async fn prepare(
 }
 
 async fn session(platform: &Platform, parts: &Parts) -> Result<Session, ApiError> {
-    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    sign_in(&platform.store, &parts.headers, remote).await.map_err(|error| match error {
+    let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    sign_in(platform, &parts.headers, remote).await.map_err(|error| match error {
         SignInError::Missing | SignInError::Wrong => ApiError::unauthorized(error.to_string()),
+        SignInError::TooOften(wait) => ApiError::too_often(error.to_string(), wait),
         SignInError::Store(error) => error.into(),
     })
 }

@@ -1,5 +1,7 @@
 //! What a client is told when something is refused or fails: a stable id, a sentence, and what helps.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -13,11 +15,13 @@ pub struct ApiError {
     message: String,
     hint: Option<String>,
     resource: Option<&'static str>,
+    /// Seconds.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, id: &'static str, message: impl Into<String>) -> Self {
-        Self { status, id, message: message.into(), hint: None, resource: None }
+        Self { status, id, message: message.into(), hint: None, resource: None, retry_after: None }
     }
 
     /// The request cannot be read.
@@ -46,6 +50,13 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message).hint(
             "sign in with `paasctl login`; the first token is in the file admin-token of the data directory",
         )
+    }
+
+    /// The sender is to wait.
+    pub(super) fn too_often(message: impl Into<String>, wait: Duration) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit", message);
+        Self { retry_after: Some(wait.as_secs() + 1), ..error }
+            .hint("`paasctl login` stores a token that works")
     }
 
     /// It cannot be done in the present state.

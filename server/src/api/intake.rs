@@ -13,12 +13,27 @@ use super::error::ApiError;
 /// How long a client may send nothing in the middle of a body.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How long a body that is read whole may take: one that trickles in is never idle.
+const WHOLE: Duration = Duration::from_secs(60);
+
 /// Most bytes and longest time that are spent on what is thrown away.
 const THROWN_BYTES: usize = 64 * 1024 * 1024;
 const THROWN_TIME: Duration = Duration::from_secs(10);
 
 /// Reads a whole body.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    read_within(WHOLE, body, limit).await
+}
+
+async fn read_within(whole: Duration, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    tokio::time::timeout(whole, collect(body, limit)).await.unwrap_or_else(|_| {
+        let message = format!("the body took more than {} s to come", whole.as_secs());
+        let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message);
+        Err(error.hint("send the request again, over a faster connection"))
+    })
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = next(&mut chunks).await? {
@@ -80,6 +95,17 @@ mod tests {
             (error.status, &error.body()["id"]),
             (StatusCode::REQUEST_TIMEOUT, &"request_timeout".into())
         );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_in_is_given_up() {
+        let tick = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+        });
+        let error =
+            read_within(Duration::from_millis(50), Body::from_stream(tick), 1_000_000).await.unwrap_err();
+        assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
     }
 
     #[tokio::test]

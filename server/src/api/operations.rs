@@ -43,7 +43,7 @@ fn in_list(listed: &ListedOperation, watch: Option<&Watch>) -> Value {
     shown["user"] = json!({ "id": operation.user_id, "email": listed.user_email });
     shown["step"] = json!(listed.last_step);
     shown["lease_until"] = match listed.lease_until {
-        Timestamp::UNIX_EPOCH => Value::Null,
+        until if until == Timestamp::UNIX_EPOCH => Value::Null,
         until => time(until),
     };
     shown

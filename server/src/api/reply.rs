@@ -3,7 +3,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -52,6 +53,9 @@ pub(super) fn error(error: &ApiError, request: &HeaderMap) -> Response {
     let mut headers = HeaderMap::new();
     if error.status == StatusCode::UNAUTHORIZED {
         set(&mut headers, WWW_AUTHENTICATE, "Basic realm=\"paas\"");
+    }
+    if let Some(seconds) = error.retry_after {
+        set(&mut headers, RETRY_AFTER, &seconds.to_string());
     }
     json(error.status, headers, &error.body(), request)
 }

@@ -31,6 +31,9 @@ pub enum Needs {
 pub(super) type Handler =
     Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Answer, ApiError>> + Send + Sync + 'static>;
 
+/// Most bytes of a body, unless the route says otherwise.
+const BODY_BYTES: usize = 256 * 1024;
+
 /// One route of the API.
 #[derive(Clone)]
 pub struct Route {
@@ -42,8 +45,8 @@ pub struct Route {
     pub needs: Needs,
     /// What the audit trail calls the change, unless it changes nothing.
     pub action: Option<&'static str>,
-    /// The body is not read beforehand: it may be large.
-    pub(super) streams: bool,
+    /// Most bytes of the body; none of it is read beforehand where there is no limit, because it may be large.
+    pub(super) body_bytes: Option<usize>,
     pub(super) handler: Handler,
 }
 
@@ -53,7 +56,7 @@ where
     F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
 {
     let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
-    Route { method, path, needs, action: None, streams: false, handler }
+    Route { method, path, needs, action: None, body_bytes: Some(BODY_BYTES), handler }
 }
 
 macro_rules! reading {
@@ -81,6 +84,13 @@ macro_rules! changing {
     )+};
 }
 
+impl Route {
+    /// Takes bodies of up to so many bytes.
+    pub(super) fn with_bodies_of(self, bytes: usize) -> Self {
+        Self { body_bytes: Some(bytes), ..self }
+    }
+}
+
 reading! {
     get: GET,
     /// A POST that changes nothing: its body is a question.
@@ -94,5 +104,5 @@ where
     H: Fn(Call) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Answer, ApiError>> + Send + 'static,
 {
-    Route { streams: true, ..route(Method::PUT, path, Needs::Nobody, handler) }
+    Route { body_bytes: None, ..route(Method::PUT, path, Needs::Nobody, handler) }
 }

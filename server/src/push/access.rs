@@ -2,6 +2,7 @@
 //! `remote:` lines.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -22,6 +23,8 @@ pub(super) enum Refused {
     NoToken,
     /// The token does not work.
     WrongToken,
+    /// Too many tokens did not work; and how long to wait.
+    TooOften(Duration),
     /// No such app; and the one that may have been meant.
     NoApp(String, Option<String>),
     /// The app is somebody else's.
@@ -52,6 +55,10 @@ impl From<store::Error> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let retry_after = match &self {
+            Self::TooOften(wait) => Some(wait.as_secs() + 1),
+            _ => None,
+        };
         let (status, text) = match self {
             Self::NoToken => {
                 (StatusCode::UNAUTHORIZED, "Sign in with an API token as the password.".to_owned())
@@ -59,6 +66,13 @@ impl IntoResponse for Refused {
             Self::WrongToken => (
                 StatusCode::UNAUTHORIZED,
                 "The token is wrong, expired or revoked. `paasctl login` stores a new one.".to_owned(),
+            ),
+            Self::TooOften(wait) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!(
+                    "The token is wrong, expired or revoked, and so were many before it. Try again in {} s; `paasctl login` stores a new one.",
+                    wait.as_secs() + 1
+                ),
             ),
             Self::NoApp(name, None) => (
                 StatusCode::NOT_FOUND,
@@ -105,6 +119,9 @@ impl IntoResponse for Refused {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic realm=\"paas\""));
@@ -124,14 +141,12 @@ pub(super) async fn admit(
     (headers, remote): (&HeaderMap, SocketAddr),
 ) -> Result<(App, Actor), Refused> {
     let name = repository.strip_suffix(".git").unwrap_or(repository);
-    let session =
-        auth::sign_in(&platform.store, headers, Some(remote.ip().to_string())).await.map_err(|error| {
-            match error {
-                SignInError::Missing => Refused::NoToken,
-                SignInError::Wrong => Refused::WrongToken,
-                SignInError::Store(error) => error.into(),
-            }
-        })?;
+    let session = auth::sign_in(platform, headers, Some(remote.ip())).await.map_err(|error| match error {
+        SignInError::Missing => Refused::NoToken,
+        SignInError::Wrong => Refused::WrongToken,
+        SignInError::TooOften(wait) => Refused::TooOften(wait),
+        SignInError::Store(error) => error.into(),
+    })?;
     let mut db = platform.store.read().await?;
     let Some(app) = store::find_app(&mut db, name).await? else {
         let apps = store::list_apps_of(&mut db, session.actor.user).await?;

@@ -8,5 +8,6 @@ mod changes;
 mod logs;
 mod people;
 mod protocol;
+mod roles;
 mod server;
 mod sources;

@@ -7,6 +7,7 @@ use model::access::Scope;
 use model::config::ConfigVars;
 use model::replica::HostReport;
 use model::slug::SlugManifest;
+use paasd::attempts::{Attempts, Budget};
 use paasd::builds::BuildRoom;
 use paasd::options::{EngineChoice, Options};
 use paasd::platform::{Platform, Signals};
@@ -14,6 +15,9 @@ use serde_json::Value;
 use store::{App, NewRelease, NewToken, OperationKind, Release, ReleaseKind, User};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+
+/// Tests of roles fail to sign in much more often than anybody.
+const PLENTY: Budget = Budget { failures: 100_000, forgiven_after: std::time::Duration::from_millis(1) };
 
 pub(crate) struct Server {
     pub(crate) platform: Arc<Platform>,
@@ -109,6 +113,8 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr) -> Platform {
     let host = sandbox::HostFacts::detect(&dir.join("etc")).unwrap();
     Platform {
         builds: BuildRoom::new(2),
+        identity: "this test".to_owned(),
+        attempts: Attempts::new(PLENTY, PLENTY),
         signals: Signals::default(),
         options: options(dir, listen),
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),

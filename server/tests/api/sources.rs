@@ -10,7 +10,7 @@ use tar::{EntryType, Header};
 
 use crate::server::Server;
 
-fn archive(entries: &[(&str, EntryType, u32, &str)]) -> Vec<u8> {
+pub(crate) fn archive(entries: &[(&str, EntryType, u32, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, kind, mode, content) in entries {
         let mut header = Header::new_gnu();
@@ -31,7 +31,7 @@ fn archive(entries: &[(&str, EntryType, u32, &str)]) -> Vec<u8> {
     builder.into_inner().unwrap().finish().unwrap()
 }
 
-fn upload(server: &Server, bytes: Vec<u8>) -> Value {
+pub(crate) fn upload(server: &Server, bytes: Vec<u8>) -> Value {
     let blob = server.ask("POST", "/sources").expect(201)["source_blob"].clone();
     server.bare("PUT", blob["put_url"].as_str().unwrap()).bytes(bytes).expect(200);
     json!({ "source_blob": { "url": blob["get_url"], "version": "v1.2", "checksum": null } })

@@ -19,6 +19,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/slow"):
             time.sleep(float(self.path.split("=")[1]))
         text = os.environ.get(self.path[5:], "(unset)") if self.path.startswith("/env/") else greeting
+        if self.path.startswith("/hex/"):
+            text = os.environb.get(self.path[5:].encode(), b"").hex()
         if self.path == "/me":
             text = os.environ["DYNO"]
         body = text.encode()
