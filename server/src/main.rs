@@ -19,9 +19,6 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Stop the server of a data directory and everything it runs; the data stays
     Stop(Box<ServeArgs>),
-    /// Hand a push to the server; git runs this as its hook
-    #[command(hide = true)]
-    Hook,
     /// Look after one replica; the agent runs this
     #[command(hide = true)]
     Supervise,
@@ -33,7 +30,6 @@ enum Command {
 fn main() -> ExitCode {
     // These are started often or stay, and must be small: no arguments to parse, no runtime.
     match std::env::args_os().nth(1).as_deref().and_then(|name| name.to_str()) {
-        Some("hook") => return git::hook::run_client(),
         Some("supervise") => return agent::supervise_main(),
         Some("keep-sockets") => return keep_sockets(),
         _ => {}
@@ -41,7 +37,6 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => paasd::serve::main(*args),
         Command::Stop(args) => paasd::serve::stop(*args),
-        Command::Hook => git::hook::run_client(),
         Command::Supervise => agent::supervise_main(),
         Command::KeepSockets => keep_sockets(),
     }

@@ -30,8 +30,6 @@ pub struct Platform {
     pub vault: Arc<store::Vault>,
     /// The apps' git repositories.
     pub repositories: git::Repositories,
-    /// Where pushes report to.
-    pub hooks: git::hook::HookServer,
     /// The blobs of slugs.
     pub slugs: slug::SlugStore,
     /// Makes slugs.

@@ -177,7 +177,6 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     }
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
-        hooks: git::hook::HookServer::start(&options.dir("run").join("hook.sock"), &program)?,
         slugs,
         builder: builder(&options)?,
         build_env: build::build_environment(std::env::vars()),

@@ -48,6 +48,8 @@ async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
     settle_pushes(platform).await?;
     forget_old(&platform.options.dir("uploads")).await?;
     sweep_builds(platform).await?;
+    let logs = platform.logs.clone();
+    tokio::task::spawn_blocking(move || logs.expire()).await?;
     let mut complete = true;
     for name in DIRECTORIES {
         for app in ids_in(&platform.options.dir(name))? {
@@ -68,30 +70,31 @@ async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
     Ok(complete)
 }
 
-/// A push is unsettled while its commit is kept for its build: the server died before it could see to the branch.
+/// A push is unsettled while its commit is kept for its build: the server died before it could see to the branch. What
+/// pushes leave that are only stored, or refused, is tidied too.
 async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
     let mut db = platform.store.read().await?;
     let apps = store::list_apps(&mut db).await?;
     drop(db);
     for app in apps {
         let repository = platform.repositories.repository(&app.id.to_string())?;
-        let kept = tokio::task::spawn_blocking(move || {
-            if repository.exists() { repository.kept_builds() } else { Ok(Vec::new()) }
-        });
-        for (build, _) in kept.await?? {
-            let Ok(id) = build.parse::<BuildId>() else { continue };
-            let mut db = platform.store.read().await?;
-            let over = store::find_build(&mut db, id).await?.is_none_or(|build| build.state.is_final());
-            drop(db);
-            if over && let Some(place) = BuildRoom::enter(platform, app.id, id) {
-                let (platform, app) = (platform.clone(), app.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = builds::settle(&platform, &app, id).await {
-                        warn!(app.name = %app.name, error = format!("{error:#}"), "a push is still unsettled");
-                    }
-                    drop(place);
-                });
+        let unsettled = tokio::task::spawn_blocking(move || {
+            if !repository.exists() {
+                return Ok(None);
             }
+            let first =
+                repository.kept_builds()?.first().and_then(|(build, _)| build.parse::<BuildId>().ok());
+            Ok::<_, anyhow::Error>(first.or_else(|| repository.wants_maintenance().then(BuildId::new)))
+        });
+        if let Some(place) = unsettled.await??.and_then(|first| BuildRoom::enter(platform, app.id, first)) {
+            let platform = platform.clone();
+            tokio::spawn(async move {
+                let settled = builds::settle(&platform, app.id).await;
+                if let Err(error) = settled.and(builds::maintain(&platform, app.id).await) {
+                    warn!(app.name = %app.name, error = format!("{error:#}"), "the sweep tries again");
+                }
+                drop(place);
+            });
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("receive.fsck.missingSpaceBeforeDate", "ignore"),
     ("receive.fsck.zeroPaddedFilemode", "ignore"),
     ("receive.shallowUpdate", "true"),
-    // Packs stay packs: adopting them is a handful of links, however many files a commit has.
+    // Packs stay packs: a handful of files to make durable, however many a commit has.
     ("receive.unpackLimit", "1"),
     ("transfer.hideRefs", PRIVATE_REFS),
 ];

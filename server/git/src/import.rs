@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::process::Command;
 
-use crate::adopt::link_all;
 use crate::archive::{ArchiveError, Item, Kind, read};
+use crate::objects::link_all;
 use crate::process::Group;
 use crate::repository::build_name;
 use crate::terminal::clean_line;

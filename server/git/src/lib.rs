@@ -3,7 +3,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
-mod adopt;
 mod archive;
 mod between;
 mod body;
@@ -14,15 +13,17 @@ mod diff;
 mod durable;
 mod export;
 mod history;
-pub mod hook;
 mod import;
 mod judge;
+mod keep;
 mod maintenance;
 mod object_id;
+mod objects;
 mod path_names;
 mod pkt;
 mod process;
-mod refusal;
+mod push;
+mod references;
 mod reply;
 mod repositories;
 mod repository;
@@ -46,7 +47,7 @@ pub use import::{Authorship, ImportError, ImportLimits};
 pub use judge::{DeployBranch, Deployment, Verdict, judge};
 pub use object_id::{ObjectId, ObjectIdError};
 pub use path_names::NameFault;
-pub use refusal::{error_advertisement, push_refusal};
+pub use push::{Fate, PushReply, PushRequest, receive};
 pub use reply::Reply;
 pub use repositories::Repositories;
 pub use repository::Repository;
@@ -54,4 +55,4 @@ pub use serve::{Request, ServeLimits, serve};
 pub use service::{Service, advertise};
 pub use source::{SourceError, fetch_source};
 pub use submodules::{Submodule, SubmoduleError, SubmoduleFault, SubmoduleLimits};
-pub use updates::{RefUpdate, UpdateError, parse_updates};
+pub use updates::RefUpdate;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::adopt::is_quarantine;
 use crate::process::Group;
+use crate::push::INCOMING;
 use crate::terminal::clean_line;
+use crate::visits::is_quarantine;
 use crate::{Repository, command, shallow};
 
 /// Packs from which maintenance pays: each lookup may ask each of them.
@@ -55,14 +56,15 @@ impl Repository {
         shallow::record(&self.open()?, &kept)
     }
 
-    /// Removes what killed processes have left: locks, quarantines, half-written files. Only to be called while no git
+    /// Removes what killed processes have left: locks, quarantines, half-written files, pushes without an answer. Only to be called while no git
     /// process works in the repository, that is when the server starts. Blocks.
     pub fn recover(&self) -> io::Result<()> {
         let at = |part: &str| self.path().join(part);
         remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
         remove_unfinished_references(&at("refs"))?;
         remove(&at("objects"), &is_quarantine)?;
-        remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))
+        remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))?;
+        self.forget_below(INCOMING).map_err(io::Error::other)
     }
 }
 

@@ -67,7 +67,8 @@ impl Group {
     }
 }
 
-fn last_words(stderr: &[u8]) -> String {
+/// Returns the last thing that git said is wrong.
+pub(crate) fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let mut told =
         text.lines().filter_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));

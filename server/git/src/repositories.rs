@@ -1,5 +1,5 @@
-//! Where the repositories of all apps are: one bare repository per app, and beside them the hook that every push goes
-//! through. Making and removing them may be repeated.
+//! Where the repositories of all apps are: one bare repository per app, and beside them the hook that turns
+//! away who comes past the server. Making and removing them may be repeated.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +10,8 @@ use anyhow::{Context, bail};
 use crate::visits::Visits;
 use crate::{Repository, configuration, durable};
 
-/// The hook hands over to the server's own program.
-const PRE_RECEIVE: &str = r#"#!/bin/sh
-exec "${PAASD_HOOK_PROGRAM:?this repository takes pushes only through its server}" hook
-"#;
+/// What git is told that comes past the server, which runs no hooks.
+const PRE_RECEIVE: &str = "#!/bin/sh\necho 'This repository takes pushes only through its server.'\nexit 1\n";
 
 /// Directories that only live as long as one task.
 pub(crate) const SCRATCH: &str = ".scratch-";

@@ -13,7 +13,7 @@ use crate::{ObjectId, durable};
 
 /// References that no client sees or moves: what keeps the source of builds.
 pub(crate) const PRIVATE_REFS: &str = "refs/paas";
-const BUILDS: &str = "refs/paas/builds/";
+pub(crate) const BUILDS: &str = "refs/paas/builds/";
 
 /// A bare repository on disk.
 #[derive(Debug, Clone)]
@@ -30,10 +30,15 @@ impl Repository {
 
     /// Registers a push that is about to begin.
     pub(crate) fn visit(&self) -> io::Result<Visit> {
+        let scratch = self.root.join(format!("{SCRATCH}{}", self.token()?));
+        Ok(Visit::begin(&self.visits, &self.path, scratch))
+    }
+
+    /// Returns a name that nothing else has.
+    pub(crate) fn token(&self) -> io::Result<String> {
         let mut name = [0; 8];
         getrandom::fill(&mut name).map_err(|error| io::Error::other(error.to_string()))?;
-        let scratch = self.root.join(format!("{SCRATCH}{}", hex::encode(name)));
-        Ok(Visit::begin(&self.visits, &self.path, scratch))
+        Ok(hex::encode(name))
     }
 
     /// Returns a directory that vanishes when dropped, and with the next start if it is not.
@@ -75,35 +80,15 @@ impl Repository {
 
     /// Returns the commit that a branch names, or none where there is no such branch.
     pub fn branch_tip(&self, branch: &str) -> anyhow::Result<Option<ObjectId>> {
-        let repository = self.open()?;
-        match repository.find_reference(&branch_name(branch)?) {
+        self.target(&branch_name(branch)?)
+    }
+
+    /// Returns what a reference names, or none where there is no such reference.
+    pub(crate) fn target(&self, name: &str) -> anyhow::Result<Option<ObjectId>> {
+        match self.open()?.find_reference(name) {
             Ok(reference) => Ok(reference.target().map(ObjectId::from)),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("could not read the branch {branch}")),
-        }
-    }
-
-    /// Returns the commits that are kept for builds, with the builds' ids.
-    pub fn kept_builds(&self) -> anyhow::Result<Vec<(String, ObjectId)>> {
-        let repository = self.open()?;
-        let mut kept = Vec::new();
-        for reference in repository.references_glob(&format!("{BUILDS}*"))? {
-            let reference = reference?;
-            let build = reference.name().ok().and_then(|name| name.strip_prefix(BUILDS));
-            if let (Some(build), Some(commit)) = (build, reference.target()) {
-                kept.push((build.to_owned(), commit.into()));
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Stops keeping the commit of a build: the next maintenance may remove what no branch holds.
-    pub fn forget_build(&self, build: &str) -> anyhow::Result<()> {
-        let repository = self.open()?;
-        match repository.find_reference(&build_name(build)?) {
-            Ok(mut reference) => Ok(reference.delete()?),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error).with_context(|| format!("could not read {name}")),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::adopt::is_quarantine;
+/// How git names the place where a push's objects wait (`tmp_objdir_create`); the second is older.
+const QUARANTINES: [&str; 2] = ["tmp_objdir-incoming-", "incoming-"];
 
 /// The number of receive-packs by the repository they work in.
 #[derive(Debug, Default)]
@@ -46,6 +47,11 @@ impl Visit {
         }
         Ok(())
     }
+}
+
+/// Returns whether git keeps objects that are not accepted yet in a directory of this name.
+pub(crate) fn is_quarantine(name: &str) -> bool {
+    QUARANTINES.iter().any(|known| name.starts_with(known))
 }
 
 impl Drop for Visit {

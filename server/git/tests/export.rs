@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use git::{ExportError, ExportLimits, ObjectId, Repositories, Repository};
-use support::{Platform, git_command, words};
+use support::{Platform, Push, git_command, words};
 
 fn empty_repository(dir: &Path) -> Repository {
     Repositories::open(dir).unwrap().create("app", "main").unwrap()
@@ -183,11 +183,7 @@ fn a_hostile_tree_does_not_even_get_in() {
 fn thousands_of_files_arrive_and_are_written_out_whole() {
     const FILES: usize = 2_000;
     const BYTES_EACH: usize = 2_000;
-    let platform = Platform::start_with(1 << 30, |push| async move {
-        let commit = push.request.updates.as_ref().unwrap()[0].new.unwrap();
-        let kept = push.repository.adopt(&push.request, commit, "b1");
-        push.reply.finish(u8::from(kept.is_err())).await;
-    });
+    let platform = Platform::start_with(1 << 30, Push::accept);
     let work = platform.work("work");
     let mut noise = vec![0; BYTES_EACH];
     for number in 0..FILES {

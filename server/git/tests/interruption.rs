@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use git::{Request, ServeLimits, Service};
+use git::{Request, ServeLimits};
 use support::{Platform, eventually, git_command, words};
 
 /// Stands between a client and the server, and hangs up on both after so many bytes from the client. Returns its URL.
@@ -86,12 +86,14 @@ fn stalled(platform: &Platform, limits: ServeLimits) -> String {
     let body = futures::stream::iter([Ok::<_, std::io::Error>(head)]).chain(futures::stream::pending());
     let request = Request { git_protocol: None, gzip: false, body: Box::pin(body) };
     platform.runtime.block_on(async {
-        let mut answer =
-            git::serve(&platform.repository(), Service::ReceivePack, request, limits, None).unwrap();
-        let ended = answer.ended();
-        let first = answer.next().await.unwrap().unwrap();
-        tokio::time::timeout(Duration::from_secs(10), ended.cancelled()).await.unwrap();
-        String::from_utf8_lossy(&first).into_owned()
+        let (mut answer, push) = git::receive(&platform.repository(), request, limits);
+        let mut told = String::new();
+        while !told.ends_with("00000000") {
+            told += &String::from_utf8_lossy(&answer.next().await.unwrap().unwrap());
+        }
+        drop(answer);
+        assert!(push.await.is_err(), "there is nothing to decide");
+        told
     })
 }
 

@@ -8,12 +8,15 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use git::{DeployBranch, Moved, ObjectId, Verdict, judge};
-use support::{Platform, Push, words};
+use support::{Platform, Push, git_command, words};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn pushed(push: &Push) -> ObjectId {
-    push.request.updates.as_ref().unwrap()[0].new.unwrap()
+    push.request.updates[0].new.unwrap()
 }
 
 #[test]
@@ -26,7 +29,7 @@ fn words_reach_the_pusher_while_the_push_is_still_going_on() {
             push.reply.say(b"-----> first\n");
             wait.lock().await.recv().await.unwrap();
             push.reply.say(b"-----> second\n");
-            push.reply.finish(0).await;
+            push.accept().await;
         }
     });
     let work = platform.work("work");
@@ -45,12 +48,12 @@ fn words_reach_the_pusher_while_the_push_is_still_going_on() {
 
 #[test]
 fn a_refused_push_keeps_the_branch_and_says_why() {
-    let answers = Mutex::new(vec![1, 0]);
+    let answers = Mutex::new(vec![false, true]);
     let platform = Platform::start(move |push| {
-        let status = answers.lock().unwrap().pop().unwrap();
+        let builds = answers.lock().unwrap().pop().unwrap();
         async move {
             push.reply.say(b"the build failed: no Procfile\n");
-            push.reply.finish(status).await;
+            if builds { push.accept().await } else { push.refuse("not deployed").await }
         }
     });
     let work = platform.work("work");
@@ -61,23 +64,22 @@ fn a_refused_push_keeps_the_branch_and_says_why() {
     assert!(!output.status.success());
     let words = words(&output);
     assert!(words.contains("remote: the build failed: no Procfile"), "{words}");
-    assert!(words.contains("pre-receive hook declined"), "{words}");
+    assert!(words.contains("main -> main (not deployed)"), "{words}");
     assert_eq!(platform.repository().branch_tip("main").unwrap(), Some(first));
 }
 
 #[test]
 fn force_pushes_empty_commits_tags_branches_and_deletions_are_judged() {
     let platform = Platform::start(|push| async move {
-        let (status, lines) = match judge(push.request.updates.as_ref().unwrap(), &DeployBranch::MainOrMaster)
-        {
+        let (refused, lines) = match judge(&push.request.updates, &DeployBranch::MainOrMaster) {
             Verdict::Deploy(deployment, notes) => {
-                (0, [vec![format!("deploying {}", deployment.commit)], notes].concat())
+                (false, [vec![format!("deploying {}", deployment.commit)], notes].concat())
             }
-            Verdict::Store(notes) => (0, notes),
-            Verdict::Refuse(lines) => (1, lines),
+            Verdict::Store(notes) => (false, notes),
+            Verdict::Refuse(lines) => (true, lines),
         };
         lines.iter().for_each(|line| push.reply.say(format!("{line}\n").as_bytes()));
-        push.reply.finish(status).await;
+        if refused { push.refuse("refused").await } else { push.accept().await }
     });
     let work = platform.work("work");
     let repository = platform.repository();
@@ -112,9 +114,7 @@ fn push_options_arrive() {
     let (sender, options) = mpsc::channel();
     let platform = Platform::start(move |push| {
         sender.send(push.request.options.clone()).unwrap();
-        async move {
-            push.reply.finish(0).await;
-        }
+        push.accept()
     });
     let work = platform.work("work");
     work.commit("one");
@@ -122,15 +122,22 @@ fn push_options_arrive() {
     assert_eq!(options.recv().unwrap(), ["note=grüße", "b"]);
 }
 
+/// A server that keeps what is pushed, tidies up in the worst moment, and then moves the branch itself.
+fn moving() -> Platform {
+    Platform::start(|push| async move {
+        let (repository, pushed) = (push.repository.clone(), pushed(&push));
+        let commit =
+            tokio::task::spawn_blocking(move || repository.keep(pushed, "b1")).await.unwrap().unwrap();
+        push.repository.maintain(PATIENCE).await.unwrap();
+        let moved = push.repository.advance("main", commit, false).unwrap();
+        let fate = if moved == Moved::Moved { Ok(()) } else { Err(format!("{moved:?}")) };
+        push.end(vec![fate]).await;
+    })
+}
+
 #[test]
 fn a_shallow_clone_can_push_and_the_result_can_be_cloned_and_maintained() {
-    let platform = Platform::start(|push| async move {
-        let commit = pushed(&push);
-        let (repository, request) = (push.repository.clone(), push.request.clone());
-        let kept =
-            tokio::task::spawn_blocking(move || repository.adopt(&request, commit, "b1")).await.unwrap();
-        push.reply.finish(u8::from(kept.is_err())).await;
-    });
+    let platform = moving();
     let full = platform.work("full");
     for message in ["one", "two", "three"] {
         full.write("file", message);
@@ -142,7 +149,7 @@ fn a_shallow_clone_can_push_and_the_result_can_be_cloned_and_maintained() {
     shallow.git(&["push", &platform.app_url(), "HEAD:main"]);
     let repository = platform.repository();
     let tip = repository.branch_tip("main").unwrap().unwrap();
-    platform.runtime.block_on(repository.maintain(std::time::Duration::from_secs(60))).unwrap();
+    platform.runtime.block_on(repository.maintain(PATIENCE)).unwrap();
     full.git(&["clone", "-q", &platform.app_url(), "../again"]);
     let exported =
         repository.export(tip, &platform.dir.path().join("out"), &git::ExportLimits::default()).unwrap();
@@ -150,32 +157,22 @@ fn a_shallow_clone_can_push_and_the_result_can_be_cloned_and_maintained() {
 }
 
 #[test]
-fn a_shallow_push_whose_client_left_is_finished_by_the_server() {
-    let (sender, events) = mpsc::channel();
-    let platform = Platform::start(move |push| {
-        let sender = sender.clone();
-        async move {
-            let commit = pushed(&push);
-            push.repository.adopt(&push.request, commit, "b1").unwrap();
-            // As git sees it, the same as being killed: it moves nothing and forgets what it was told.
-            push.reply.finish(1).await;
-            push.ended.cancelled().await;
-            push.repository.maintain(std::time::Duration::from_secs(60)).await.unwrap();
-            sender.send(push.repository.set_branch("main", commit, None).unwrap()).unwrap();
-        }
-    });
+fn a_shallow_push_goes_forward_from_a_whole_history_and_from_a_shallow_one() {
+    let platform = moving();
     let full = platform.work("full");
     full.commit("one");
     full.commit("two");
-    let from = format!("file://{}", full.path.display());
-    full.git(&["clone", "-q", "--depth", "1", &from, "../shallow"]);
-    let shallow = support::Work { path: platform.dir.path().join("shallow") };
-    shallow.commit("three");
-    assert!(!shallow.try_git(&["push", &platform.app_url(), "HEAD:main"]).status.success());
-    assert_eq!(events.recv_timeout(std::time::Duration::from_secs(20)).unwrap(), Moved::Moved);
+    full.git(&["push", "-q", "paas", "main"]);
+    for name in ["second", "third"] {
+        full.git(&["clone", "-q", "--depth", "1", &platform.app_url(), &format!("../{name}")]);
+        let shallow = support::Work { path: platform.dir.path().join(name) };
+        shallow.commit(name);
+        let pushed = shallow.try_git(&["push", &platform.app_url(), "HEAD:main"]);
+        assert!(pushed.status.success(), "{}", words(&pushed));
+    }
     full.git(&["clone", "-q", &platform.app_url(), "../again"]);
     let again = support::Work { path: platform.dir.path().join("again") };
-    assert_eq!(again.git(&["log", "--format=%s"]), "three\ntwo");
+    assert_eq!(again.git(&["log", "--format=%s"]), "third\nsecond\ntwo\none");
 }
 
 #[test]
@@ -206,56 +203,36 @@ fn a_push_that_bypasses_the_server_is_refused() {
     let past_the_server = platform.repository().path().display().to_string();
     let output = work.try_git(&["push", &past_the_server, "main"]);
     assert!(words(&output).contains("only through its server"), "{}", words(&output));
-    let output = work.try_git(&["-c", "http.extraHeader=x-no-hook: 1", "push", "paas", "main"]);
-    assert!(words(&output).contains("only through its server"), "{}", words(&output));
     assert_eq!(platform.repository().branch_tip("main").unwrap(), None);
 }
 
 #[test]
-fn an_unknown_app_is_told_in_words() {
+fn an_atomic_push_moves_all_or_nothing_and_another_what_it_can() {
     let platform = Platform::accepting();
     let work = platform.work("work");
     work.commit("one");
-    let output = work.try_git(&["push", &format!("{}/other.git", platform.url), "main"]);
-    assert!(words(&output).contains("fatal: remote error: there is no such app"), "{}", words(&output));
+    work.git(&["push", "-q", "paas", "main:a", "main:b"]);
+    let two = work.commit("two");
+    // `a/x` cannot be beside `a`.
+    let pushed = work.try_git(&["push", "--atomic", "paas", "main:a/x", "main:b"]);
+    assert!(!pushed.status.success(), "{}", words(&pushed));
+    assert_ne!(platform.repository().branch_tip("b").unwrap(), Some(two));
+    let pushed = work.try_git(&["push", "paas", "main:a/x", "main:b"]);
+    assert!(!pushed.status.success() && words(&pushed).contains("main -> a/x"), "{}", words(&pushed));
+    assert_eq!(platform.repository().branch_tip("b").unwrap(), Some(two));
+    work.git(&["push", "--atomic", "-q", "paas", ":a", "main:c"]);
+    assert_eq!(platform.repository().branch_tip("a").unwrap(), None);
 }
 
 #[test]
-fn of_two_pushes_at_once_the_second_waits_and_is_not_mixed_in() {
-    let turn = Arc::new(tokio::sync::Mutex::new(()));
-    let (began, waiting) = mpsc::channel();
-    let platform = Platform::start(move |push| {
-        let (turn, began) = (turn.clone(), began.clone());
-        async move {
-            let (go, going) = tokio::sync::oneshot::channel::<()>();
-            began.send(go).unwrap();
-            going.await.unwrap();
-            let _turn = turn.lock().await;
-            let update = push.request.updates.as_ref().unwrap()[0].clone();
-            if push.repository.branch_tip("main").unwrap() != update.old {
-                push.reply.say(b"somebody else has pushed meanwhile\n");
-                push.reply.finish(1).await;
-                return;
-            }
-            push.reply.finish(0).await;
-            push.ended.cancelled().await;
-        }
-    });
-    let clients: Vec<_> = ["one", "two"]
-        .into_iter()
-        .map(|name| {
-            let work = platform.work(name);
-            work.write("file", name);
-            work.commit(name);
-            std::thread::spawn(move || work.try_git(&["push", "paas", "main"]))
-        })
-        .collect();
-    let both: Vec<_> = waiting.iter().take(2).collect();
-    both.into_iter().for_each(|go| go.send(()).unwrap());
-    let outputs: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    assert_eq!(outputs.iter().filter(|output| output.status.success()).count(), 1);
-    let loser = outputs.iter().find(|output| !output.status.success()).unwrap();
-    assert!(words(loser).contains("remote: somebody else has pushed meanwhile"), "{}", words(loser));
+fn nothing_is_left_of_a_push_but_its_references() {
+    let platform = Platform::accepting();
+    let work = platform.work("work");
+    work.commit("one");
+    work.git(&["push", "-q", "paas", "main", "main:other"]);
+    let left =
+        git_command(platform.repository().path()).args(["for-each-ref", "--format=%(refname)"]).output();
+    assert_eq!(String::from_utf8(left.unwrap().stdout).unwrap(), "refs/heads/main\nrefs/heads/other\n");
 }
 
 #[test]
@@ -264,14 +241,12 @@ fn a_client_that_leaves_loses_nothing() {
     let platform = Platform::start(move |push| {
         let sender = sender.clone();
         async move {
-            let commit = pushed(&push);
-            push.repository.adopt(&push.request, commit, "b1").unwrap();
-            sender.send("adopted").unwrap();
+            let commit = push.repository.keep(pushed(&push), "b1").unwrap();
+            sender.send("kept").unwrap();
             push.reply.gone().await;
-            push.ended.cancelled().await;
-            let moved = push.repository.set_branch("main", commit, None).unwrap();
-            assert_eq!(moved, Moved::Moved);
-            assert_eq!(push.repository.set_branch("main", commit, None).unwrap(), Moved::Already);
+            assert_eq!(push.repository.advance("main", commit, false).unwrap(), Moved::Moved);
+            assert_eq!(push.repository.advance("main", commit, false).unwrap(), Moved::Already);
+            push.end(vec![Ok(())]).await;
             sender.send("moved").unwrap();
         }
     });
@@ -281,36 +256,50 @@ fn a_client_that_leaves_loses_nothing() {
     let mut client = work.command();
     std::os::unix::process::CommandExt::process_group(&mut client, 0);
     let mut client = client.args(["push", "paas", "main"]).stderr(Stdio::null()).spawn().unwrap();
-    let patience = std::time::Duration::from_secs(20);
-    assert_eq!(events.recv_timeout(patience).unwrap(), "adopted");
+    assert_eq!(events.recv_timeout(PATIENCE).unwrap(), "kept");
     let group = rustix::process::Pid::from_child(&client);
     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
     client.wait().unwrap();
-    assert_eq!(events.recv_timeout(patience).unwrap(), "moved");
+    assert_eq!(events.recv_timeout(PATIENCE).unwrap(), "moved");
 
     let repository = platform.repository();
-    let left = std::fs::read_dir(repository.path().join("objects")).unwrap();
-    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().contains("incoming")));
     assert_eq!(repository.kept_builds().unwrap(), [("b1".to_owned(), commit)]);
     repository.forget_build("b1").unwrap();
     repository.recover().unwrap();
-    platform.runtime.block_on(repository.maintain(patience)).unwrap();
+    platform.runtime.block_on(repository.maintain(PATIENCE)).unwrap();
     work.git(&["clone", "-q", &platform.app_url(), "../again"]);
     assert_eq!(std::fs::read(platform.dir.path().join("again/file")).unwrap(), b"kept");
 }
 
 #[test]
-fn a_branch_that_moved_meanwhile_is_not_moved_back() {
+fn a_branch_goes_forward_only_unless_it_is_forced() {
     let platform = Platform::accepting();
     let work = platform.work("work");
     let first = work.commit("one");
     work.git(&["push", "paas", "main"]);
     let second = work.commit("two");
     work.git(&["push", "paas", "main"]);
-    let moved = platform.repository().set_branch("main", first, None).unwrap();
-    assert!(matches!(&moved, Moved::Skipped(why) if why.contains("moved meanwhile")), "{moved:?}");
-    assert_eq!(platform.repository().branch_tip("main").unwrap(), Some(second));
-    assert_eq!(platform.repository().set_branch("main", first, Some(second)).unwrap(), Moved::Moved);
+    let repository = platform.repository();
+    assert_eq!(repository.advance("main", first, false).unwrap(), Moved::Refused(second));
+    assert_eq!(repository.branch_tip("main").unwrap(), Some(second));
+    assert_eq!(repository.advance("main", first, true).unwrap(), Moved::Moved);
+    assert_eq!(repository.advance("main", second, false).unwrap(), Moved::Moved);
+    assert_eq!(repository.advance("new", first, false).unwrap(), Moved::Moved);
+}
+
+#[test]
+fn a_branch_that_another_process_holds_for_a_moment_is_waited_for() {
+    let platform = Platform::accepting();
+    let work = platform.work("work");
+    let commit = work.commit("one");
+    work.git(&["push", "-q", "paas", "main:other"]);
+    let lock = platform.repository().path().join("refs/heads/main.lock");
+    std::fs::write(&lock, "").unwrap();
+    let repository = platform.repository();
+    let moving = std::thread::spawn(move || repository.advance("main", commit, false));
+    std::thread::yield_now();
+    std::fs::remove_file(lock).unwrap();
+    assert_eq!(moving.join().unwrap().unwrap(), Moved::Moved);
 }
 
 #[test]

@@ -14,5 +14,5 @@ pub use follow::{finished, follow, log_path};
 pub use output::output;
 pub use queue::run as run_queue;
 pub use room::BuildRoom;
-pub(crate) use settle::settle;
+pub(crate) use settle::{maintain, settle};
 pub(crate) use work_dir::{remove, tidy};

@@ -11,7 +11,7 @@ use store::{App, Build, BuildOutcome, Db};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{BuildRoom, run};
+use super::{BuildRoom, run, settle};
 use crate::platform::Platform;
 
 /// How long the queue rests when nothing wakes it.
@@ -64,8 +64,10 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
         }
         for (build, by) in superseded {
             let commit = by.commit.as_ref().map_or("another commit", |commit| commit.short());
-            let reason =
-                format!("a newer push ({commit}, by {}) took its place before it began", by.user_email);
+            let reason = format!(
+                "superseded: a newer push ({commit}, by {}) took its place before it began",
+                by.user_email
+            );
             store::finish_build(&mut tx, build.id, ended(BuildState::Superseded, &reason)).await?;
         }
         tx.commit().await?;
@@ -108,9 +110,13 @@ fn start(platform: &Arc<Platform>, build: &Build) {
     let Some(place) = BuildRoom::enter(platform, build.app_id, build.id) else { return };
     let (platform, id, app) = (platform.clone(), build.id, build.app_id);
     tokio::spawn(async move {
+        // What came before is brought to its end first: whether this push goes forward depends on it.
+        if let Err(error) = settle(&platform, app).await {
+            warn!(error = format!("{error:#}"), "the sweep tries again");
+        }
         let slot = platform.builds.slot().await;
         match begin(&platform, id, app).await {
-            Ok(Some((app, build))) => run::run(&platform, &app, &build, &place.cancel, slot).await,
+            Ok(Some((app, build))) => run::run(&platform, &app, &build, &place, slot).await,
             Ok(None) => {}
             Err(error) => {
                 warn!(error = format!("{error:#}"), "a build could not be begun");

@@ -17,7 +17,6 @@ pub struct BuildRoom {
     pub wake: Notify,
     slots: Arc<Semaphore>,
     running: Mutex<BTreeMap<AppId, Running>>,
-    pushers: Mutex<BTreeMap<BuildId, Vec<CancellationToken>>>,
     logs: Mutex<BTreeMap<BuildId, BuildLog>>,
 }
 
@@ -28,14 +27,16 @@ pub(crate) struct Place {
     build: BuildId,
     /// Ends the build that has the place.
     pub(super) cancel: CancellationToken,
+    /// Cancelled once the branch is where the push leaves it.
+    pub(super) settled: CancellationToken,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let room = &self.platform.builds;
         lock(&room.running).remove(&self.app);
-        lock(&room.pushers).remove(&self.build);
         lock(&room.logs).remove(&self.build);
+        self.settled.cancel();
         room.wake.notify_one();
     }
 }
@@ -43,6 +44,7 @@ impl Drop for Place {
 struct Running {
     build: BuildId,
     cancel: CancellationToken,
+    settled: CancellationToken,
 }
 
 impl BuildRoom {
@@ -53,7 +55,6 @@ impl BuildRoom {
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(slots)),
             running: Mutex::default(),
-            pushers: Mutex::default(),
             logs: Mutex::default(),
         }
     }
@@ -64,9 +65,9 @@ impl BuildRoom {
         if running.contains_key(&app) {
             return None;
         }
-        let cancel = CancellationToken::new();
-        running.insert(app, Running { build, cancel: cancel.clone() });
-        Some(Place { platform: platform.clone(), app, build, cancel })
+        let (cancel, settled) = (CancellationToken::new(), CancellationToken::new());
+        running.insert(app, Running { build, cancel: cancel.clone(), settled: settled.clone() });
+        Some(Place { platform: platform.clone(), app, build, cancel, settled })
     }
 
     /// Tells whether this process runs the build.
@@ -109,21 +110,14 @@ impl BuildRoom {
         }
     }
 
-    /// Notes that git itself will move the branch for a build, until `ended` is cancelled. Returns the same of the
-    /// pushes of this commit that came before.
-    pub fn expect_pusher(&self, build: BuildId, ended: &CancellationToken) -> Vec<CancellationToken> {
-        let mut pushers = lock(&self.pushers);
-        let of_build = pushers.entry(build).or_default();
-        let earlier = of_build.clone();
-        of_build.push(ended.clone());
-        earlier
-    }
-
-    /// Waits until no git process can move the build's branch any more.
-    pub(super) async fn pushers_gone(&self, build: BuildId) {
-        let pushers = lock(&self.pushers).remove(&build).unwrap_or_default();
-        for pusher in pushers {
-            pusher.cancelled().await;
+    /// Waits until the branch is where the push of a build leaves it, if this process still sees to that.
+    pub async fn settled(&self, build: BuildId) {
+        let settled = lock(&self.running)
+            .values()
+            .find(|running| running.build == build)
+            .map(|running| running.settled.clone());
+        if let Some(settled) = settled {
+            settled.cancelled().await;
         }
     }
 }

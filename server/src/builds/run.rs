@@ -1,4 +1,4 @@
-//! One build from its commit to its release: source, slug, release, and the branch where the pusher has gone.
+//! One build from its commit to its release: source, slug, release, and then its push's end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, FailureKind};
-use git::{ExportLimits, ObjectId, Repository, SourceError, SubmoduleLimits};
+use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
 use model::build::BuildState;
 use model::config::ConfigVars;
 use sandbox::{Identity, Privilege};
@@ -17,13 +17,15 @@ use tracing::{info, warn};
 
 use super::follow::log_path;
 use super::queue::ended;
-use super::settle::{commit_of, ledger, settle};
+use super::room::Place;
+use super::settle::{commit_of, ledger, maintain, settle};
 use super::work_dir::{remove, tidy};
 use crate::actor::Actor;
 use crate::collect;
 use crate::deploy::{self, BuiltSlug, Made};
 use crate::disk::Room;
 use crate::platform::Platform;
+use crate::push;
 
 /// What a build may write to the disk beside its slug, in bytes.
 const DISK_BYTES: u64 = 8_000_000_000;
@@ -39,19 +41,24 @@ pub(super) async fn run(
     platform: &Arc<Platform>,
     app: &App,
     build: &Build,
-    cancel: &CancellationToken,
+    place: &Place,
     slot: OwnedSemaphorePermit,
 ) {
     let work = Work { platform, app, build, dir: platform.options.dir("builds").join(build.id.to_string()) };
-    if let Err(error) = work.make(cancel).await {
+    if let Err(error) = work.make(&place.cancel).await {
         warn!(app.name = %app.name, error = format!("{error:#}"), "a build failed for a reason of ours");
         if let Err(error) = work.finish(ended(BuildState::Failed, OURS)).await {
             warn!(error = format!("{error:#}"), "nor could its end be stored");
         }
     }
     drop(slot);
-    if let Err(error) = settle(platform, app, build.id).await {
-        warn!(app.name = %app.name, error = format!("{error:#}"), "a push was left unsettled; the sweep tries again");
+    if let Err(error) = settle(platform, app.id).await {
+        warn!(app.name = %app.name, error = format!("{error:#}"), "the sweep tries again");
+        platform.signals.sweep.notify_one();
+    }
+    place.settled.cancel();
+    if let Err(error) = maintain(platform, app.id).await {
+        warn!(app.name = %app.name, error = format!("{error:#}"), "a repository stays untidy");
     }
     // Thousands of files go more slowly than a rollout does, so they go after it.
     tidy(&work.dir).await;
@@ -149,28 +156,20 @@ impl Work<'_> {
         let into = self.dir.join("source");
         remove(&into).await.map_err(anyhow::Error::from)?;
         let (repository, commit) = commit_of(self.platform, self.build)?;
-        self.check_branch(&repository, commit)?;
+        self.check_branch(&repository, commit).await?;
         let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
         let say = |line: &str| log.detail(line);
         git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
         Ok(into)
     }
 
-    /// A push that waited behind another may be about a branch that has moved since.
-    fn check_branch(&self, repository: &Repository, commit: ObjectId) -> Result<(), BuildFailure> {
-        let Some(branch) = &self.build.branch else { return Ok(()) };
-        let tip = repository.branch_tip(branch)?;
-        if tip == ledger(self.build).old() || tip == Some(commit) {
-            return Ok(());
-        }
-        let at = tip.map_or_else(|| "gone".to_owned(), |tip| format!("at {}", tip.short()));
-        let reason = format!("{branch} moved while this push waited; it is {at} now");
-        let contained = tip.is_some_and(|tip| repository.contains(commit, tip).unwrap_or(false));
-        let hint = if contained {
-            format!("this push is on top of it: git push paas {branch} once more, and it goes through")
-        } else {
-            format!("fetch it, merge or rebase, and push again: git pull --rebase paas {branch}")
-        };
+    /// A push that waited behind another may not go forward any more.
+    async fn check_branch(&self, repository: &Repository, commit: ObjectId) -> Result<(), BuildFailure> {
+        let Some(branch) = self.build.branch.clone() else { return Ok(()) };
+        let (repository, forced, name) = (repository.clone(), ledger(self.build).forced, branch.clone());
+        let foreseen = tokio::task::spawn_blocking(move || repository.foresee(&name, commit, forced));
+        let Moved::Refused(tip) = foreseen.await.map_err(anyhow::Error::from)?? else { return Ok(()) };
+        let [reason, hint] = push::not_forward(&branch, tip);
         Err(failure(FailureKind::Source, reason, Some(hint)))
     }
 

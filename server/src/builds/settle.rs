@@ -1,13 +1,13 @@
-//! The end of a push: where the branch stays or goes, and what of the build is let go. It may be repeated, and it is
-//! repeated by the sweep for builds whose server died before this was done.
+//! The end of a push: where the branch stays or goes, and what of the build is let go. Nothing else moves a branch for a
+//! build. It may be repeated; the sweep, and the app's next build, do so where a server died before this was done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use git::{Moved, ObjectId, Repository};
-use model::id::BuildId;
-use store::{App, Build};
+use model::id::{AppId, BuildId};
+use store::Build;
 use tracing::info;
 
 use crate::deploy;
@@ -17,41 +17,77 @@ use crate::push::Ledger;
 /// How long a repository may take to be tidied.
 const MAINTENANCE: Duration = Duration::from_secs(300);
 
-/// Waits until the build's release serves or does not, and until git is done with the push. Then moves the branch if the
-/// commit serves and git did not move it because the pusher had gone; lets go of what kept the commit for the build; and
-/// tidies the repository when it has grown untidy. The caller holds the app's place.
-pub(crate) async fn settle(platform: &Arc<Platform>, app: &App, id: BuildId) -> anyhow::Result<()> {
+/// How long a commit is kept for a build that is not in the database.
+const NEVER_QUEUED: Duration = Duration::from_secs(3_600);
+
+/// Sees to the end of each push of the app whose build is over, the oldest first: waits until its release serves or does
+/// not, moves the branch if it does, and lets go of what kept the commit. The caller holds the app's place.
+pub(crate) async fn settle(platform: &Arc<Platform>, app: AppId) -> anyhow::Result<()> {
+    let repository = platform.repositories.repository(&app.to_string())?;
+    let all = repository.clone();
+    let kept = tokio::task::spawn_blocking(move || all.kept_builds()).await??;
+    let mut failed = None;
+    for (build, commit) in kept {
+        if let Err(error) = settle_build(platform, &repository, &build, commit).await {
+            failed = Some(error.context(format!("the push of build {build} is unsettled")));
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn settle_build(
+    platform: &Platform,
+    repository: &Repository,
+    kept: &str,
+    commit: ObjectId,
+) -> anyhow::Result<()> {
+    let id: BuildId = kept.parse()?;
     let mut db = platform.store.read().await?;
     let build = store::find_build(&mut db, id).await?;
     drop(db);
-    if let Some(build) = &build {
-        settle_branch(platform, app, build).await?;
+    match &build {
+        Some(build) if !build.state.is_final() => return Ok(()),
+        Some(build) => settle_branch(platform, repository, build, commit).await?,
+        // It may be about to be queued.
+        None if age(id) < NEVER_QUEUED => return Ok(()),
+        None => {}
     }
-    let repository = platform.repositories.repository(&app.id.to_string())?;
-    let kept = repository.clone();
-    tokio::task::spawn_blocking(move || kept.forget_build(&id.to_string())).await??;
-    if repository.wants_maintenance() { repository.maintain(MAINTENANCE).await } else { Ok(()) }
+    let (repository, kept) = (repository.clone(), kept.to_owned());
+    tokio::task::spawn_blocking(move || repository.forget_build(&kept)).await?
 }
 
-async fn settle_branch(platform: &Platform, app: &App, build: &Build) -> anyhow::Result<()> {
+fn age(id: BuildId) -> Duration {
+    let made = id.0.get_timestamp().map_or(0, |time| time.to_unix().0);
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+    Duration::from_secs(now.saturating_sub(made))
+}
+
+async fn settle_branch(
+    platform: &Platform,
+    repository: &Repository,
+    build: &Build,
+    commit: ObjectId,
+) -> anyhow::Result<()> {
     let (Some(version), Some(branch)) = (build.release, build.branch.clone()) else { return Ok(()) };
     let mut db = platform.store.read().await?;
-    let operation = store::operation_of_release(&mut db, app.id, version).await?;
+    let operation = store::operation_of_release(&mut db, build.app_id, version).await?;
     drop(db);
     let Some(operation) = operation else { return Ok(()) };
-    let outcome = deploy::outcome(platform, operation).await?;
-    platform.builds.pushers_gone(build.id).await;
-    let (repository, commit) = commit_of(platform, build)?;
-    if !outcome.serves(&commit.to_string()) {
+    if !deploy::outcome(platform, operation).await?.serves(&commit.to_string()) {
         return Ok(());
     }
-    let expected = ledger(build).old();
-    let moved =
-        tokio::task::spawn_blocking(move || repository.set_branch(&branch, commit, expected)).await??;
-    if let Moved::Skipped(why) = moved {
-        info!(app.name = %app.name, "the branch stays where it is: {why}");
+    let (repository, forced) = (repository.clone(), ledger(build).forced);
+    let moved = tokio::task::spawn_blocking(move || repository.advance(&branch, commit, forced)).await??;
+    if let Moved::Refused(tip) = moved {
+        info!(app.id = %build.app_id, "the branch stays at {tip}, which {commit} does not contain");
     }
     Ok(())
+}
+
+/// Tidies an app's repository if it has grown untidy. The caller holds the app's place.
+pub(crate) async fn maintain(platform: &Platform, app: AppId) -> anyhow::Result<()> {
+    let repository = platform.repositories.repository(&app.to_string())?;
+    if repository.wants_maintenance() { repository.maintain(MAINTENANCE).await } else { Ok(()) }
 }
 
 /// Returns the repository and the commit of a build.

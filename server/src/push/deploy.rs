@@ -1,26 +1,21 @@
-//! What one push does: judge it, keep its objects, queue its build or attach to the one that runs, and show the pusher
+//! What one push does: judge it, keep its commit, queue its build or attach to the one that runs, and show the pusher
 //! what happens. The pusher may leave at any time; nothing here depends on somebody listening.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use git::hook::{PushReply, PushRequest};
-use git::{DeployBranch, Deployment, Repository, Verdict};
+use git::{DeployBranch, Deployment, Fate, Moved, PushReply, PushRequest, Repository, Verdict};
 use model::id::BuildId;
-use model::release::{CommitRef, ReleaseStatus, Version};
+use model::release::CommitRef;
 use model::wording;
-use store::{App, Build, NewActivity, NewBuild};
-use tokio_util::sync::CancellationToken;
+use store::{App, NewActivity, NewBuild};
 use tracing::warn;
 
+use super::arrival::{Arrival, Known, not_forward};
 use super::ledger::PushOptions;
 use super::watch::{self, Ending};
 use crate::actor::Actor;
 use crate::disk::Room;
 use crate::platform::Platform;
-
-/// How long git may take to move a branch once it was told to.
-const GIT_MOVES_WITHIN: Duration = Duration::from_secs(30);
 
 /// A push and whose it is.
 pub(super) struct Push {
@@ -28,183 +23,186 @@ pub(super) struct Push {
     pub(super) app: App,
     pub(super) actor: Actor,
     pub(super) repository: Repository,
-    /// Cancelled once git moves no reference of this push any more.
-    pub(super) ended: CancellationToken,
 }
 
-/// Handles a push from git's hook to its verdict.
+/// Handles a push from the arrival of its objects to its last word.
 pub(super) async fn receive(push: Push, request: PushRequest, reply: PushReply) {
     let stopping = push.platform.signals.stop.clone();
     let decided = tokio::select! {
         decided = push.decide(&request, &reply) => decided,
         () = stopping.cancelled() => {
             let text = "The server restarts. A build or rollout that has begun goes on; push again to see how it ends.";
-            Ok(refuse(&reply, &[text.to_owned()]))
+            refuse(&reply, &[text.to_owned()]);
+            Ok(Err("the server restarts"))
         }
     };
-    let status = match decided {
-        Ok(status) => status,
+    let fates = match decided {
+        Ok(Ok(fates)) => fates,
+        Ok(Err(reason)) => none_of(&request, reason),
         Err(error) => {
             warn!(app.name = %push.app.name, error = format!("{error:#}"), "a push failed for a reason of ours");
-            let words = " !     The push failed for a reason of the server's; its log has the details.\n\
-                         \x20!     Nothing was changed. Push again in a moment.\n";
-            reply.say(words.as_bytes());
-            1
+            let text = "The push failed for a reason of the server's; its log has the details.";
+            refuse(&reply, &[text.to_owned(), "Nothing was changed. Push again in a moment.".to_owned()]);
+            none_of(&request, "the server failed")
         }
     };
-    reply.finish(status).await;
+    push.repository.forget_push(&request).await;
+    reply.finish(fates).await;
 }
 
+/// What became of each reference, or why none of them moved, in a few words.
+type Decided = Result<Vec<Fate>, &'static str>;
+
 impl Push {
-    async fn decide(&self, request: &PushRequest, reply: &PushReply) -> anyhow::Result<u8> {
-        let updates = match &request.updates {
-            Ok(updates) => updates,
-            Err(error) => return Ok(refuse(reply, &[error.to_string()])),
-        };
+    async fn decide(&self, request: &PushRequest, reply: &PushReply) -> anyhow::Result<Decided> {
         let branch = match &self.app.settings.deploy_branch {
             Some(name) => DeployBranch::Named(name.as_str().to_owned()),
             None => DeployBranch::MainOrMaster,
         };
-        match git::judge(updates, &branch) {
-            Verdict::Refuse(lines) => Ok(refuse(reply, &lines)),
+        match git::judge(&request.updates, &branch) {
+            Verdict::Refuse(lines) => {
+                refuse(reply, &lines);
+                Ok(Err("refused"))
+            }
             Verdict::Store(notes) => {
                 say_all(reply, &notes);
-                Ok(0)
+                Ok(Ok(self.repository.store(&request.updates, request.atomic).await))
             }
             Verdict::Deploy(deployment, notes) => {
                 say_all(reply, &notes);
-                self.deploy(request, &deployment, reply).await
+                let name = format!("refs/heads/{}", deployment.branch);
+                if let Err(reason) = self.deploy(request, deployment, reply).await? {
+                    return Ok(Err(reason));
+                }
+                let others: Vec<_> = request.updates.iter().filter(|u| u.name != name).cloned().collect();
+                let mut stored = self.repository.store(&others, request.atomic).await.into_iter();
+                let fates = request
+                    .updates
+                    .iter()
+                    .map(|update| if update.name == name { Ok(()) } else { stored.next().unwrap_or(Ok(())) });
+                Ok(Ok(fates.collect()))
             }
         }
     }
 
+    /// Returns once the commit serves and its branch is there, or why not.
     async fn deploy(
         &self,
         request: &PushRequest,
-        deployment: &Deployment,
+        deployment: Deployment,
         reply: &PushReply,
-    ) -> anyhow::Result<u8> {
+    ) -> anyhow::Result<Result<(), &'static str>> {
         let options = match PushOptions::parse(&request.options) {
             Ok(options) => options,
-            Err(why) => return Ok(refuse(reply, &[why])),
+            Err(why) => {
+                refuse(reply, &[why]);
+                return Ok(Err("refused"));
+            }
         };
         let room = Room::at(&self.platform.options.data_dir)?;
         if let Some(why) = room.refusal(self.platform.options.reserve_bytes) {
-            let hint = "Free space on the server, or lower --reserve-mb; `paasctl doctor` shows the disk."
-                .to_owned();
-            return Ok(refuse(reply, &[format!("Nothing was built: {why}."), hint]));
+            let hint = "Free space on the server, or lower --reserve-mb; `paasctl doctor` shows the disk.";
+            refuse(reply, &[format!("Nothing was built: {why}."), hint.to_owned()]);
+            return Ok(Err("no room"));
         }
-        let (platform, app) = (&self.platform, &self.app);
-        let commit = deployment.commit.to_string();
-        let (earlier, ending) = match self.known(&commit, reply).await? {
-            Known::Done => return Ok(0),
-            Known::Release(version) => {
-                (Vec::new(), watch::release(platform, app, version, &commit, reply).await?)
-            }
-            Known::Build(id) => self.follow(id, reply).await?,
+        let repository = self.repository.clone();
+        let arrival = tokio::task::spawn_blocking(move || {
+            let arrival = Arrival::keep(&repository, deployment)?;
+            let foreseen = arrival.foresee(&repository)?;
+            Ok::<_, anyhow::Error>((arrival, foreseen))
+        });
+        let (arrival, foreseen) = arrival.await??;
+        if let Moved::Refused(tip) = foreseen {
+            self.forget(arrival.build).await?;
+            refuse(reply, &not_forward(&arrival.branch, tip));
+            return Ok(Err("non-fast-forward"));
+        }
+        match self.enqueue(&arrival, options).await? {
             Known::New => {
-                let build = self.enqueue(request, deployment, options, reply).await?;
-                self.follow(build.id, reply).await?
-            }
-        };
-        match ending {
-            Ending::Serves => self.yield_to(earlier, deployment, reply).await,
-            Ending::Refused => Ok(1),
-        }
-    }
-
-    /// Shows a build to its end; with the pushes of the same commit that came before.
-    async fn follow(
-        &self,
-        id: BuildId,
-        reply: &PushReply,
-    ) -> anyhow::Result<(Vec<CancellationToken>, Ending)> {
-        let earlier = self.platform.builds.expect_pusher(id, &self.ended);
-        Ok((earlier, watch::build(&self.platform, &self.app, id, reply).await?))
-    }
-
-    /// Of several pushes of one commit the first moves the branch. git cannot move it a second time and would call
-    /// that an error of the server, so the others are told what happened instead.
-    async fn yield_to(
-        &self,
-        earlier: Vec<CancellationToken>,
-        deployment: &Deployment,
-        reply: &PushReply,
-    ) -> anyhow::Result<u8> {
-        for pusher in earlier {
-            let _ = tokio::time::timeout(GIT_MOVES_WITHIN, pusher.cancelled()).await;
-        }
-        let (repository, branch) = (self.repository.clone(), deployment.branch.clone());
-        let tip = tokio::task::spawn_blocking(move || repository.branch_tip(&branch)).await??;
-        if tip == deployment.old {
-            return Ok(0);
-        }
-        let text = "This commit serves; another push of it has moved the branch already, so this one has nothing to do.";
-        Ok(refuse(reply, &[text.to_owned(), "To see that: git fetch paas".to_owned()]))
-    }
-
-    /// Looks whether this commit is being built, or serves already without git knowing.
-    async fn known(&self, commit: &str, reply: &PushReply) -> anyhow::Result<Known> {
-        let mut db = self.platform.store.read().await?;
-        if let Some(build) = store::find_unfinished_build_of(&mut db, self.app.id, commit).await? {
-            let since = wording::ago(build.created_at, jiff::Timestamp::now());
-            let text =
-                format!("-----> Attached to build {} of this commit, begun {since}\n", short(build.id));
-            reply.say(text.as_bytes());
-            return Ok(Known::Build(build.id));
-        }
-        let newest = store::newest_release_that_counts(&mut db, self.app.id).await?;
-        let Some(release) = newest.filter(|r| r.commit.as_ref().is_some_and(|c| c.id == commit)) else {
-            return Ok(Known::New);
-        };
-        match release.status {
-            ReleaseStatus::Succeeded => {
-                let text = format!(
-                    "-----> Commit {} serves already as {}\n",
-                    &commit[..8.min(commit.len())],
-                    release.version
-                );
+                let (commit, branch) = (arrival.commit_ref(), &arrival.branch);
+                let text = format!("-----> Received {} on {branch}: {}\n", commit.short(), commit.subject);
                 reply.say(text.as_bytes());
-                Ok(Known::Done)
+                self.follow(arrival.build, reply).await
             }
-            ReleaseStatus::Pending => Ok(Known::Release(release.version)),
-            ReleaseStatus::Failed | ReleaseStatus::Expired => Ok(Known::New),
+            known => self.attach(known, arrival, reply).await,
         }
     }
 
-    async fn enqueue(
+    /// Follows what is under way for the commit already, and lets this push have its branch.
+    async fn attach(
         &self,
-        request: &PushRequest,
-        deployment: &Deployment,
-        options: PushOptions,
+        known: Known,
+        arrival: Arrival,
         reply: &PushReply,
-    ) -> anyhow::Result<Build> {
-        let id = BuildId::new();
-        let (repository, push, pushed) = (self.repository.clone(), request.clone(), deployment.commit);
-        let (commit, facts) = tokio::task::spawn_blocking(move || {
-            let commit = repository.adopt(&push, pushed, &id.to_string())?;
-            Ok::<_, anyhow::Error>((commit, repository.commit_facts(commit)?))
-        })
-        .await??;
-        let commit = CommitRef { id: commit.to_string(), subject: facts.subject, author: facts.author_name };
-        let options = options.into_ledger(deployment);
+    ) -> anyhow::Result<Result<(), &'static str>> {
+        let commit = arrival.commit_ref();
+        match known {
+            Known::Build(build) => {
+                let since = wording::ago(build.created_at, jiff::Timestamp::now());
+                let id = short(build.id);
+                reply
+                    .say(format!("-----> Attached to build {id} of this commit, begun {since}\n").as_bytes());
+                let served = self.follow(build.id, reply).await?;
+                if served.is_err() || build.branch.as_ref() == Some(&arrival.branch) {
+                    return Ok(served);
+                }
+            }
+            Known::Release(version) => {
+                let ending = watch::release(&self.platform, &self.app, version, &commit.id, reply).await?;
+                if ending == Ending::Refused {
+                    return Ok(Err("not deployed"));
+                }
+            }
+            Known::Serves(version) => {
+                let text = format!("-----> Commit {} serves already as {version}\n", commit.short());
+                reply.say(text.as_bytes());
+            }
+            Known::New => {}
+        }
+        let (repository, branch) = (self.repository.clone(), arrival.branch.clone());
+        let moved = tokio::task::spawn_blocking(move || arrival.advance(&repository)).await??;
+        if let Moved::Refused(tip) = moved {
+            refuse(reply, &not_forward(&branch, tip));
+            return Ok(Err("non-fast-forward"));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Shows a build to the end of its push.
+    async fn follow(&self, id: BuildId, reply: &PushReply) -> anyhow::Result<Result<(), &'static str>> {
+        let ending = watch::build(&self.platform, &self.app, id, reply).await?;
+        self.platform.builds.settled(id).await;
+        Ok(if ending == Ending::Serves { Ok(()) } else { Err("not deployed") })
+    }
+
+    /// Queues a build unless there is nothing to build; of pushes at once only one finds the commit new.
+    async fn enqueue(&self, arrival: &Arrival, options: PushOptions) -> anyhow::Result<Known> {
+        let commit = arrival.commit_ref();
+        let mut tx = self.platform.store.write().await?;
+        let known = arrival.known(&mut tx, &self.app).await?;
+        if !matches!(known, Known::New) {
+            drop(tx);
+            self.forget(arrival.build).await?;
+            return Ok(known);
+        }
         let new = NewBuild {
-            id,
+            id: arrival.build,
             app: self.app.id,
             user: self.actor.user,
             commit: Some(commit.clone()),
-            branch: Some(deployment.branch.clone()),
-            options: serde_json::to_value(options)?,
+            branch: Some(arrival.branch.clone()),
+            options: serde_json::to_value(options.into_ledger(arrival.forced))?,
         };
-        let mut tx = self.platform.store.write().await?;
-        let build = store::enqueue_build(&mut tx, new).await?;
+        store::enqueue_build(&mut tx, new).await?;
         store::create_activity(&mut tx, self.activity(&commit)).await?;
         tx.commit().await?;
-        let text =
-            format!("-----> Received {} on {}: {}\n", commit.short(), deployment.branch, commit.subject);
-        reply.say(text.as_bytes());
         self.platform.builds.wake.notify_one();
-        Ok(build)
+        Ok(known)
+    }
+
+    async fn forget(&self, build: BuildId) -> anyhow::Result<()> {
+        let repository = self.repository.clone();
+        tokio::task::spawn_blocking(move || repository.forget_build(&build.to_string())).await?
     }
 
     fn activity(&self, commit: &CommitRef) -> NewActivity {
@@ -221,17 +219,6 @@ impl Push {
     }
 }
 
-/// What is known of a pushed commit.
-enum Known {
-    New,
-    /// It is being built.
-    Build(BuildId),
-    /// It is being rolled out.
-    Release(Version),
-    /// It serves.
-    Done,
-}
-
 /// Returns the digits of a build's id that are shown: the last ones, which are random.
 pub(crate) fn short(id: BuildId) -> String {
     let text = id.to_string();
@@ -244,9 +231,12 @@ fn say_all(reply: &PushReply, lines: &[String]) {
     }
 }
 
-fn refuse(reply: &PushReply, lines: &[String]) -> u8 {
+fn refuse(reply: &PushReply, lines: &[String]) {
     for line in lines {
         reply.say(format!(" !     {line}\n").as_bytes());
     }
-    1
+}
+
+fn none_of(request: &PushRequest, reason: &str) -> Vec<Fate> {
+    vec![Err(reason.to_owned()); request.updates.len()]
 }

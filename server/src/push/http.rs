@@ -1,4 +1,4 @@
-//! The three addresses of git's smart HTTP protocol (gitprotocol-http(5)). git itself does the wire; what a push does
+//! The three addresses of git's smart HTTP protocol (gitprotocol-http(5)). The crate `git` does the wire; what a push does
 //! is decided in `deploy`.
 
 use std::net::SocketAddr;
@@ -25,8 +25,8 @@ use crate::platform::Platform;
 /// How long a client may send nothing.
 const IDLE: Duration = Duration::from_secs(120);
 
-/// What a push may take beside its build and rollout: sending, queueing behind others, unpacking.
-const PUSH_SLACK: Duration = Duration::from_secs(3_600);
+/// How long git may take for a clone, and for a push until its objects are here.
+const TOTAL: Duration = Duration::from_secs(3_600);
 
 /// Returns the routes of git; they are merged with those of the API.
 pub fn routes() -> Router<Arc<Platform>> {
@@ -65,10 +65,8 @@ async fn upload_pack(
 ) -> Result<Response, Refused> {
     let service = Service::UploadPack;
     let (_, _, repository) = open(&platform, &name, service, (&headers, remote)).await?;
-    let limits = ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: PUSH_SLACK };
-    let answer = git::serve(&repository, service, request(&headers, body), limits, None)
-        .map_err(anyhow::Error::from)?;
-    Ok(result(service, answer))
+    let answer = git::serve(&repository, request(&headers, body), limits(&platform));
+    Ok(result(service, answer.map_err(anyhow::Error::from)?))
 }
 
 async fn receive_pack(
@@ -80,22 +78,17 @@ async fn receive_pack(
 ) -> Result<Response, Refused> {
     let service = Service::ReceivePack;
     let (app, actor, repository) = open(&platform, &name, service, (&headers, remote)).await?;
-    let settings = &app.settings;
-    let seconds = u64::from(platform.options.build_seconds)
-        + u64::from(settings.release_command_seconds)
-        + u64::from(settings.rollout_seconds);
-    let total = PUSH_SLACK + Duration::from_secs(seconds);
-    let limits = ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total };
-    let mut session = platform.hooks.open()?;
-    let answer = git::serve(&repository, service, request(&headers, body), limits, Some(session.env()))
-        .map_err(anyhow::Error::from)?;
-    let ended = answer.ended();
+    let (answer, push) = git::receive(&repository, request(&headers, body), limits(&platform));
     tokio::spawn(async move {
-        if let Some((push, reply)) = session.request(&ended).await {
-            deploy::receive(deploy::Push { platform, app, actor, repository, ended }, push, reply).await;
+        if let Ok((request, reply)) = push.await {
+            deploy::receive(deploy::Push { platform, app, actor, repository }, request, reply).await;
         }
     });
     Ok(result(service, answer))
+}
+
+fn limits(platform: &Platform) -> ServeLimits {
+    ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: TOTAL }
 }
 
 /// Finds who asks for which repository, and refuses before a byte is stored what could not be kept.

@@ -1,6 +1,5 @@
 //! What a push asks for beside its commit, and what of it is kept with the build.
 
-use git::{Deployment, ObjectId};
 use serde::{Deserialize, Serialize};
 
 /// The options of `git push -o`.
@@ -26,9 +25,9 @@ impl PushOptions {
         Ok(parsed)
     }
 
-    /// Returns what is kept with the build.
-    pub(super) fn into_ledger(self, deployment: &Deployment) -> Ledger {
-        Ledger { old: deployment.old.map(|old| old.to_string()), clear_cache: self.clear_cache }
+    /// Returns what is kept with the build of a push that was forced, or not.
+    pub(super) fn into_ledger(self, forced: bool) -> Ledger {
+        Ledger { forced, clear_cache: self.clear_cache }
     }
 }
 
@@ -36,17 +35,10 @@ impl PushOptions {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Ledger {
-    /// Where the branch was when git looked; the push is out of date when it has moved since.
-    old: Option<String>,
+    /// The branch goes to the commit even where that is not forward.
+    pub(crate) forced: bool,
     /// Build with an empty cache.
     pub(crate) clear_cache: bool,
-}
-
-impl Ledger {
-    /// Returns where the branch was when git looked.
-    pub(crate) fn old(&self) -> Option<ObjectId> {
-        self.old.as_deref().and_then(|old| old.parse().ok())
-    }
 }
 
 #[cfg(test)]

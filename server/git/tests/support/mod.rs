@@ -16,10 +16,8 @@ use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use git::hook::{HookServer, PushReply, PushRequest};
-use git::{Repositories, Repository, Request, ServeLimits, Service};
+use git::{Fate, PushReply, PushRequest, Repositories, Repository, Request, ServeLimits, Service};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 pub const LIMIT: u64 = 8 << 20;
 
@@ -28,14 +26,31 @@ pub struct Push {
     pub repository: Repository,
     pub request: PushRequest,
     pub reply: PushReply,
-    pub ended: CancellationToken,
+}
+
+impl Push {
+    /// Does as it is asked to.
+    pub async fn accept(self) {
+        let fates = self.repository.store(&self.request.updates, self.request.atomic).await;
+        self.end(fates).await;
+    }
+
+    /// Moves nothing.
+    pub async fn refuse(self, why: &str) {
+        let fates = self.request.updates.iter().map(|_| Err(why.to_owned())).collect();
+        self.end(fates).await;
+    }
+
+    pub async fn end(self, fates: Vec<Fate>) {
+        self.repository.forget_push(&self.request).await;
+        self.reply.finish(fates).await;
+    }
 }
 
 pub type Answer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Shared {
     repositories: Repositories,
-    hooks: HookServer,
     answer: Box<dyn Fn(Push) -> Answer + Send + Sync>,
     gzipped: AtomicUsize,
     limit: u64,
@@ -67,9 +82,8 @@ impl Platform {
         let _inside = runtime.enter();
         let repositories = Repositories::open(&dir.path().join("repos")).unwrap();
         repositories.create("app", "main").unwrap();
-        let hooks = HookServer::start(&dir.path().join("hook.sock"), &hook_program()).unwrap();
         let answer = Box::new(move |push| -> Answer { Box::pin(answer(push)) });
-        let shared = Arc::new(Shared { repositories, hooks, answer, gzipped: AtomicUsize::new(0), limit });
+        let shared = Arc::new(Shared { repositories, answer, gzipped: AtomicUsize::new(0), limit });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new()
@@ -83,9 +97,7 @@ impl Platform {
 
     /// A server that accepts everything.
     pub fn accepting() -> Self {
-        Self::start(|push| async move {
-            push.reply.finish(0).await;
-        })
+        Self::start(Push::accept)
     }
 
     pub fn repository(&self) -> Repository {
@@ -114,14 +126,6 @@ impl Platform {
     }
 }
 
-/// Built by cargo beside this test.
-pub fn hook_program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("examples/hook_client");
-    assert!(program.exists(), "{} is missing: cargo build -p git --examples", program.display());
-    program
-}
-
 fn app(shared: &Shared, path: &str) -> Option<Repository> {
     let repository = shared.repositories.repository(path.strip_suffix(".git")?).ok()?;
     repository.exists().then_some(repository)
@@ -141,7 +145,7 @@ async fn info_refs(
     let Some(service) = Service::parse(&wanted.service) else { return StatusCode::FORBIDDEN.into_response() };
     let kind = [(header::CONTENT_TYPE, format!("application/x-{}-advertisement", service.name()))];
     let Some(repository) = app(&shared, &path) else {
-        return (kind, git::error_advertisement(service, "there is no such app")).into_response();
+        return StatusCode::NOT_FOUND.into_response();
     };
     (kind, git::advertise(&repository, service, protocol(&headers)).await.unwrap()).into_response()
 }
@@ -160,16 +164,19 @@ async fn call(
     let request =
         Request { git_protocol: protocol(&headers).map(str::to_owned), gzip, body: body.into_data_stream() };
     let limits = ServeLimits { body_bytes: shared.limit, ..ServeLimits::default() };
-    let mut session = shared.hooks.open().unwrap();
-    let hook = headers.get("x-no-hook").is_none().then(|| session.env().clone());
-    let answer = git::serve(&repository, service, request, limits, hook.as_ref()).unwrap();
-    let ended = answer.ended();
-    let asked = shared.clone();
-    tokio::spawn(async move {
-        if let Some((request, reply)) = session.request(&ended).await {
-            (asked.answer)(Push { repository, request, reply, ended }).await;
+    let answer = match service {
+        Service::UploadPack => git::serve(&repository, request, limits).unwrap(),
+        Service::ReceivePack => {
+            let (answer, push) = git::receive(&repository, request, limits);
+            let asked = shared.clone();
+            tokio::spawn(async move {
+                if let Ok((request, reply)) = push.await {
+                    (asked.answer)(Push { repository, request, reply }).await;
+                }
+            });
+            answer
         }
-    });
+    };
     let kind = [(header::CONTENT_TYPE, format!("application/x-{}-result", service.name()))];
     (kind, Body::from_stream(answer)).into_response()
 }
