@@ -3,8 +3,12 @@
 
 use axum::http::Method;
 use model::access::Scope;
+use model::name::ProcessType;
+use model::plan::ReplicaWish;
+use model::size::Size;
 use paasd::api::{Needs, Route, routes};
 use serde_json::{Value, json};
+use store::{App, NewReplica};
 use tar::EntryType;
 
 use crate::server::Server;
@@ -61,13 +65,13 @@ impl World {
             let mut tx = server.platform.store.write().await.unwrap();
             store::set_collaborator(&mut tx, app.id, reads.id, Scope::Read).await.unwrap();
             store::set_collaborator(&mut tx, app.id, writes.id, Scope::Write).await.unwrap();
-            store::ensure_host(&mut tx, "here", "local").await.unwrap();
             tx.commit().await.unwrap();
         });
         server.user("spare@example.org", Scope::Write);
         server.deploy(&app, "a");
         server.deploy(&app, "b");
         ask("POST", "/apps/shop/domains").body(json!({ "hostname": "a.example.org" })).expect(201);
+        run_web(&server, &app);
         let file = [("./Procfile", EntryType::Regular, 0o644, "web: ./serve\n")];
         let build = ask("POST", "/apps/shop/builds").body(sources::upload(&server, sources::archive(&file)));
         let build = text(&build.expect(201)["id"]);
@@ -119,7 +123,8 @@ impl World {
                 "{operation}" => &self.operation,
                 "{process}" if stops => self.one_off.split('.').next()?,
                 "{dyno}" if stops => &self.one_off,
-                "{process}" | "{dyno}" => "web",
+                "{process}" => "web",
+                "{dyno}" => "web.1",
                 "{session}" => "none",
                 part if part.starts_with('{') => return None,
                 part => part,
@@ -132,6 +137,29 @@ impl World {
         let rows = self.server.get("/activity?max=1000");
         rows.as_array().unwrap().iter().map(|row| text(&row["action"])).collect()
     }
+}
+
+/// Makes the row of a replica, as the reconcile loop does.
+fn run_web(server: &Server, app: &App) {
+    server.run(async {
+        let mut tx = server.platform.store.write().await.unwrap();
+        let host = store::ensure_host(&mut tx, "here", "local").await.unwrap();
+        let serving = store::find_app_by_id(&mut tx, app.id).await.unwrap().unwrap().serving.unwrap();
+        let replica = NewReplica {
+            app: app.id,
+            version: serving.version,
+            generation: serving.generation,
+            process: ProcessType::web(),
+            number: 1,
+            host: host.id,
+            wish: ReplicaWish::Run,
+            command: None,
+            size: Size::default(),
+            operation: None,
+        };
+        store::create_replica(&mut tx, replica).await.unwrap();
+        tx.commit().await.unwrap();
+    });
 }
 
 fn text(value: &Value) -> String {
