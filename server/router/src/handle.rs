@@ -4,6 +4,7 @@ use crate::clock;
 use crate::code::Code;
 use crate::download::{Download, Reply};
 use crate::exchange::{self, Exchange};
+use crate::extended;
 use crate::forward::{Target, forward};
 use crate::headers::{self, Origin, X_REQUEST_ID};
 use crate::host::Host;
@@ -36,6 +37,7 @@ pub(crate) fn handle(
     request: Request<Incoming>,
 ) -> impl Future<Output = Response<Reply>> {
     let started = Instant::now();
+    let http1 = request.version() <= Version::HTTP_11;
     let phase = if request.body().is_end_stream() { Phase::Wait } else { Phase::Upload };
     visitor.watch.enter_at(phase, clock::millis(started));
     let step = match admit(&visitor, &request) {
@@ -52,7 +54,7 @@ pub(crate) fn handle(
                 }
             }
         };
-        if visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if http1 && visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -74,6 +76,8 @@ struct Passage {
     near: Option<OnUpgrade>,
     /// Whether the visitor reads pages.
     html: bool,
+    /// Whether the tunnel is asked for by an extended CONNECT.
+    extended: bool,
 }
 
 /// A request that belongs to an app.
@@ -85,12 +89,15 @@ struct Admitted {
 
 /// Finds the app a request is for, and the replica if it is a probe.
 fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Notice> {
-    if request.method() == Method::CONNECT {
+    if request.method() == Method::CONNECT && !extended::is_websocket(request) {
         return Err(Notice::NoTunnel);
     }
     // Only `CONNECT` may name a host without a scheme (RFC 9112 section 3.2.3).
     let target = request.uri();
     if target.authority().is_some() && target.scheme().is_none() {
+        return Err(Notice::BadRequest);
+    }
+    if request.version() == Version::HTTP_2 && !extended::is_for_one_host(request) {
         return Err(Notice::BadRequest);
     }
     if !request.body().is_end_stream() && !headers::is_framed_clearly(request.headers()) {
@@ -119,7 +126,8 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
 /// Answers a request that belongs to no app.
 fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Response<Reply> {
     visitor.watch.enter(Phase::Idle);
-    let mut response = notice.answer(wants_html(request.headers()), None);
+    let id = visitor.worker.new_request_id();
+    let mut response = notice.answer(wants_html(request.headers()), Some(&id));
     if matches!(notice, Notice::BadRequest | Notice::NoTunnel) && request.version() <= Version::HTTP_11 {
         // Nobody can be sure where the next request begins.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -135,6 +143,10 @@ impl Admitted {
     fn begin(self, visitor: &Visitor, request: Request<Incoming>, started: Instant) -> Step {
         let html = wants_html(request.headers());
         let (mut parts, incoming) = request.into_parts();
+        let extended = parts.version == Version::HTTP_2 && parts.method == Method::CONNECT;
+        if parts.version == Version::HTTP_2 {
+            extended::to_http1(&mut parts, || visitor.worker.websocket_key());
+        }
         let upgrade = headers::asks_upgrade(&parts.headers);
         let near = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
         let exchange = self.exchange(visitor, &mut parts, started, near.is_some());
@@ -142,7 +154,7 @@ impl Admitted {
             Some(code) => Step::Answer(fail(exchange, code, html)),
             None => {
                 let request = outgoing(visitor, parts, incoming);
-                Step::Forward(exchange, request, Passage { target: self.target, near, html })
+                Step::Forward(exchange, request, Passage { target: self.target, near, html, extended })
             }
         }
     }
@@ -160,8 +172,9 @@ impl Admitted {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let origin = Origin {
             address: &visitor.address,
-            port: &visitor.worker.port,
+            port: visitor.port(),
             protocol: visitor.protocol,
+            trusted: visitor.trusted,
             request_id: &id,
             arrived: u64::try_from(since_1970.as_millis()).unwrap_or_default(),
         };
@@ -189,11 +202,12 @@ fn closed(app: &AppRoute, target: &Target) -> Option<Code> {
 
 /// Returns the request as it goes to the replica.
 fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming) -> Request<Upload> {
-    let old = parts.version == Version::HTTP_10;
+    // The library sends no `100 Continue` over HTTP/2; whoever waits for it there sends the body all the same.
+    let gated = parts.version == Version::HTTP_11;
     parts.version = Version::HTTP_11;
     let mut body = Upload::new(incoming, Arc::clone(&visitor.watch));
     let expects = headers::expects_continue(&parts.headers);
-    if expects && (old || body.is_end_stream()) {
+    if expects && (!gated || body.is_end_stream()) {
         parts.headers.remove(EXPECT);
     } else if expects {
         visitor.watch.enter(Phase::Wait);
@@ -226,7 +240,14 @@ fn relay(
         let websocket = headers::is_websocket(response.headers());
         let tunnel = Tunnel { visitor: near, replica: hyper::upgrade::on(&mut response), link, websocket };
         tokio::task::spawn_local(tunnel.carry(Rc::clone(visitor), exchange));
+        if passage.extended {
+            extended::to_http2(&mut response);
+        }
         return response.map(|_| Reply::Own(None));
+    }
+    if passage.extended && response.status().is_success() {
+        // It would pass for a tunnel.
+        return fail(exchange, Code::H17, false);
     }
     let (mut parts, incoming) = response.into_parts();
     headers::to_visitor(&mut parts.headers, false);

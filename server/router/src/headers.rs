@@ -39,6 +39,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) port: &'a HeaderValue,
     /// `http` or `https`.
     pub(crate) protocol: &'static str,
+    /// Whether the visitor is a proxy that knows better.
+    pub(crate) trusted: bool,
     /// The request's id.
     pub(crate) request_id: &'a HeaderValue,
     /// When the request arrived, in milliseconds since 1970.
@@ -80,17 +82,27 @@ pub(crate) fn to_replica(headers: &mut HeaderMap, origin: &Origin<'_>, upgrade: 
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     strip_disguised(headers);
-    headers.remove(X_FORWARDED_HOST);
+    let told = origin.trusted && is_told(headers);
+    if !told {
+        headers.remove(X_FORWARDED_HOST);
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.protocol));
+        headers.insert(X_FORWARDED_PORT, origin.port.clone());
+    }
     headers.remove(FORWARDED);
     headers.remove(PROBE_HEADER);
     let fwd = chain(headers, origin.address);
     headers.insert(X_FORWARDED_FOR, fwd.clone());
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.protocol));
-    headers.insert(X_FORWARDED_PORT, origin.port.clone());
     headers.insert(X_REQUEST_ID, origin.request_id.clone());
     headers.insert(X_REQUEST_START, HeaderValue::from(origin.arrived));
     headers.append(VIA, VIA_US);
     fwd
+}
+
+/// Returns whether a proxy has said which protocol the visitor speaks, in a way that is read in one way only.
+fn is_told(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(X_FORWARDED_PROTO).iter();
+    let known = protocols.next().is_some_and(|protocol| protocol == "http" || protocol == "https");
+    known && protocols.next().is_none()
 }
 
 /// Makes a replica's headers fit for a visitor.
@@ -226,6 +238,7 @@ mod tests {
             address: &HeaderValue::from_static("10.0.0.9"),
             port: &HeaderValue::from_static("8080"),
             protocol: "http",
+            trusted: false,
             request_id: &HeaderValue::from_static("the-id"),
             arrived: 1_700_000_000_000,
         };

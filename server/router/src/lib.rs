@@ -6,19 +6,24 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod backend;
+mod certificates;
 mod choose;
 mod clock;
 mod code;
 mod download;
 mod exchange;
+mod extended;
 mod forward;
 mod frames;
 mod handle;
 mod headers;
 mod host;
+mod http2;
 mod knock;
 mod line;
 mod listen;
+mod network;
+mod opening;
 mod options;
 mod page;
 mod pool;
@@ -33,6 +38,7 @@ mod tunnel;
 mod upload;
 mod visitor;
 mod watch;
+mod watched;
 mod wire;
 mod worker;
 
@@ -40,7 +46,8 @@ pub use backend::Backend;
 pub use code::Code;
 pub use line::{RequestLine, RequestLog};
 pub use listen::bind;
-pub use options::{Limits, Listen, RouterOptions, Timeouts};
+pub use network::{Network, NetworkError};
+pub use options::{Limits, Listen, RouterOptions, Timeouts, Tls};
 pub use probe::{PROBE_HEADER, PROBE_MISS_HEADER, ProbeSecret};
 pub use router::{Router, RouterError, RouterHandle};
 pub use routes::{AppRoute, AppState, Routes};

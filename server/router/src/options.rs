@@ -1,7 +1,9 @@
 //! What can be set about the router, with the values it has when nothing is said.
 
+use crate::network::Network;
 use crate::probe::ProbeSecret;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where the router takes connections from.
@@ -13,11 +15,25 @@ pub enum Listen {
     Sockets(Vec<TcpListener>),
 }
 
+/// Where and with what the router speaks TLS.
+#[derive(Debug)]
+pub struct Tls {
+    /// Where connections come from.
+    pub listen: Listen,
+    /// The directory of the certificates: `NAME/fullchain.pem` and `NAME/privkey.pem` for the domain NAME, which may
+    /// begin with `*.` or `_.`; looked through every two seconds.
+    pub certificates: PathBuf,
+}
+
 /// How to start a router.
 #[derive(Debug)]
 pub struct RouterOptions {
     /// Where connections come from.
     pub listen: Listen,
+    /// Where TLS is spoken, if it is.
+    pub tls: Option<Tls>,
+    /// The proxies whose `X-Forwarded-Proto`, `-Port` and `-Host` are passed on; none.
+    pub trusted: Vec<Network>,
     /// How many threads serve requests, at least 1.
     pub workers: usize,
     /// How long things may take.
@@ -35,6 +51,8 @@ impl RouterOptions {
     pub fn new(address: SocketAddr, probe_secret: ProbeSecret) -> Self {
         Self {
             listen: Listen::Address(address),
+            tls: None,
+            trusted: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
@@ -92,12 +110,14 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes in the head of a request or an answer; 64 KiB.
     pub header_bytes: usize,
+    /// Requests at a time on one HTTP/2 connection; 100.
+    pub streams: u32,
     /// Unused connections kept per worker and replica; 256.
     pub pooled: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 50_000, header_bytes: 64 * 1024, pooled: 256 }
+        Self { connections: 50_000, header_bytes: 64 * 1024, streams: 100, pooled: 256 }
     }
 }

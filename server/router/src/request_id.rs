@@ -1,5 +1,7 @@
 //! Gives each request an id: the visitor's own when it is sane, else a new one.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use std::hash::{BuildHasher, RandomState};
 use uuid::Builder;
@@ -30,6 +32,12 @@ impl RequestIds {
     pub(crate) fn mask(&mut self) -> [u8; 4] {
         let [a, b, c, d, ..] = self.random().to_le_bytes();
         [a, b, c, d]
+    }
+
+    /// Returns sixteen bytes in base64, which is what a `WebSocket` is asked for with (RFC 6455 section 4.1).
+    pub(crate) fn websocket_key(&mut self) -> HeaderValue {
+        let bytes = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
+        HeaderValue::try_from(STANDARD.encode(bytes)).expect("base64 consists of visible characters")
     }
 
     /// Returns the next number of `SplitMix64` (Steele, Lea and Flood, 2014).

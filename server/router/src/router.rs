@@ -1,5 +1,6 @@
 //! Starts the router's threads and stops them.
 
+use crate::certificates::Certificates;
 use crate::listen;
 use crate::options::{Listen, RouterOptions};
 use crate::routes::Routes;
@@ -8,9 +9,14 @@ use arc_swap::ArcSwap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+/// How often certificates are looked through.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The built-in router.
 #[derive(Debug)]
@@ -31,6 +37,9 @@ pub enum RouterError {
     /// A list of sockets has none in it.
     #[error("the router was given no socket to listen on")]
     NoSocket,
+    /// The library of TLS lacks what it should have.
+    #[error("the router cannot speak TLS: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
     /// The system refused a thread or a descriptor.
     #[error("the router cannot start its workers: {0}")]
     Start(#[from] io::Error),
@@ -42,14 +51,13 @@ impl Router {
     /// # Errors
     /// When the address cannot be listened on, or the system refuses threads or descriptors.
     pub fn start(options: RouterOptions, routes: Arc<ArcSwap<Routes>>) -> Result<RouterHandle, RouterError> {
-        let workers = options.workers.max(1);
-        let sockets = match options.listen {
-            Listen::Address(address) => {
-                listen::bind(address, workers).map_err(|cause| RouterError::Listen { address, cause })?
-            }
-            Listen::Sockets(sockets) => sockets,
-        };
+        let sockets = open(options.listen, options.workers)?;
         let local_addr = sockets.first().ok_or(RouterError::NoSocket)?.local_addr()?;
+        let (tls_sockets, certificates) = match options.tls {
+            Some(tls) => (open(tls.listen, options.workers)?, Some(Certificates::read(tls.certificates))),
+            None => (Vec::new(), None),
+        };
+        let tls_addr = tls_sockets.first().map(TcpListener::local_addr).transpose()?;
         let shared = Shared {
             routes,
             timeouts: Arc::new(options.timeouts),
@@ -58,20 +66,49 @@ impl Router {
             probe_secret: options.probe_secret,
             port: local_addr.port(),
             parting: options.parting,
+            tls_port: tls_addr.map_or(0, |address| address.port()),
+            tls: certificates.as_ref().map(|all| all.config()).transpose()?.map(TlsAcceptor::from),
+            trusted: options.trusted.into(),
         };
         let (orders, receiver) = watch::channel(Order::Serve);
         let (running, ended) = mpsc::channel(1);
-        for (index, listener) in listen::deal(&sockets, workers)?.into_iter().enumerate() {
+        let count = options.workers.max(1).max(sockets.len()).max(tls_sockets.len());
+        let mut clear = listen::deal(&sockets, count)?.into_iter();
+        let mut secure = listen::deal(&tls_sockets, count)?.into_iter();
+        for index in 0..count {
             let (shared, receiver, running) = (shared.clone(), receiver.clone(), running.clone());
+            let (clear, secure) = (clear.next(), secure.next());
             std::thread::Builder::new().name(format!("router-{index}")).spawn(move || {
-                if let Err(error) = worker::run(&shared, listener, receiver) {
+                if let Err(error) = worker::run(&shared, clear, secure, receiver) {
                     tracing::error!(%error, "a worker of the router ended");
                 }
                 drop(running);
             })?;
         }
-        Ok(RouterHandle { local_addr, sockets, orders, ended })
+        let stop = certificates.map(follow).transpose()?;
+        Ok(RouterHandle { local_addr, sockets, tls_addr, tls_sockets, orders, ended, _certificates: stop })
     }
+}
+
+/// Returns the sockets to listen on.
+fn open(listen: Listen, workers: usize) -> Result<Vec<TcpListener>, RouterError> {
+    match listen {
+        Listen::Address(address) => {
+            listen::bind(address, workers.max(1)).map_err(|cause| RouterError::Listen { address, cause })
+        }
+        Listen::Sockets(sockets) => Ok(sockets),
+    }
+}
+
+/// Looks for changed certificates until what is returned is dropped.
+fn follow(certificates: Arc<Certificates>) -> io::Result<Sender<()>> {
+    let (alive, gone) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("router-certs".to_owned()).spawn(move || {
+        while gone.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            certificates.refresh();
+        }
+    })?;
+    Ok(alive)
 }
 
 /// A running router; it stops at once when this is dropped.
@@ -79,6 +116,10 @@ impl Router {
 pub struct RouterHandle {
     local_addr: SocketAddr,
     sockets: Vec<TcpListener>,
+    tls_addr: Option<SocketAddr>,
+    tls_sockets: Vec<TcpListener>,
+    /// Ends the thread that looks for changed certificates.
+    _certificates: Option<Sender<()>>,
     orders: watch::Sender<Order>,
     ended: mpsc::Receiver<()>,
 }
@@ -94,9 +135,20 @@ impl RouterHandle {
         &self.sockets
     }
 
+    /// Returns the address where TLS is spoken, if it is.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
+    }
+
+    /// Returns the listening sockets for TLS, for a successor to take over.
+    pub fn tls_sockets(&self) -> &[TcpListener] {
+        &self.tls_sockets
+    }
+
     /// Stops accepting, finishes what is being served for up to `within`, and ends.
     pub async fn shutdown(mut self, within: Duration) {
         self.sockets.clear();
+        self.tls_sockets.clear();
         self.orders.send_replace(Order::Finish(Instant::now() + within));
         // Nothing is ever sent: it ends when the last worker has.
         let _ = self.ended.recv().await;

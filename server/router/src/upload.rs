@@ -68,6 +68,8 @@ impl Body for Upload {
         this.watch.set_stalled(polled.is_pending());
         match &polled {
             Poll::Ready(Some(Ok(_))) if incoming.is_end_stream() => this.watch.uploaded(),
+            // What comes over a stream of HTTP/2 is seen here only.
+            Poll::Ready(Some(Ok(_))) => this.watch.received(),
             Poll::Ready(None) => this.watch.uploaded(),
             Poll::Ready(Some(Err(error))) if is_malformed(error) => this.watch.set_broken(),
             Poll::Ready(Some(Err(_))) => this.watch.set_left(),

@@ -1,9 +1,12 @@
-//! One connection of a visitor: serves its requests one after another and closes it when it takes too long.
+//! One connection of a visitor: finds out what is spoken on it, serves its requests, and closes it when it takes too
+//! long.
 
 use crate::download::Reply;
 use crate::handle::handle;
 use crate::watch::{Alarm, Phase, Watch};
+use crate::watched::Watched;
 use crate::worker::{Stage, Worker};
+use crate::{http2, opening};
 use futures::FutureExt;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -13,16 +16,17 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::{Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsAcceptor;
 
-/// What is known about a visitor's connection.
+/// What is known about a visitor's connection, or about one stream of it.
 pub(crate) struct Visitor {
     /// The worker that serves it.
     pub(crate) worker: Rc<Worker>,
@@ -30,9 +34,17 @@ pub(crate) struct Visitor {
     pub(crate) address: HeaderValue,
     /// `http` or `https`.
     pub(crate) protocol: &'static str,
+    /// Whether it is a proxy whose word about where requests come from is taken.
+    pub(crate) trusted: bool,
     /// What is happening on it.
     pub(crate) watch: Arc<Watch>,
-    _permit: OwnedSemaphorePermit,
+    _held: Held,
+}
+
+/// What lasts as long as a connection or a stream.
+enum Held {
+    Permit { _permit: OwnedSemaphorePermit },
+    Connection { _connection: Rc<Visitor> },
 }
 
 impl Visitor {
@@ -41,15 +53,59 @@ impl Visitor {
         worker.opened();
         let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
             .expect("an address consists of visible characters");
+        let trusted = worker.trusted.iter().any(|network| network.contains(peer.ip()));
         let watch = Arc::new(Watch::new(Arc::clone(&worker.timeouts)));
-        Self { worker, address, protocol: "http", watch, _permit: permit }
+        Self { worker, address, protocol: "http", trusted, watch, _held: Held::Permit { _permit: permit } }
     }
 
-    /// Serves the connection until it ends.
-    pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    /// Counts one more stream on a connection.
+    pub(crate) fn stream(connection: &Rc<Self>) -> Self {
+        connection.worker.opened();
+        Self {
+            worker: Rc::clone(&connection.worker),
+            address: connection.address.clone(),
+            protocol: connection.protocol,
+            trusted: connection.trusted,
+            watch: Arc::new(Watch::new(Arc::clone(&connection.worker.timeouts))),
+            _held: Held::Connection { _connection: Rc::clone(connection) },
+        }
+    }
+
+    /// Returns the port the visitor connected to.
+    pub(crate) fn port(&self) -> &HeaderValue {
+        if self.protocol == "https" { &self.worker.tls_port } else { &self.worker.port }
+    }
+
+    /// Serves a connection in the clear until it ends.
+    pub(crate) async fn serve(self, mut stream: TcpStream) {
+        let Some(begun) = opening::read(&mut stream, &self.worker, &self.watch).await else { return };
+        let is_http2 = opening::is_preface(&begun);
+        let stream = Watched::new(stream, Arc::clone(&self.watch), begun);
+        if is_http2 {
+            Box::pin(http2::serve(Rc::new(self), stream)).await;
+        } else {
+            self.serve_http1(stream).await;
+        }
+    }
+
+    /// Shakes hands and serves what was agreed on until the connection ends.
+    pub(crate) async fn serve_tls(mut self, stream: TcpStream, tls: TlsAcceptor) {
+        self.protocol = "https";
+        let handshake = tokio::time::timeout(self.worker.timeouts.header, tls.accept(stream));
+        let Ok(Ok(stream)) = handshake.await else { return };
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        self.watch.enter(Phase::Idle);
+        let stream = Watched::new(stream, Arc::clone(&self.watch), Vec::new());
+        if is_http2 {
+            http2::serve(Rc::new(self), stream).await;
+        } else {
+            self.serve_http1(stream).await;
+        }
+    }
+
+    async fn serve_http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let visitor = Rc::new(self);
         let (worker, watch) = (Rc::clone(&visitor.worker), Arc::clone(&visitor.watch));
-        let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
         let service = service_fn(move |request: Request<Incoming>| {
             handle(Rc::clone(&visitor), request).map(Ok::<Response<Reply>, Infallible>)
         });
@@ -57,7 +113,7 @@ impl Visitor {
             .max_header_size(worker.limits.header_bytes)
             // Time limits are the watch's, which also knows the time between requests.
             .header_read_timeout(None)
-            .serve_connection(io, service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         drive(connection, &worker, &watch).await;
     }
@@ -98,63 +154,5 @@ where
 impl Drop for Visitor {
     fn drop(&mut self) {
         self.worker.closed();
-    }
-}
-
-/// A stream that tells the watch when bytes move.
-struct Watched<S> {
-    stream: S,
-    watch: Arc<Watch>,
-}
-
-impl<S> Watched<S> {
-    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.watch.sent();
-        }
-        written
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.watch.received();
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.sent(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.sent(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

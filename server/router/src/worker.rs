@@ -1,5 +1,6 @@
 //! One thread of the router: accepts connections and serves them until it is told to stop.
 
+use crate::network::Network;
 use crate::options::{Limits, Timeouts};
 use crate::pool::Pool;
 use crate::probe::ProbeSecret;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 /// How often unused connections to replicas are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -35,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) port: u16,
     pub(crate) parting: bool,
+    pub(crate) tls_port: u16,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) trusted: Arc<[Network]>,
 }
 
 /// Tells workers to stop.
@@ -64,6 +69,8 @@ pub(crate) struct Worker {
     pub(crate) limits: Arc<Limits>,
     pub(crate) probe_secret: ProbeSecret,
     pub(crate) port: HeaderValue,
+    pub(crate) tls_port: HeaderValue,
+    pub(crate) trusted: Arc<[Network]>,
     pub(crate) pool: Rc<Pool>,
     /// What the worker was last told.
     pub(crate) orders: watch::Receiver<Order>,
@@ -84,6 +91,8 @@ impl Worker {
             limits: Arc::clone(&shared.limits),
             probe_secret: shared.probe_secret.clone(),
             port: HeaderValue::from(shared.port),
+            tls_port: HeaderValue::from(shared.tls_port),
+            trusted: Arc::clone(&shared.trusted),
             pool: Rc::new(Pool::new(&shared.limits)),
             orders,
             closing: Notify::new(),
@@ -115,6 +124,11 @@ impl Worker {
         self.ids.borrow_mut().mask()
     }
 
+    /// Returns a key to ask for a `WebSocket` with.
+    pub(crate) fn websocket_key(&self) -> HeaderValue {
+        self.ids.borrow_mut().websocket_key()
+    }
+
     /// Returns a new request id.
     pub(crate) fn new_request_id(&self) -> HeaderValue {
         self.ids.borrow_mut().next()
@@ -137,36 +151,51 @@ impl Worker {
 /// Runs one worker on the calling thread until `orders` tell it to finish, or nobody is left to give orders.
 pub(crate) fn run(
     shared: &Shared,
-    listener: std::net::TcpListener,
+    clear: Option<std::net::TcpListener>,
+    secure: Option<std::net::TcpListener>,
     orders: watch::Receiver<Order>,
 ) -> io::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
     runtime.block_on(async move {
-        let listener = TcpListener::from_std(listener)?;
+        let clear = clear.map(TcpListener::from_std).transpose()?.map(|listener| (listener, None));
+        let secure = secure.map(TcpListener::from_std).transpose()?;
+        let secure = secure.map(|listener| (listener, shared.tls.clone()));
         let worker = Rc::new(Worker::new(shared, orders.clone()));
         tokio::task::spawn_local(sweep(Rc::clone(&worker)));
-        let deadline = accept(shared, &worker, listener, orders).await;
+        let entrances = clear.into_iter().chain(secure);
+        let accepting = entrances.map(|(listener, tls)| {
+            let entrance = Entrance { listener, tls };
+            accept(shared, &worker, entrance, orders.clone())
+        });
+        let ends = futures::future::join_all(accepting).await;
+        let deadline = ends.into_iter().max().unwrap_or_else(Instant::now);
         drain(&worker, deadline).await;
         Ok(())
     })
+}
+
+/// A listening socket, with what it takes to shake hands if it is for TLS.
+struct Entrance {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
 }
 
 /// Accepts connections until it is time to finish, and returns until when.
 async fn accept(
     shared: &Shared,
     worker: &Rc<Worker>,
-    listener: TcpListener,
+    entrance: Entrance,
     mut orders: watch::Receiver<Order>,
 ) -> Instant {
     let deadline = loop {
         let accepted = async {
             let permit = Arc::clone(&shared.connections).acquire_owned().await;
-            (listener.accept().await, permit)
+            (entrance.listener.accept().await, permit)
         };
         tokio::select! {
             (accepted, permit) = accepted => match (accepted, permit) {
-                (Ok((stream, peer)), Ok(permit)) => welcome(worker, stream, peer, permit),
+                (Ok((stream, peer)), Ok(permit)) => welcome(worker, &entrance, (stream, peer), permit),
                 (Err(error), _) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(BREATH).await;
@@ -183,22 +212,26 @@ async fn accept(
     worker.stage.set(Stage::Stopping);
     // What the system accepted for us already must not be reset.
     while let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned()
-        && let Some(Ok((stream, peer))) = listener.accept().now_or_never()
+        && let Some(Ok((stream, peer))) = entrance.listener.accept().now_or_never()
     {
-        welcome(worker, stream, peer, permit);
+        welcome(worker, &entrance, (stream, peer), permit);
     }
     deadline
 }
 
 fn welcome(
     worker: &Rc<Worker>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    entrance: &Entrance,
+    (stream, peer): (TcpStream, SocketAddr),
     permit: tokio::sync::OwnedSemaphorePermit,
 ) {
     // Without it answers are only later, so its failure is none of the visitor's.
     let _ = stream.set_nodelay(true);
-    tokio::task::spawn_local(Visitor::new(Rc::clone(worker), peer, permit).serve(stream));
+    let visitor = Visitor::new(Rc::clone(worker), peer, permit);
+    match entrance.tls.clone() {
+        None => drop(tokio::task::spawn_local(visitor.serve(stream))),
+        Some(tls) => drop(tokio::task::spawn_local(visitor.serve_tls(stream, tls))),
+    }
 }
 
 /// Lets connections end until `deadline`.

@@ -36,7 +36,10 @@ async fn an_unknown_host_gets_a_small_page_and_no_line() {
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("<title>Nothing here</title>"));
     let answer = stage.ask("GET / HTTP/1.1\r\nhost: nobody\r\n\r\n").await;
-    assert_eq!(answer.text(), "There is no app at this address.\n");
+    assert_eq!(
+        answer.text(),
+        format!("There is no app at this address. Request id: {}\n", answer.header("x-request-id").unwrap())
+    );
     assert_eq!(stage.lines.len(), 0);
 }
 
