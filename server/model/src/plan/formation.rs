@@ -15,7 +15,9 @@ use super::{Action, NewReplica, Plan};
 /// Brings the serving release to its formation and dismisses the rest.
 pub(super) fn converge(app: &AppView, room: &mut Room, plan: &mut Plan) {
     if let Some(serving) = &app.serving {
-        for process in serving.types.iter().filter(|process| !replaces(app, process)) {
+        for process in
+            serving.types.iter().filter(|process| !replaces(app, process, room)).collect::<Vec<_>>()
+        {
             fill(app, serving, process, room, plan);
         }
     }
@@ -34,7 +36,11 @@ pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: 
     have.sort_by_key(|replica| {
         (replica.number as usize > want, !replica.is_healthy(), replica.number, replica.id)
     });
-    let surplus = have.split_off(have.len().min(want));
+    // Two have one number when a host came back whose replicas had been replaced.
+    let mut numbers = BTreeSet::new();
+    let (mut have, mut surplus): (Vec<_>, Vec<_>) =
+        have.into_iter().partition(|replica| numbers.insert(replica.number));
+    surplus.extend(have.split_off(have.len().min(want)));
     // One in surplus that serves helps out until those that stay do.
     let short = want - have.iter().filter(|replica| replica.is_healthy()).count();
     let helping: BTreeSet<_> =
@@ -104,7 +110,7 @@ pub(super) fn wanted(app: &AppView, target: &Target, process: &ProcessType) -> u
 /// Drains the replicas of a type that belong neither to what serves nor to the rollout.
 fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
     let rollout = app.rollout.as_ref().map(|rollout| &rollout.target);
-    let serving = app.serving.as_ref().filter(|_| !replaces(app, process));
+    let serving = app.serving.as_ref().filter(|_| !replaces(app, process, room));
     let kept = |replica: &ReplicaView| {
         room.keeps(replica) && [serving, rollout].into_iter().flatten().any(|target| replica.runs(target))
     };
@@ -124,8 +130,10 @@ fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
         }
     }
     // Capacity never dips: one that serves stays until a wanted one answers in its place. One that is not seen just
-    // now may serve, too.
-    leaving.sort_by_key(|replica| (!may_help(app, replica), !replica.is_healthy(), replica.id));
+    // now may serve, too; one whose host is lost or is to be emptied is the last to count on.
+    leaving.sort_by_key(|replica| {
+        (!may_help(app, replica), !room.keeps(replica), !replica.is_healthy(), replica.id)
+    });
     let stay = want.saturating_sub(in_place);
     let stayers = leaving.iter().take(stay).take_while(|replica| may_help(app, replica)).count();
     plan.actions.extend(leaving.into_iter().skip(stayers).map(|replica| Action::Drain(replica.id)));

@@ -13,9 +13,15 @@ mod view;
 mod watch;
 
 #[cfg(test)]
+mod history;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod toy;
+#[cfg(test)]
+mod watch_stories;
 
 use jiff::Timestamp;
 

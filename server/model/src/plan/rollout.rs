@@ -18,7 +18,7 @@ const ENDS_ALLOWED: u32 = 1;
 /// Decides the next step of the app's rollout, if it has one.
 pub(super) fn advance(app: &AppView, now: Timestamp, room: &mut Room, plan: &mut Plan) {
     let Some(rollout) = &app.rollout else { return };
-    if let Some(reason) = failure(app, rollout, now) {
+    if let Some(reason) = failure(app, rollout, room, now) {
         plan.actions.push(Action::Fail(rollout.operation, reason));
         return;
     }
@@ -54,32 +54,36 @@ fn release_command(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut
 fn roll(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut Plan) {
     for process in &rollout.target.types {
         // Those that replace the old ones instead of joining them come last, when nothing else can fail any more.
-        if !app.alone.contains(process) || replaces(app, process) {
+        if !app.alone.contains(process) || replaces(app, process, room) {
             fill(app, &rollout.target, process, room, plan);
         }
     }
     let unverified = |replica: &&ReplicaView| replica.is_healthy() && !replica.answers();
     let unverified = replicas_of(app, rollout).filter(unverified);
     plan.actions.extend(unverified.map(|replica| Action::Verify(replica.id)));
-    if rollout.target.types.iter().all(|process| is_done(app, rollout, process)) {
+    if rollout.target.types.iter().all(|process| is_done(app, rollout, process, room)) {
         plan.actions.push(Action::Switch(rollout.operation));
     }
 }
 
 /// Tells whether the old replicas of a type make way now for those of the rollout: those of all types that may run
 /// side by side answer already.
-pub(super) fn replaces(app: &AppView, process: &ProcessType) -> bool {
+pub(super) fn replaces(app: &AppView, process: &ProcessType, room: &Room) -> bool {
     let Some(rollout) = &app.rollout else { return false };
     let types = &rollout.target.types;
     rollout.phase == RolloutPhase::Rolling
         && app.alone.contains(process)
         && types.contains(process)
-        && types.iter().filter(|other| !app.alone.contains(*other)).all(|other| is_done(app, rollout, other))
+        && types
+            .iter()
+            .filter(|other| !app.alone.contains(*other))
+            .all(|other| is_done(app, rollout, other, room))
 }
 
 /// Tells whether as many new replicas of a type answer as are wanted.
-fn is_done(app: &AppView, rollout: &Rollout, process: &ProcessType) -> bool {
-    let ready = replicas_of(app, rollout).filter(|replica| replica.process == *process && replica.answers());
+fn is_done(app: &AppView, rollout: &Rollout, process: &ProcessType, room: &Room) -> bool {
+    let of_type = replicas_of(app, rollout).filter(|replica| replica.process == *process);
+    let ready = of_type.filter(|replica| replica.answers() && room.keeps(replica));
     ready.count() >= wanted(app, &rollout.target, process) as usize
 }
 
@@ -88,7 +92,7 @@ fn replicas_of<'a>(app: &'a AppView, rollout: &'a Rollout) -> impl Iterator<Item
 }
 
 /// Returns why the rollout cannot succeed any more, as a sentence for the app's owner.
-fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
+fn failure(app: &AppView, rollout: &Rollout, room: &Room, now: Timestamp) -> Option<String> {
     if rollout.phase == RolloutPhase::ReleaseCommand {
         let command = app.replicas.iter().find(|replica| is_release_command(app, replica));
         if let Some(reason) = command.and_then(command_failure) {
@@ -105,7 +109,7 @@ fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
     }
     Some(match replicas_of(app, rollout).find(|replica| !replica.answers()) {
         Some(replica) => format!("the time for it was over; {}", state_in_words(replica)),
-        None => match lingering(app, rollout) {
+        None => match lingering(app, rollout, room) {
             Some(old) => {
                 format!("the time for it was over; {} of {} had not stopped", old.name(), old.version)
             }
@@ -115,9 +119,9 @@ fn failure(app: &AppView, rollout: &Rollout, now: Timestamp) -> Option<String> {
 }
 
 /// Returns an old replica that must stop before a new one starts.
-fn lingering<'a>(app: &'a AppView, rollout: &Rollout) -> Option<&'a ReplicaView> {
+fn lingering<'a>(app: &'a AppView, rollout: &Rollout, room: &Room) -> Option<&'a ReplicaView> {
     let is_old = |replica: &&ReplicaView| (replica.version, replica.generation) != rollout.target.key();
-    app.replicas.iter().filter(is_old).find(|replica| replaces(app, &replica.process))
+    app.replicas.iter().filter(is_old).find(|replica| replaces(app, &replica.process, room))
 }
 
 fn command_failure(replica: &ReplicaView) -> Option<String> {

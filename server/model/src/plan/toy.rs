@@ -19,7 +19,6 @@ pub(super) struct Toy {
     pub(super) next: u128,
     pub(super) broken: Vec<u64>,
     pub(super) outcome: BTreeMap<u128, Result<(), String>>,
-    pub(super) reverted: Option<String>,
 }
 
 pub(super) fn version(n: u64) -> Version {
@@ -50,7 +49,6 @@ impl Toy {
             next: 1,
             broken: Vec::new(),
             outcome: BTreeMap::new(),
-            reverted: None,
         }
     }
 
@@ -132,11 +130,7 @@ impl Toy {
                 self.app().serving = Some(rollout.target);
                 self.outcome.insert(id.0.as_u128(), Ok(()));
             }
-            Action::EndWatch(_) => self.app().watch = None,
-            Action::Revert(_, reason) => {
-                self.app().watch = None;
-                self.reverted = Some(reason);
-            }
+            Action::EndWatch(_) | Action::Revert(..) => self.app().watch = None,
             Action::Fail(id, reason) => {
                 self.app().rollout = None;
                 self.outcome.insert(id.0.as_u128(), Err(reason));

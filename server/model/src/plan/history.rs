@@ -1,0 +1,371 @@
+//! Histories for the tests of the plan: anything changes at any time, hosts come and go, reports are lost, repeated and
+//! late, and the clock jumps. What is true and what was reported are kept apart here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::toy::starting;
+use super::*;
+use crate::exit::ExitCause;
+use crate::formation::Scale;
+use crate::replica::Phase;
+
+/// What happens in one turn, beside what was planned.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    Nothing,
+    Deploy {
+        broken: bool,
+        command: bool,
+    },
+    Restart,
+    Scale {
+        web: bool,
+        quantity: u32,
+    },
+    Replace(usize),
+    LoseHost(usize),
+    ReturnHosts,
+    /// Seconds, forwards or backwards.
+    ClockJumps(i64),
+    Report(Delivery),
+}
+
+/// What becomes of the reports of a turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Delivery {
+    Fresh,
+    Lost,
+    /// That of some turns ago comes (again).
+    Old(usize),
+}
+
+pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let delivery = prop_oneof![Just(Delivery::Lost), (1usize..8).prop_map(Delivery::Old)];
+    let one = prop_oneof![
+        8 => Just(Happening::Nothing),
+        2 => (prop::bool::weighted(0.3), prop::bool::weighted(0.2))
+            .prop_map(|(broken, command)| Happening::Deploy { broken, command }),
+        1 => Just(Happening::Restart),
+        2 => (any::<bool>(), 0u32..5).prop_map(|(web, quantity)| Happening::Scale { web, quantity }),
+        1 => (0usize..8).prop_map(Happening::Replace),
+        1 => (0usize..4).prop_map(Happening::LoseHost),
+        1 => Just(Happening::ReturnHosts),
+        1 => (-1_000i64..1_000).prop_map(Happening::ClockJumps),
+        4 => delivery.prop_map(Happening::Report),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+type Report = BTreeMap<ReplicaId, (Phase, u32)>;
+
+/// One app with `web` and `worker`, and what is true of it.
+pub(super) struct History {
+    pub(super) world: World,
+    pub(super) now: Timestamp,
+    next: u128,
+    generation: u64,
+    newest: u64,
+    broken: BTreeSet<u64>,
+    /// What runs.
+    real: BTreeMap<ReplicaId, (Phase, u32)>,
+    verified: BTreeSet<ReplicaId>,
+    /// Turns that a leaving replica is still busy.
+    busy: BTreeMap<ReplicaId, u32>,
+    /// All reports so far, by turn.
+    sent: Vec<Report>,
+    /// The one that arrived last: its turn and itself.
+    received: (usize, Report),
+    /// The turn in which hosts came back last.
+    returned: usize,
+    /// The turn in which a replica was told to stop.
+    told: BTreeMap<ReplicaId, usize>,
+    pub(super) outcomes: Vec<Result<(), String>>,
+}
+
+impl History {
+    pub(super) fn new(hosts: u128, alone: bool) -> Self {
+        let hosts = (1..=hosts).map(|n| HostView { id: HostId(Uuid::from_u128(n)), ready: true }).collect();
+        let worker: ProcessType = "worker".parse().unwrap();
+        let scale = |quantity| Scale { quantity, size: Default::default() };
+        let app = AppView {
+            id: AppId(Uuid::from_u128(1)),
+            deleted: false,
+            serving: None,
+            rollout: None,
+            watch: None,
+            formation: [(ProcessType::web(), scale(2)), (worker.clone(), scale(1))].into(),
+            alone: alone.then_some(worker).into_iter().collect(),
+            replicas: Vec::new(),
+        };
+        Self {
+            world: World { apps: vec![app], hosts },
+            now: Timestamp::from_second(1_000_000).unwrap(),
+            next: 1,
+            generation: 0,
+            newest: 0,
+            broken: BTreeSet::new(),
+            real: BTreeMap::new(),
+            verified: BTreeSet::new(),
+            busy: BTreeMap::new(),
+            sent: Vec::new(),
+            received: (0, Report::new()),
+            returned: 0,
+            told: BTreeMap::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    pub(super) fn app(&mut self) -> &mut AppView {
+        &mut self.world.apps[0]
+    }
+
+    /// Lets it happen; returns what becomes of this turn's reports.
+    pub(super) fn happen(&mut self, happening: &Happening) -> Delivery {
+        match *happening {
+            Happening::Nothing => {}
+            Happening::Report(delivery) => return delivery,
+            Happening::Deploy { broken, command } => self.deploy(broken, command),
+            Happening::Restart => {
+                if let (Some(serving), None) = (self.app().serving.clone(), self.app().rollout.as_ref()) {
+                    self.roll_out(serving.version.0, &serving.types.clone(), RolloutPhase::Rolling);
+                }
+            }
+            Happening::Scale { web, quantity } => {
+                let process = if web { "web" } else { "worker" };
+                self.app().formation.get_mut(process).unwrap().quantity = quantity;
+            }
+            Happening::Replace(index) => {
+                let count = self.world.apps[0].replicas.len().max(1);
+                if let Some(replica) = self.app().replicas.get_mut(index % count) {
+                    replica.replace = true;
+                }
+            }
+            Happening::LoseHost(index) => {
+                let count = self.world.hosts.len();
+                let host = &mut self.world.hosts[index % count];
+                host.ready = false;
+                let lost = host.id;
+                let on = |id: &ReplicaId| {
+                    self.world.apps[0]
+                        .replicas
+                        .iter()
+                        .any(|replica| replica.id == *id && replica.host == lost)
+                };
+                self.real.retain(|id, _| !on(id));
+            }
+            Happening::ReturnHosts => {
+                // A host is taken for ready only once it has said what it has; what it said before counts no more.
+                self.world.hosts.iter_mut().for_each(|host| host.ready = true);
+                self.sent.push(self.real.clone());
+                self.returned = self.sent.len() - 1;
+                self.received = (self.returned, self.real.clone());
+                self.look();
+            }
+            Happening::ClockJumps(seconds) => self.now += SignedDuration::from_secs(seconds),
+        }
+        Delivery::Fresh
+    }
+
+    fn deploy(&mut self, broken: bool, command: bool) {
+        self.newest += 1;
+        if broken {
+            self.broken.insert(self.newest);
+        }
+        let mut types: BTreeSet<ProcessType> = [ProcessType::web(), "worker".parse().unwrap()].into();
+        types.extend(command.then(ProcessType::release));
+        let phase = if command { RolloutPhase::ReleaseCommand } else { RolloutPhase::Rolling };
+        self.roll_out(self.newest, &types, phase);
+    }
+
+    fn roll_out(&mut self, version: u64, types: &BTreeSet<ProcessType>, phase: RolloutPhase) {
+        self.generation += 1;
+        self.next += 1;
+        let target = Target { version: Version(version), generation: self.generation, types: types.clone() };
+        let (operation, deadline) =
+            (OperationId(Uuid::from_u128(self.next)), self.now + SignedDuration::from_secs(300));
+        self.app().rollout = Some(Rollout { operation, target, phase, deadline, boot_seconds: 60 });
+    }
+
+    /// Carries one action out.
+    pub(super) fn act(&mut self, action: &Action) {
+        let until = self.now + SignedDuration::from_secs(30);
+        match action {
+            Action::Create(new) => self.create(new),
+            Action::Verify(id) => {
+                if self.is_up(*id) {
+                    self.verified.insert(*id);
+                }
+            }
+            Action::Drain(id) => {
+                let turns = u32::try_from(id.0.as_u128() % 5).unwrap();
+                self.busy.insert(*id, turns);
+                self.wish(*id, ReplicaWish::Drain { until });
+            }
+            Action::Stop(id) => {
+                self.told.insert(*id, self.sent.len());
+                self.wish(*id, ReplicaWish::Stop);
+            }
+            Action::Forget(id) => self.app().replicas.retain(|replica| replica.id != *id),
+            Action::Advance(_) => self.app().rollout.as_mut().unwrap().phase = RolloutPhase::Rolling,
+            Action::Switch(_) => {
+                let rollout = self.app().rollout.take().unwrap();
+                self.app().serving = Some(rollout.target);
+                self.outcomes.push(Ok(()));
+            }
+            Action::Fail(_, reason) => {
+                self.app().rollout = None;
+                self.outcomes.push(Err(reason.clone()));
+            }
+            Action::EndWatch(_) | Action::Revert(..) => self.app().watch = None,
+        }
+    }
+
+    fn create(&mut self, new: &NewReplica) {
+        self.next += 1;
+        let wish = if new.once_for.is_some() { ReplicaWish::Once { seconds: 600 } } else { ReplicaWish::Run };
+        let view = ReplicaView {
+            id: ReplicaId(Uuid::from_u128(self.next)),
+            process: new.process.clone(),
+            number: new.number,
+            version: new.version,
+            generation: new.generation,
+            host: new.host,
+            wish,
+            replace: false,
+            created_at: self.now,
+            seen: Observation::Pending,
+        };
+        self.app().replicas.push(view);
+    }
+
+    fn wish(&mut self, id: ReplicaId, wish: ReplicaWish) {
+        if let Some(replica) = self.app().replicas.iter_mut().find(|replica| replica.id == id) {
+            replica.wish = wish;
+        }
+    }
+
+    /// Lets a second pass on the hosts, and their reports arrive or not.
+    pub(super) fn pass(&mut self, delivery: Delivery) {
+        self.now += SignedDuration::from_secs(1);
+        self.run();
+        self.sent.push(self.real.clone());
+        let newest = self.sent.len() - 1;
+        let turn = match delivery {
+            Delivery::Fresh => Some(newest),
+            Delivery::Lost => None,
+            Delivery::Old(turns) => Some(newest.saturating_sub(turns).max(self.returned)),
+        };
+        if let Some(turn) = turn {
+            self.received = (turn, self.sent[turn].clone());
+        }
+        self.look();
+    }
+
+    fn run(&mut self) {
+        let ready: BTreeSet<_> =
+            self.world.hosts.iter().filter(|host| host.ready).map(|host| host.id).collect();
+        let known: BTreeSet<_> = self.world.apps[0].replicas.iter().map(|replica| replica.id).collect();
+        self.real.retain(|id, _| known.contains(id));
+        for replica in self.world.apps[0].replicas.iter().filter(|replica| ready.contains(&replica.host)) {
+            let bad = self.broken.contains(&replica.version.0);
+            let before = self.real.get(&replica.id).copied();
+            let after = match (before, replica.wish) {
+                (_, ReplicaWish::Stop) => None,
+                (None, _) => Some((Phase::Starting, 0)),
+                (Some((_, restarts)), ReplicaWish::Once { .. }) => Some((Phase::Ended, restarts)),
+                (Some((_, restarts)), _) if bad => Some((Phase::Backoff, restarts + 1)),
+                (Some((_, restarts)), _) => Some((Phase::Healthy, restarts)),
+            };
+            match after {
+                Some(after) => drop(self.real.insert(replica.id, after)),
+                None => drop(self.real.remove(&replica.id)),
+            }
+        }
+        self.busy.values_mut().for_each(|turns| *turns = turns.saturating_sub(1));
+    }
+
+    /// Observes what the last report says, as the reconcile loop does.
+    fn look(&mut self) {
+        let (turn, report) = (self.received.0, self.received.1.clone());
+        let is_up = |id: &ReplicaId| report.get(id).is_some_and(|(phase, _)| *phase == Phase::Healthy);
+        self.verified.retain(is_up);
+        for replica in &mut self.world.apps[0].replicas {
+            let stopping = replica.wish == ReplicaWish::Stop;
+            let informed = self.told.get(&replica.id).is_some_and(|told| turn >= *told);
+            let bad = self.broken.contains(&replica.version.0);
+            replica.seen = match report.get(&replica.id) {
+                Some((phase, restarts)) => Observation::Seen(Observed {
+                    phase: *phase,
+                    restarts: *restarts,
+                    entrance: self.verified.contains(&replica.id),
+                    quiet: self.busy.get(&replica.id).is_none_or(|turns| *turns == 0),
+                    exit: matches!(phase, Phase::Ended | Phase::Backoff)
+                        .then_some(ExitCause::Code(i32::from(bad))),
+                    ..starting()
+                }),
+                None if stopping && informed => Observation::Gone,
+                None => Observation::Pending,
+            };
+        }
+    }
+
+    /// Returns the replicas as they are wished, observed and true, for a test that fails.
+    pub(super) fn describe(&self) -> String {
+        let app = &self.world.apps[0];
+        let line = |r: &ReplicaView| {
+            let (id, seen, real) =
+                (r.id.0.as_u128(), r.observed().map(|seen| seen.phase), self.real.get(&r.id));
+            let (host, wish) = (r.host.0.as_u128(), r.wish);
+            format!(
+                "{id} {} {} {} host {host} {wish:?} replace {} seen {seen:?} real {real:?}\n",
+                r.name(),
+                r.version,
+                r.generation,
+                r.replace
+            )
+        };
+        let lines: String = app.replicas.iter().map(line).collect();
+        format!("serving {:?}, formation {:?}\n{lines}", app.serving.as_ref().map(Target::key), app.formation)
+    }
+
+    /// Tells whether a replica is healthy in truth.
+    pub(super) fn is_up(&self, id: ReplicaId) -> bool {
+        self.real.get(&id).is_some_and(|(phase, _)| *phase == Phase::Healthy)
+    }
+
+    /// Returns how many replicas of a type could serve in truth: healthy, not leaving, and of what serves or older.
+    pub(super) fn capacity(&self, process: &str) -> usize {
+        let app = &self.world.apps[0];
+        let serving = app.serving.as_ref().map(Target::key);
+        let counts = |replica: &&ReplicaView| {
+            replica.process.as_str() == process
+                && replica.wish == ReplicaWish::Run
+                && Some((replica.version, replica.generation)) <= serving
+                && self.is_up(replica.id)
+        };
+        app.replicas.iter().filter(counts).count()
+    }
+
+    /// Returns how many of the replicas that requests are sent to are healthy in truth.
+    pub(super) fn routed(&self) -> usize {
+        self.world.apps[0].routed().iter().filter(|replica| self.is_up(replica.id)).count()
+    }
+
+    pub(super) fn serves_broken(&self) -> bool {
+        self.world.apps[0].serving.as_ref().is_some_and(|serving| self.broken.contains(&serving.version.0))
+    }
+
+    pub(super) fn wanted(&self, process: &str) -> usize {
+        self.world.apps[0].formation[process].quantity as usize
+    }
+
+    /// Returns how many replicas of a type may be at work in truth, by what they run.
+    pub(super) fn at_work(&self, process: &str) -> BTreeSet<(Version, u64)> {
+        let there = self.world.apps[0].replicas.iter().filter(|replica| replica.process.as_str() == process);
+        there.filter(|r| self.real.contains_key(&r.id)).map(|r| (r.version, r.generation)).collect()
+    }
+}

@@ -1,0 +1,155 @@
+//! What holds in every history, whatever happens in it.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::history::{Delivery, Happening, History, happenings};
+use super::*;
+
+/// Long enough for a rollout to meet its deadline, also after the clock was set back.
+const QUIET_TURNS: u32 = 2_500;
+
+proptest! {
+    #[test]
+    fn in_any_history_nothing_dips_nothing_moves_without_a_reason_and_it_converges(
+        hosts in 1u128..5, alone: bool, history in happenings(),
+    ) {
+        let mut it = History::new(hosts, alone);
+        it.happen(&Happening::Deploy { broken: false, command: false });
+        for happening in &history {
+            let delivery = it.happen(happening);
+            turn(&mut it, delivery)?;
+        }
+        it.happen(&Happening::ReturnHosts);
+        let mut rest = 0;
+        for _ in 0..QUIET_TURNS {
+            let acted = turn(&mut it, Delivery::Fresh)?;
+            rest = if acted || it.world.apps[0].rollout.is_some() { 0 } else { rest + 1 };
+            if rest == 5 {
+                break;
+            }
+        }
+        prop_assert_eq!(rest, 5, "it does not come to rest: {:#?}", plan(&it.world, it.now));
+        one_serving_set(&it)?;
+    }
+}
+
+/// Plans, checks the plan, carries it out, and lets a second pass.
+fn turn(it: &mut History, delivery: Delivery) -> Result<bool, TestCaseError> {
+    let plan = plan(&it.world, it.now);
+    prop_assert_eq!(&plan, &super::plan(&it.world, it.now), "equal input gives an equal plan");
+    for action in &plan.actions {
+        has_a_reason(it, action)?;
+    }
+    let alone = !it.world.apps[0].alone.is_empty();
+    let before = (it.capacity("web"), it.capacity("worker"), it.routed());
+    let overdue = it.world.apps[0].rollout.as_ref().is_some_and(|rollout| it.now >= rollout.deadline);
+    plan.actions.iter().for_each(|action| it.act(action));
+    prop_assert!(!overdue || it.world.apps[0].rollout.is_none(), "a rollout outlives its deadline");
+
+    let (web, worker) = (it.wanted("web"), it.wanted("worker"));
+    prop_assert!(it.capacity("web") >= before.0.min(web), "web dips: {:?} {}", plan, it.describe());
+    prop_assert!(it.routed() >= before.2.min(web), "the table dips: {:#?}", plan);
+    prop_assert!(alone || it.capacity("worker") >= before.1.min(worker), "worker dips: {:#?}", plan);
+    it.pass(delivery);
+    prop_assert!(!alone || it.at_work("worker").len() < 2, "two releases of a type that does not overlap");
+    Ok(plan.actions.iter().any(|action| !matches!(action, Action::Verify(_))))
+}
+
+/// Checks that an action changes nothing that was good as it was.
+fn has_a_reason(it: &History, action: &Action) -> Result<(), TestCaseError> {
+    let app = &it.world.apps[0];
+    let is_ready = |host: HostId| it.world.hosts.iter().any(|known| known.id == host && known.ready);
+    let replica = |id: &ReplicaId| app.replicas.iter().find(|replica| replica.id == *id).unwrap();
+    let key = |replica: &ReplicaView| (replica.version, replica.generation);
+    let current = |process: &ProcessType, of: (Version, u64)| {
+        let good = |r: &&ReplicaView| {
+            r.process == *process
+                && r.wish == ReplicaWish::Run
+                && !r.replace
+                && key(r) == of
+                && is_ready(r.host)
+        };
+        app.replicas.iter().filter(good).map(|replica| replica.number).collect::<Vec<_>>()
+    };
+    let distinct = |numbers: Vec<u32>| numbers.into_iter().collect::<BTreeSet<_>>().len();
+    let wanted =
+        |process: &ProcessType| app.formation.get(process).map_or(0, |scale| scale.quantity) as usize;
+    let rollout = app.rollout.as_ref().map(|rollout| rollout.target.key());
+    let targets = [app.serving.as_ref().map(Target::key), rollout];
+    match action {
+        Action::Create(new) => {
+            let of = (new.version, new.generation);
+            prop_assert!(targets.contains(&Some(of)), "nobody wants {new:?}");
+            prop_assert!(is_ready(new.host));
+            let enough =
+                new.once_for.is_none() && distinct(current(&new.process, of)) >= wanted(&new.process);
+            prop_assert!(!enough, "one too many: {new:?}");
+        }
+        Action::Drain(id) => {
+            let leaving = replica(id);
+            prop_assert_eq!(leaving.wish, ReplicaWish::Run);
+            let outdated = !targets.contains(&Some(key(leaving)));
+            let alike = current(&leaving.process, key(leaving));
+            let namesakes = alike.iter().filter(|number| **number == leaving.number).count();
+            let surplus = alike.len() > wanted(&leaving.process) || namesakes > 1;
+            let gives_way = app.alone.contains(&leaving.process) && rollout.is_some();
+            let reason = outdated || leaving.replace || !is_ready(leaving.host) || surplus || gives_way;
+            prop_assert!(reason, "{} leaves for no reason", leaving.name());
+        }
+        Action::Stop(id) => match &replica(id).wish {
+            ReplicaWish::Drain { until } => {
+                let busy = replica(id).observed().is_some_and(|seen| !seen.quiet);
+                prop_assert!(!busy || !replica(id).process.is_web() || it.now >= *until, "cut off at work");
+            }
+            wish => {
+                prop_assert!(matches!(wish, ReplicaWish::Once { .. }), "stopped without a drain: {wish:?}")
+            }
+        },
+        Action::Forget(id) => prop_assert_eq!(&replica(id).seen, &Observation::Gone),
+        Action::Switch(_) => {
+            let target = rollout.unwrap();
+            let answers = |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers();
+            let answering = app.replicas.iter().filter(answers).count();
+            prop_assert!(answering >= wanted(&ProcessType::web()), "switched before all answer");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn one_serving_set(it: &History) -> Result<(), TestCaseError> {
+    let app = &it.world.apps[0];
+    let serving = app.serving.as_ref().map(Target::key);
+    let sets: BTreeSet<_> = app.replicas.iter().map(|r| Some((r.version, r.generation))).collect();
+    prop_assert!(sets.iter().all(|set| *set == serving), "{sets:?} beside {serving:?}");
+    for process in ["web", "worker"] {
+        let quantity = if serving.is_some() { it.wanted(process) } else { 0 };
+        let names: BTreeSet<_> =
+            app.replicas.iter().filter(|r| r.process.as_str() == process).map(ReplicaView::name).collect();
+        prop_assert_eq!(names.len(), quantity, "{}: {:?}", process, names);
+        // A broken release can serve: nothing was asked of it while the scale was zero.
+        prop_assert!(it.capacity(process) == quantity || it.serves_broken());
+    }
+    let asked = if serving.is_some() { it.wanted("web") } else { 0 };
+    prop_assert!(it.routed() == asked || it.serves_broken());
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_ends_a_rollout_by_its_deadline_and_harms_nothing() {
+    let mut it = History::new(2, false);
+    it.happen(&Happening::Deploy { broken: false, command: false });
+    (0..10).for_each(|_| assert!(turn(&mut it, Delivery::Fresh).is_ok()));
+    assert_eq!(it.outcomes, [Ok(())]);
+    it.happen(&Happening::Deploy { broken: false, command: false });
+    turn(&mut it, Delivery::Fresh).unwrap();
+    it.now += SignedDuration::from_hours(1);
+    (0..10).for_each(|_| assert!(turn(&mut it, Delivery::Fresh).is_ok()));
+    assert!(it.outcomes[1].is_err());
+    it.now -= SignedDuration::from_hours(2);
+    (0..10).for_each(|_| assert!(turn(&mut it, Delivery::Fresh).is_ok()));
+    assert_eq!(it.routed(), 2);
+}
