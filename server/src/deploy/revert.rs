@@ -53,7 +53,7 @@ async fn make(
     (app, failed, fallback): (&App, &Release, &Release),
     reason: &str,
 ) -> Result<Release, ChangeError> {
-    let config = store::release_config(db, &platform.vault, fallback.id).await?;
+    let config = super::config::release_config(platform, db, fallback).await?;
     let description = wording::plain(&format!("Reverted to {}: {reason}", fallback.version), DESCRIPTION_MAX);
     let new = NewRelease {
         app: app.id,

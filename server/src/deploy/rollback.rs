@@ -5,7 +5,7 @@ use model::release::Version;
 use store::{App, Db, NewRelease, OperationKind, Release, ReleaseKind, ReleaseRange};
 
 use super::change::{ChangeError, Made, begin};
-use super::config::announcement;
+use super::config::{announcement, release_config};
 use crate::actor::Actor;
 use crate::platform::Platform;
 
@@ -24,7 +24,7 @@ pub async fn roll_back(
 ) -> Result<Made, ChangeError> {
     let mut tx = platform.store.write().await?;
     let target = target(&mut tx, app, to).await?;
-    let config = store::release_config(&mut tx, &platform.vault, target.id).await?;
+    let config = release_config(platform, &mut tx, &target).await?;
     let new = NewRelease {
         app: app.id,
         kind: ReleaseKind::Rollback,
