@@ -14,6 +14,7 @@ mod wait;
 
 mod builds;
 mod config;
+mod config_bytes;
 mod deploy;
 mod disk;
 mod failures;
@@ -23,4 +24,5 @@ mod restart;
 mod rollback;
 mod scale;
 mod secrets;
+mod unreadable;
 mod websocket;
