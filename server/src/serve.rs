@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
-use router::{Listen, ProbeSecret, Router, RouterOptions, Routes};
+use router::{Listen, ProbeSecret, Router, RouterOptions, Routes, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -103,13 +103,13 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     }
     let data_dir = DataDir::take(&options, replace)?;
     raise_file_limit();
-    let Listeners { api, router: sockets, kept } = Listeners::open(&options)?;
+    let Listeners { api, router: sockets, tls, kept } = Listeners::open(&options)?;
     options.listen = api.local_addr()?;
     options.router_listen = sockets.first().context("there is no socket for the router")?.local_addr()?;
     tokio::spawn(kept.watch());
 
     let (platform, agent) = assemble(options).await?;
-    let (serving, reconciler) = start_router(&platform, agent, sockets).await?;
+    let (serving, reconciler) = start_router(&platform, agent, sockets, tls).await?;
     prepare_apps(&platform).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
@@ -117,11 +117,12 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
+    let coming = serving.coming.clone();
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;
     info!("API and git at http://{}, apps at {}", platform.options.listen, platform.options.web_url("APP"));
     let answered = tokio::select! {
-        answered = answer(&platform, TcpListener::from_std(api)?, &stop) => answered,
+        answered = answer(&platform, TcpListener::from_std(api)?, (&stop, &coming)) => answered,
         // Without its loops the server would take wishes that nobody carries out. Whoever started it starts it again.
         Some(_) = loops.join_next() => Err(anyhow!("a loop of the server ended, which it never should")),
     };
@@ -136,6 +137,7 @@ async fn start_router(
     platform: &Arc<Platform>,
     agent: Arc<Agent>,
     sockets: Vec<std::net::TcpListener>,
+    tls: Vec<std::net::TcpListener>,
 ) -> anyhow::Result<(Serving, Reconciler)> {
     let (secret, routes) = (ProbeSecret::random(), Arc::new(ArcSwap::<Routes>::default()));
     let address = platform.options.router_listen;
@@ -145,9 +147,13 @@ async fn start_router(
     reconciler.publish_first_table().await?;
     let mut options = RouterOptions::new(address, secret.clone());
     options.listen = Listen::Sockets(sockets);
+    options.trusted = platform.options.trusted_proxies.clone();
+    let certificates = platform.options.dir("certs");
+    options.tls = (!tls.is_empty()).then(|| Tls { listen: Listen::Sockets(tls), certificates });
     let router = Router::start(options, routes.clone())?;
     let run_dir = platform.options.dir("run");
-    Ok((Serving { router, routes, secret, run_dir }, reconciler))
+    let coming = CancellationToken::new();
+    Ok((Serving { router, routes, secret, run_dir, coming }, reconciler))
 }
 
 /// Leaves when it is time to.
@@ -243,23 +249,24 @@ async fn prepare_apps(platform: &Arc<Platform>) -> anyhow::Result<()> {
     .await?
 }
 
-/// Answers requests until a signal tells the server to stop, and lets those under way finish.
+/// Answers requests until a signal tells the server to stop, or to make place for a successor, and lets those under way finish.
 async fn answer(
     platform: &Arc<Platform>,
     listener: TcpListener,
-    stop: &CancellationToken,
+    (stop, coming): (&CancellationToken, &CancellationToken),
 ) -> anyhow::Result<()> {
     let service = api::router(platform.clone()).merge(push::routes().with_state(platform.clone()));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stopped = stop.clone();
-    let told = async move {
+    let mut make_place = signal(SignalKind::user_defined2())?;
+    let told = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = make_place.recv() => coming.cancel(),
         }
         info!("stopping; replicas go on running");
-        stopped.cancel();
+        stop.cancel();
     };
     let served = connections::serve(listener, service, connections::Limits::default(), stop.clone());
     let limit = async {
@@ -295,7 +302,6 @@ pub(crate) async fn start_agent(
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![options.listen.port()],
-        replica_ports: AgentOptions::PORTS,
     };
     let engine = SandboxOptions {
         dir: dir.clone(),

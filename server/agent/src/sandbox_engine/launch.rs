@@ -39,11 +39,11 @@ impl SandboxEngine {
         self.clear(id).await?;
         dir.create().context("cannot make the replica's directory")?;
         dir.remove_run().context("cannot remove files of an earlier run")?;
-        let (uid, openings) = (spec.uid, self.clone());
+        let (uid, engine) = (spec.uid, self.clone());
         // Beside the rest: each takes some milliseconds.
-        let opened = spawn_blocking(move || port.map(|port| openings.0.openings.open(id, uid, port)));
+        let kept = spawn_blocking(move || port.map(|port| engine.0.kept_ports.keep(id, uid, port)));
         let app = self.lay_out(spec).await?;
-        opened.await.context("opening a port was cut off")?;
+        kept.await.context("keeping a port was cut off")?;
         let order = self.0.order(spec, port, &app);
         self.blocking(move |inner| inner.supervise(id, &order)).await
     }

@@ -1,9 +1,9 @@
 //! The engine that needs no daemon: a supervisor process and a bubblewrap sandbox for each run.
 
 mod disk;
+mod kept_ports;
 mod launch;
 mod leftovers;
-mod openings;
 mod slugs;
 mod supervised;
 
@@ -27,7 +27,7 @@ use crate::engine::{Engine, EngineError, Instance};
 use crate::listeners;
 use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
-use openings::Openings;
+use kept_ports::KeptPorts;
 use slugs::HostSlugs;
 use supervised::Supervised;
 
@@ -55,7 +55,7 @@ struct Inner {
     /// The start of the names of its cgroups.
     cgroup_prefix: String,
     slugs: HostSlugs,
-    openings: Openings,
+    kept_ports: KeptPorts,
     /// Why a replica had no disk of its own, as a sentence, since the last one that had.
     unbounded: Mutex<Option<String>>,
     supervised: Mutex<HashMap<ReplicaId, Supervised>>,
@@ -76,10 +76,10 @@ impl SandboxEngine {
         let cgroup_prefix = format!("replica.{}.", sandbox::mark(&options.dir));
         leftovers::remove_cgroups(&host.cgroups, &cgroup_prefix, &replicas);
         leftovers::remove_trials(&options.dir);
-        let openings = Openings::new(host.privilege, options.reach.as_ref(), own_ports(&replicas)?);
+        let kept_ports = KeptPorts::new(host.privilege, options.reach.as_ref(), own_ports(&replicas)?);
         let unbounded = Mutex::new(disk::why_not(host.privilege).map(disk::unbounded));
         let (supervised, turns) = (Mutex::default(), Mutex::default());
-        let inner = Inner { options, host, cgroup_prefix, slugs, openings, unbounded, supervised, turns };
+        let inner = Inner { options, host, cgroup_prefix, slugs, kept_ports, unbounded, supervised, turns };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -104,7 +104,7 @@ impl SandboxEngine {
             disk::remove(inner.dir(id).path())?;
             slug::remove_overlay(inner.dir(id).path())?;
             inner.cgroup(id)?.remove()?;
-            inner.openings.close(id);
+            inner.kept_ports.forget(id);
             lock(&inner.supervised).remove(&id);
             Ok(())
         })
@@ -227,7 +227,7 @@ impl Engine for SandboxEngine {
         }
         sentences.extend(self.0.host.cgroups.why_not.clone());
         sentences.extend(self.0.host.unfiltered.clone());
-        sentences.extend(self.0.openings.degraded());
+        sentences.extend(self.0.kept_ports.degraded());
         sentences.extend(sandbox::host_sockets_in_reach());
         sentences.extend(self.0.slugs.degraded());
         sentences.extend(lock(&self.0.unbounded).clone());

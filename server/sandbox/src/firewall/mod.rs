@@ -47,30 +47,22 @@ impl Firewall {
         Ok(Self { table: Reach::table(&reach.data_dir) })
     }
 
-    /// Opens the port of a replica to its own app's user. May be repeated.
+    /// Keeps a port, that of a replica, for its own app's user among all apps. May be repeated.
     ///
     /// # Errors
-    /// Why it stays closed: the app cannot connect to itself, and all else works.
-    pub fn open(&self, uid: u32, port: u16) -> Result<(), String> {
-        self.change(&format!("add {}", self.element(uid, port)))
+    /// Why it stays open to other apps; all else works.
+    pub fn keep(&self, uid: u32, port: u16) -> Result<(), String> {
+        nft(&["-f", "-"], &rules::change("add", &self.table, uid, port)).map(drop)
     }
 
-    /// Closes the port of a replica that is gone. Does nothing where it is not open.
+    /// Forgets the port of a replica that is gone. Does nothing where it is not kept.
     ///
     /// # Errors
-    /// Why it stays open.
-    pub fn close(&self, uid: u32, port: u16) -> Result<(), String> {
-        let element = self.element(uid, port);
+    /// Why it stays.
+    pub fn forget(&self, uid: u32, port: u16) -> Result<(), String> {
         // Deleting what is not there is an error, and adding what is there is none.
-        self.change(&format!("add {element}delete {element}"))
-    }
-
-    fn element(&self, uid: u32, port: u16) -> String {
-        format!("element inet {} own {{ {} }}\n", self.table, rules::element(uid, port))
-    }
-
-    fn change(&self, script: &str) -> Result<(), String> {
-        nft(&["-f", "-"], script).map(drop)
+        let script = ["add", "delete"].map(|verb| rules::change(verb, &self.table, uid, port)).concat();
+        nft(&["-f", "-"], &script).map(drop)
     }
 
     /// Removes the rules of a server. Does nothing where there are none.

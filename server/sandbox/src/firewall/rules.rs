@@ -1,7 +1,8 @@
 //! Decides the rules of the packet filter, as `nft(8)` reads them. Nothing here does anything.
 //!
 //! What is sent by an app or a build is known by its uid: the sender's socket knows it, the receiver's does not. So a
-//! rule can say who may open a connection to a port, and the ports of replicas are opened to their own app.
+//! rule can say who may open a connection to a port, and the port of a replica is opened to its own app. Only ports that
+//! this server gave away are spoken of: another server on the same host has apps with the same uids.
 
 use std::{
     fmt::Write as _,
@@ -24,8 +25,6 @@ pub struct Reach {
     pub uids: RangeInclusive<u32>,
     /// The ports that the control plane listens on, whatever the address.
     pub control_ports: Vec<u16>,
-    /// The ports that replicas are given. Each is open to the app of its replica and to the platform.
-    pub replica_ports: RangeInclusive<u16>,
 }
 
 impl Reach {
@@ -45,17 +44,17 @@ impl Reach {
             "table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n{}",
             comment.unwrap_or_default()
         );
-        let elements = own.iter().map(|(uid, port)| element(*uid, *port)).collect::<Vec<_>>().join(", ");
-        let elements =
-            if elements.is_empty() { String::new() } else { format!("elements = {{ {elements} }};") };
         let (first, last) = (self.uids.start(), self.uids.end());
         let _ = write!(
             rules,
-            "  set own {{ type uid . inet_service; {elements} }}\n  \
+            "  set replicas {{ type inet_service; {} }}\n  \
+               set own {{ type uid . inet_service; {} }}\n  \
                chain output {{\n    \
                  type filter hook output priority filter; policy accept;\n    \
                  meta skuid {first}-{last} jump apps\n  \
-               }}\n  chain apps {{\n"
+               }}\n  chain apps {{\n",
+            elements(own.iter().map(|(_, port)| port.to_string())),
+            elements(own.iter().map(|(uid, port)| format!("{uid} . {port}"))),
         );
         for rule in self.forbidden(resolv_conf) {
             let _ = writeln!(rules, "    {rule}");
@@ -79,18 +78,26 @@ impl Reach {
             self.control_ports.iter().map(|port| format!("oif lo tcp dport {port} reject with tcp reset")),
         );
         // Only what opens a connection: a replica may well answer from such a port to such a port.
-        let (first, last) = (self.replica_ports.start(), self.replica_ports.end());
-        rules.push(format!(
-            "oif lo tcp dport {first}-{last} tcp flags & (syn | ack) == syn meta skuid . tcp dport != @own \
+        rules.push(
+            "oif lo tcp dport @replicas tcp flags & (syn | ack) == syn meta skuid . tcp dport != @own \
              reject with tcp reset"
-        ));
+                .to_owned(),
+        );
         rules
     }
 }
 
-/// Returns the element of the set that opens a port to a user.
-pub(super) fn element(uid: u32, port: u16) -> String {
-    format!("{uid} . {port}")
+/// Returns what gives (`add`) or takes (`delete`) a port as that of a replica and opens or closes it to its own user.
+pub(super) fn change(verb: &str, table: &str, uid: u32, port: u16) -> String {
+    format!(
+        "{verb} element inet {table} own {{ {uid} . {port} }}\n{verb} element inet {table} replicas {{ {port} }}\n"
+    )
+}
+
+/// Returns the elements of a set; an empty list of them is an error in `nft`.
+fn elements(list: impl Iterator<Item = String>) -> String {
+    let list = list.collect::<Vec<_>>().join(", ");
+    if list.is_empty() { list } else { format!("elements = {{ {list} }};") }
 }
 
 /// Returns the directory as the comment of a table, unless it cannot stand in one.
@@ -117,12 +124,7 @@ mod tests {
     use super::*;
 
     fn reach() -> Reach {
-        Reach {
-            data_dir: "/nowhere/data".into(),
-            uids: 200_000..=4_294_967_293,
-            control_ports: vec![5000],
-            replica_ports: 20_000..=29_999,
-        }
+        Reach { data_dir: "/nowhere/data".into(), uids: 200_000..=4_294_967_293, control_ports: vec![5000] }
     }
 
     #[test]
@@ -130,6 +132,7 @@ mod tests {
         let rules = reach().rules(&[(200_001, 20_001), (200_002, 20_002)], "");
         assert!(rules.contains("meta skuid 200000-4294967293 jump apps\n"), "{rules}");
         assert!(rules.contains("elements = { 200001 . 20001, 200002 . 20002 };"), "{rules}");
+        assert!(rules.contains("elements = { 20001, 20002 };"), "{rules}");
         assert!(rules.contains("oif lo tcp dport 5000 reject"), "{rules}");
         assert!(rules.contains("comment \"/nowhere/data\""), "{rules}");
     }

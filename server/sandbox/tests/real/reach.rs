@@ -43,13 +43,12 @@ impl Drop for Rules {
 
 impl Rules {
     /// Returns nothing where there is no packet filter, which is said.
-    fn new(control: u16, replicas: std::ops::RangeInclusive<u16>) -> Option<Self> {
+    fn new(control: u16) -> Option<Self> {
         let (world, data_dir) = (World::new(), tempfile::tempdir().unwrap());
         let reach = Reach {
             data_dir: data_dir.path().to_owned(),
             uids: identity().uid()..=identity().uid(),
             control_ports: vec![control],
-            replica_ports: replicas,
         };
         match Firewall::put_up(world.host.privilege, &reach, &[]) {
             Ok(firewall) => Some(Self { world, reach, firewall, _data_dir: data_dir }),
@@ -85,7 +84,7 @@ fn listener() -> (TcpListener, u16) {
 #[test]
 fn the_control_plane_and_link_local_addresses_are_out_of_reach_and_all_else_is_not() {
     let ((_control, control), (_other, other)) = (listener(), listener());
-    let Some(rules) = Rules::new(control, 1..=1) else { return };
+    let Some(rules) = Rules::new(control) else { return };
     let targets =
         [("127.0.0.1", control), ("127.8.9.1", control), ("127.0.0.1", other), ("169.254.169.254", 80)];
     let seen = rules.connect(&targets);
@@ -97,23 +96,28 @@ fn the_control_plane_and_link_local_addresses_are_out_of_reach_and_all_else_is_n
 #[test]
 fn the_port_of_a_replica_is_open_to_its_own_app_only() {
     let ((_control, control), (_replica, port)) = (listener(), listener());
-    let Some(rules) = Rules::new(control, port..=port) else { return };
-    let target = [("127.0.0.1", port)];
-    assert_eq!(rules.connect(&target), ["ECONNREFUSED"]);
-    rules.firewall.open(identity().uid(), port).unwrap();
-    rules.firewall.open(identity().uid(), port).unwrap();
-    assert_eq!(rules.connect(&target), ["open"]);
-    rules.firewall.close(identity().uid(), port).unwrap();
-    rules.firewall.close(identity().uid(), port).unwrap();
-    assert_eq!(rules.connect(&target), ["ECONNREFUSED"]);
+    let Some(rules) = Rules::new(control) else { return };
+    let (target, own) = ([("127.0.0.1", port)], identity().uid());
+    assert_eq!(rules.connect(&target), ["open"], "nobody's");
+    for _ in 0..2 {
+        rules.firewall.keep(own + 1, port).unwrap();
+        assert_eq!(rules.connect(&target), ["ECONNREFUSED"], "another's");
+    }
+    for _ in 0..2 {
+        rules.firewall.forget(own + 1, port).unwrap();
+    }
+    rules.firewall.keep(own, port).unwrap();
+    assert_eq!(rules.connect(&target), ["open"], "its own");
     // A server that starts again says anew who runs.
-    Firewall::put_up(Privilege::Root, &rules.reach, &[(identity().uid(), port)]).unwrap();
-    assert_eq!(rules.connect(&target), ["open"]);
+    Firewall::put_up(Privilege::Root, &rules.reach, &[(own + 1, port)]).unwrap();
+    assert_eq!(rules.connect(&target), ["ECONNREFUSED"], "another's");
+    Firewall::put_up(Privilege::Root, &rules.reach, &[(own, port)]).unwrap();
+    assert_eq!(rules.connect(&target), ["open"], "its own");
 }
 
 #[test]
 fn rules_of_a_server_whose_directory_is_gone_are_removed_by_the_next() {
-    let Some(first) = Rules::new(1, 1..=1) else { return };
+    let Some(first) = Rules::new(1) else { return };
     let gone = Reach { data_dir: first.reach.data_dir.join("gone"), ..first.reach.clone() };
     Firewall::put_up(Privilege::Root, &gone, &[]).unwrap();
     // Its own start has found the directory missing.
