@@ -19,6 +19,7 @@ mod deploy;
 mod disk;
 mod failures;
 mod git_shapes;
+mod isolation;
 mod logs;
 mod restart;
 mod rollback;
