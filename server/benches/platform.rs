@@ -15,6 +15,8 @@ mod app;
 mod floor;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
+#[path = "platform/restart.rs"]
+mod restart;
 #[path = "../tests/stories/visitor.rs"]
 mod visitor;
 #[path = "../tests/stories/wait.rs"]
@@ -102,6 +104,8 @@ fn others() {
         })
         .collect();
     row("scale web 1 to 4, as paasctl waits", median(scales), Some(boot));
+    drop(platform);
+    restart::measure();
 }
 
 /// Starts the command of the app's own venv by hand, and waits for its first answer.

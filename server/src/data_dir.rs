@@ -81,7 +81,7 @@ impl DataDir {
             let holder = Holder::read(&mut file)?;
             match holder {
                 Some(Holder { pid, .. }) if !told => {
-                    told = kill_process(pid, Signal::TERM).is_ok();
+                    told = kill_process(pid, Signal::USR2).is_ok();
                 }
                 Some(Holder { leaving: true, .. }) => {}
                 _ if replace => {}

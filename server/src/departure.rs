@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use router::{Listen, ProbeSecret, Router, RouterHandle, RouterOptions, Routes};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::data_dir::DataDir;
@@ -41,6 +42,8 @@ pub(crate) struct Serving {
     pub(crate) routes: Arc<ArcSwap<Routes>>,
     pub(crate) secret: ProbeSecret,
     pub(crate) run_dir: PathBuf,
+    /// Cancelled when a successor is there and waits for the data directory.
+    pub(crate) coming: CancellationToken,
 }
 
 impl Departure {
@@ -86,7 +89,8 @@ async fn leave(serving: Serving, rest_has_ended: oneshot::Receiver<()>) {
     let accept = async {
         tokio::select! {
             () = taken_over(&serving.run_dir) => info!("another server has taken over"),
-            _ = async { (is_drained.await, rest_has_ended.await) } => {}
+            _ = async { (is_drained.await, rest_has_ended.await) }, if !serving.coming.is_cancelled() => {}
+            () = tokio::time::sleep(FINISH) => {}
         }
         if let Some(last) = last {
             last.shutdown(LAST).await;
@@ -105,6 +109,8 @@ fn last_router(serving: &Serving) -> anyhow::Result<RouterHandle> {
     let sockets = serving.router.sockets().iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
     let mut options = RouterOptions::new(serving.router.local_addr(), serving.secret.clone());
     options.listen = Listen::Sockets(sockets);
+    options.tls = serving.router.tls()?;
+    options.trusted = serving.router.trusted().to_vec();
     options.parting = true;
     options.timeouts.linger = LAST_LINGER;
     Ok(Router::start(options, serving.routes.clone())?)
