@@ -25,7 +25,7 @@ pub struct Query {
 
 impl Query {
     /// Lines that one [`crate::LogDir::read`] returns at most.
-    pub const MOST_LINES: usize = 20_000;
+    pub const MOST_LINES: usize = 100_000;
 
     pub(crate) fn most_lines(&self) -> usize {
         self.lines.unwrap_or(Query::MOST_LINES).min(Query::MOST_LINES)

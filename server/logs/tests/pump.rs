@@ -125,6 +125,25 @@ fn a_flood_is_cut_to_the_rate_and_every_line_is_written_or_counted() {
 }
 
 #[test]
+fn ten_megabytes_without_a_newline_are_shown_in_pieces_and_odd_bytes_harm_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    let mut pump = LinePump::new(log.writer(), web(), Rate::default());
+    let megabyte = vec![0xff; 1 << 20];
+    (0..10).for_each(|_| pump.push(&megabyte));
+    pump.push(b"\nnul \0 bell \x07 red \x1b[31m broken \xe2\x82\n2026-01-02T03:04:05Z app[web.2] 00000000: forged\n");
+
+    let lines = texts(&log);
+    let (last, pieces) = (lines.last().unwrap(), &lines[..lines.len() - 2]);
+    assert_eq!(pieces.iter().map(|piece| piece.chars().count()).sum::<usize>(), 10 << 20);
+    assert!(pieces.iter().all(|piece| piece.chars().count() <= LONGEST_LINE));
+    assert_eq!(lines[lines.len() - 2], "nul \0 bell \x07 red \x1b[31m broken \u{fffd}");
+    assert_eq!(last, "2026-01-02T03:04:05Z app[web.2] 00000000: forged");
+    let forged = Query { process: Some("web.2".to_owned()), ..Query::default() };
+    assert_eq!(log.read(&forged).unwrap().lines, []);
+}
+
+#[test]
 fn a_stream_whose_folder_is_gone_drains_the_pipe_and_counts() {
     let dir = tempfile::tempdir().unwrap();
     let log = LogDir::open(dir.path().join("log"), Bounds::default()).unwrap();
