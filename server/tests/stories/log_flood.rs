@@ -112,7 +112,7 @@ fn each_line_of_a_flood_is_kept_or_counted_over_a_restart_and_a_neighbour_sees_i
     let mut platform = TestPlatform::start();
     app(&platform, "ticker", TICKER).paasctl(&["scale", "worker=1"]);
     app(&platform, "noisy", FLOOD).paasctl(&["scale", "worker=1"]);
-    platform.known_app("noisy").wait_for_log("line 0 of a flood");
+    platform.known_app("noisy").wait_for_log(" of a flood");
     let mut ticks = Ticks::follow(&platform.known_app("ticker"));
     let mut delays: Vec<Duration> = (0..200).map(|_| ticks.next().1).collect();
     drop(ticks);
