@@ -34,6 +34,13 @@ pub struct ServeArgs {
     /// Address where the apps are reached [default: 127.0.0.1:8080]
     #[arg(long, env = "PAASD_ROUTER_LISTEN", value_name = "ADDR")]
     router_listen: Option<SocketAddr>,
+    /// Address where the apps are reached over TLS; certificates lie in certs/NAME/ of the data directory
+    /// [default: none]
+    #[arg(long, env = "PAASD_ROUTER_TLS_LISTEN", value_name = "ADDR")]
+    router_tls_listen: Option<SocketAddr>,
+    /// Proxies before the router whose X-Forwarded-Proto and -Port are passed on, such as 10.0.0.0/8 [default: none]
+    #[arg(long, env = "PAASD_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
+    trusted_proxies: Option<Vec<String>>,
     /// Domain under which each app has a name [default: localhost]
     #[arg(long, env = "PAASD_DOMAIN")]
     domain: Option<String>,
@@ -80,6 +87,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Address of the router.
     pub router_listen: SocketAddr,
+    /// Address of the router's TLS, if it speaks it.
+    pub router_tls_listen: Option<SocketAddr>,
+    /// Proxies whose word about where requests come from is taken.
+    pub trusted_proxies: Vec<router::Network>,
     /// Domain of the apps' own names, in lower case.
     pub domain: String,
     /// How replicas are run.
@@ -115,6 +126,9 @@ impl ServeArgs {
         let data_dir = self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
         let domain = self.domain.or(file.domain).unwrap_or_else(|| "localhost".to_owned());
         let domain: model::name::Hostname = domain.parse().context("--domain")?;
+        let trusted = self.trusted_proxies.or(file.trusted_proxies).unwrap_or_default();
+        let trusted_proxies = trusted.iter().map(|network| network.trim().parse()).collect::<Result<_, _>>();
+        let trusted_proxies = trusted_proxies.context("--trusted-proxies")?;
         let pick =
             |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
         Ok(Options {
@@ -124,6 +138,8 @@ impl ServeArgs {
                 .router_listen
                 .or(file.router_listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            router_tls_listen: self.router_tls_listen.or(file.router_tls_listen),
+            trusted_proxies,
             domain: domain.as_str().to_owned(),
             engine: self.engine.or(file.engine).unwrap_or_default(),
             push_bytes: pick(self.push_mb, file.push_mb, 1024) * MEGABYTE,
@@ -178,6 +194,18 @@ mod tests {
         assert_eq!((options.listen.port(), options.domain.as_str(), options.builds), (2, "example.com", 7));
         assert_eq!(options.web_url("shop"), "http://shop.example.com:8080");
         assert!(options.data_dir.is_absolute());
+    }
+
+    #[test]
+    fn trusted_proxies_are_ranges_of_addresses() {
+        let args = |text: &str| ServeArgs {
+            trusted_proxies: Some(text.split(',').map(str::to_owned).collect()),
+            ..ServeArgs::default()
+        };
+        assert_eq!(args("10.0.0.0/8, fd00::/8").resolve().unwrap().trusted_proxies.len(), 2);
+        let error = format!("{:#}", args("10.0.0.0/8,alb").resolve().unwrap_err());
+        assert!(error.starts_with("--trusted-proxies: `alb`"), "{error}");
+        assert!(ServeArgs::default().resolve().unwrap().router_tls_listen.is_none());
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Backend {
         self.in_flight.load(Relaxed)
     }
 
-    /// Returns how many of those in flight are WebSockets or other tunnels.
+    /// Returns how many of those in flight are `WebSockets` or other tunnels.
     pub fn tunnels(&self) -> usize {
         self.tunnels.load(Relaxed)
     }

@@ -2,12 +2,14 @@
 
 use crate::certificates::Certificates;
 use crate::listen;
-use crate::options::{Listen, RouterOptions};
+use crate::network::Network;
+use crate::options::{Listen, RouterOptions, Tls};
 use crate::routes::Routes;
 use crate::worker::{self, Order, Shared};
 use arc_swap::ArcSwap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -54,9 +56,11 @@ impl Router {
         let sockets = open(options.listen, options.workers)?;
         let local_addr = sockets.first().ok_or(RouterError::NoSocket)?.local_addr()?;
         let (tls_sockets, certificates) = match options.tls {
-            Some(tls) => (open(tls.listen, options.workers)?, Some(Certificates::read(tls.certificates))),
+            Some(tls) => (open(tls.listen, options.workers)?, Some(tls.certificates)),
             None => (Vec::new(), None),
         };
+        let read = certificates.clone().map(Certificates::read);
+        let trusted: Arc<[Network]> = options.trusted.into();
         let tls_addr = tls_sockets.first().map(TcpListener::local_addr).transpose()?;
         let shared = Shared {
             routes,
@@ -67,8 +71,8 @@ impl Router {
             port: local_addr.port(),
             parting: options.parting,
             tls_port: tls_addr.map_or(0, |address| address.port()),
-            tls: certificates.as_ref().map(|all| all.config()).transpose()?.map(TlsAcceptor::from),
-            trusted: options.trusted.into(),
+            tls: read.as_ref().map(|all| all.config()).transpose()?.map(TlsAcceptor::from),
+            trusted: Arc::clone(&trusted),
         };
         let (orders, receiver) = watch::channel(Order::Serve);
         let (running, ended) = mpsc::channel(1);
@@ -85,8 +89,18 @@ impl Router {
                 drop(running);
             })?;
         }
-        let stop = certificates.map(follow).transpose()?;
-        Ok(RouterHandle { local_addr, sockets, tls_addr, tls_sockets, orders, ended, _certificates: stop })
+        let _follow = read.map(follow).transpose()?;
+        Ok(RouterHandle {
+            local_addr,
+            sockets,
+            tls_addr,
+            tls_sockets,
+            certificates,
+            trusted,
+            _follow,
+            orders,
+            ended,
+        })
     }
 }
 
@@ -118,8 +132,10 @@ pub struct RouterHandle {
     sockets: Vec<TcpListener>,
     tls_addr: Option<SocketAddr>,
     tls_sockets: Vec<TcpListener>,
+    certificates: Option<PathBuf>,
+    trusted: Arc<[Network]>,
     /// Ends the thread that looks for changed certificates.
-    _certificates: Option<Sender<()>>,
+    _follow: Option<Sender<()>>,
     orders: watch::Sender<Order>,
     ended: mpsc::Receiver<()>,
 }
@@ -143,6 +159,21 @@ impl RouterHandle {
     /// Returns the listening sockets for TLS, for a successor to take over.
     pub fn tls_sockets(&self) -> &[TcpListener] {
         &self.tls_sockets
+    }
+
+    /// Returns what it takes for a successor to speak TLS where this one does.
+    ///
+    /// # Errors
+    /// When the system refuses descriptors.
+    pub fn tls(&self) -> io::Result<Option<Tls>> {
+        let Some(certificates) = self.certificates.clone() else { return Ok(None) };
+        let sockets = self.tls_sockets.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
+        Ok(Some(Tls { listen: Listen::Sockets(sockets), certificates }))
+    }
+
+    /// Returns the proxies that are trusted.
+    pub fn trusted(&self) -> &[Network] {
+        &self.trusted
     }
 
     /// Stops accepting, finishes what is being served for up to `within`, and ends.

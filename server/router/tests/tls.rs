@@ -197,8 +197,7 @@ async fn a_successor_takes_the_sockets_for_tls_over() {
     };
     let mut options = RouterOptions::new(address, ProbeSecret::random());
     options.listen = copies(stage.router.sockets());
-    let listen = copies(stage.router.tls_sockets());
-    options.tls = Some(Tls { listen, certificates: dir.path().to_owned() });
+    options.tls = stage.router.tls().unwrap();
     let successor = Router::start(options, Arc::clone(&stage.routes)).unwrap();
     bounded(stage.router.shutdown(PATIENCE)).await;
     assert_eq!(successor.tls_addr(), Some(address));

@@ -26,6 +26,8 @@ pub(crate) struct Listeners {
     pub(crate) api: TcpListener,
     /// Where visitors reach the apps.
     pub(crate) router: Vec<TcpListener>,
+    /// Where they reach them over TLS, if they do.
+    pub(crate) tls: Vec<TcpListener>,
     /// Holds duplicates of all of them, and the line to the keeper.
     pub(crate) kept: Kept,
 }
@@ -56,13 +58,19 @@ impl Listeners {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let router = at(options.router_listen, &mut found, |address| router::bind(address, workers));
         let router = router.with_context(|| advice("--router-listen", options.router_listen))?;
+        let tls = options.router_tls_listen.map(|address| {
+            let sockets = at(address, &mut found, |address| router::bind(address, workers));
+            sockets.with_context(|| advice("--router-tls-listen", address))
+        });
+        let tls = tls.transpose()?.unwrap_or_default();
         let api = at(options.listen, &mut found, |address| router::bind(address, 1));
         let api = api.with_context(|| advice("--listen", options.listen))?;
-        let sockets = api.iter().chain(&router).map(TcpListener::try_clone).collect::<io::Result<_>>()?;
+        let sockets =
+            api.iter().chain(&router).chain(&tls).map(TcpListener::try_clone).collect::<io::Result<_>>()?;
         let mut kept = Kept { run_dir, sockets, line };
         kept.hand_over();
         let api = api.into_iter().next().context("there is no socket for the API")?;
-        Ok(Self { api, router, kept })
+        Ok(Self { api, router, tls, kept })
     }
 }
 

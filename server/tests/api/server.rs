@@ -9,6 +9,7 @@ use model::replica::HostReport;
 use model::slug::SlugManifest;
 use paasd::attempts::{Attempts, Budget};
 use paasd::builds::BuildRoom;
+use paasd::connections;
 use paasd::options::{EngineChoice, Options};
 use paasd::platform::{Platform, Signals};
 use serde_json::Value;
@@ -96,6 +97,8 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         data_dir: dir.to_owned(),
         listen,
         router_listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        router_tls_listen: None,
+        trusted_proxies: Vec::new(),
         domain: "localhost".to_owned(),
         engine: EngineChoice::Auto,
         push_bytes: 1_000_000,
@@ -108,20 +111,18 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
     }
 }
 
-async fn platform(dir: &std::path::Path, listen: SocketAddr) -> Platform {
+async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts) -> Platform {
     let (_, reports) = watch::channel(Arc::new(HostReport::default()));
     let host = sandbox::HostFacts::detect(&dir.join("etc")).unwrap();
     Platform {
         builds: BuildRoom::new(2),
         identity: "this test".to_owned(),
-        attempts: Attempts::new(PLENTY, PLENTY),
+        attempts,
         signals: Signals::default(),
         options: options(dir, listen),
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),
         vault: Arc::new(store::Vault::open_file(&dir.join("secret-key")).unwrap()),
         repositories: git::Repositories::open(&dir.join("repos")).unwrap(),
-        hooks: git::hook::HookServer::start(&dir.join("hook.sock"), std::path::Path::new("/bin/false"))
-            .unwrap(),
         slugs: slug::SlugStore::local(&dir.join("blobs")).unwrap(),
         builder: build::Builder::new(Arc::new(host), build::Tools::find(dir)),
         build_env: std::collections::BTreeMap::new(),
@@ -132,17 +133,23 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr) -> Platform {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(Attempts::new(PLENTY, PLENTY))
+    }
+
+    /// Starts a server that bears so many failed sign-ins.
+    pub(crate) fn start_with(attempts: Attempts) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let (platform, address) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let platform = Arc::new(platform(dir.path(), address).await);
+            let platform = Arc::new(platform(dir.path(), address, attempts).await);
             let file = dir.path().join("admin-token");
             store::bootstrap_admin(&platform.store, &file).await.unwrap();
             let service = paasd::api::router(platform.clone());
-            let service = service.into_make_service_with_connect_info::<SocketAddr>();
-            tokio::spawn(async move { axum::serve(listener, service).await });
+            let service = service.merge(paasd::push::routes().with_state(platform.clone()));
+            let (limits, stop) = (connections::Limits::default(), platform.signals.stop.clone());
+            tokio::spawn(connections::serve(listener, service, limits, stop));
             (platform, address)
         });
         let admin = std::fs::read_to_string(dir.path().join("admin-token")).unwrap().trim().to_owned();
