@@ -10,4 +10,5 @@ mod people;
 mod protocol;
 mod roles;
 mod server;
+mod sign_in;
 mod sources;

@@ -1,4 +1,4 @@
-//! What becomes of WebSockets when the server goes: they are told (RFC 6455, 5.5.1 and 7.4.1).
+//! What becomes of a `WebSocket` when the server goes: it is told (RFC 6455, 5.5.1 and 7.4.1).
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
