@@ -21,7 +21,7 @@ use crate::options::Options;
 const BALLAST_BYTES: u64 = 16_000_000;
 
 /// How long a server that is leaving is waited for.
-const PREDECESSOR: Duration = Duration::from_secs(20);
+const PREDECESSOR: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether it has left; nothing tells.
 const LOOK: Duration = Duration::from_millis(5);

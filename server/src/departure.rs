@@ -18,14 +18,8 @@ use tracing::{info, warn};
 use crate::data_dir::DataDir;
 use crate::listeners;
 
-/// How long visitors' requests may finish when the server is told to stop.
+/// How long visitors' requests may finish when the server is told to stop, and then those that came meanwhile.
 const FINISH: Duration = Duration::from_secs(10);
-
-/// How long those may that came while it left; none of them is old.
-const LAST: Duration = Duration::from_secs(2);
-
-/// How long such a connection may stay without a request; most bring one at once.
-const LAST_LINGER: Duration = Duration::from_millis(300);
 
 /// How often it is looked whether a successor serves; nothing tells.
 const LOOK: Duration = Duration::from_millis(10);
@@ -93,7 +87,7 @@ async fn leave(serving: Serving, rest_has_ended: oneshot::Receiver<()>) {
             () = tokio::time::sleep(FINISH) => {}
         }
         if let Some(last) = last {
-            last.shutdown(LAST).await;
+            last.shutdown(FINISH).await;
         }
     };
     tokio::join!(drain, accept);
@@ -112,6 +106,5 @@ fn last_router(serving: &Serving) -> anyhow::Result<RouterHandle> {
     options.tls = serving.router.tls()?;
     options.trusted = serving.router.trusted().to_vec();
     options.parting = true;
-    options.timeouts.linger = LAST_LINGER;
     Ok(Router::start(options, serving.routes.clone())?)
 }
