@@ -40,6 +40,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
+    if std::env::args().any(|argument| argument == "restart") {
+        return restart::measure();
+    }
     println!(
         "push to live, a small Flask app: until the first answer of the new version, medians of {ROUNDS}\n"
     );
