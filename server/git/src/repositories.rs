@@ -1,8 +1,9 @@
 //! Where the repositories of all apps are: one bare repository per app, and beside them the hook that turns
 //! away who comes past the server. Making and removing them may be repeated.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io};
 
 use anyhow::{Context, bail};
@@ -22,6 +23,8 @@ const REMOVED: &str = ".removed-";
 pub struct Repositories {
     root: PathBuf,
     visits: Arc<Visits>,
+    /// The apps whose repository was looked at since the server began.
+    recovered: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Repositories {
@@ -34,34 +37,64 @@ impl Repositories {
             let root = root.canonicalize()?;
             remove_leftovers(&root)?;
             durable::replace(&root.join(".hooks/pre-receive"), PRE_RECEIVE.as_bytes(), 0o755)?;
-            Ok(Self { root, visits: Arc::default() })
+            Ok(Self { root, visits: Arc::default(), recovered: Arc::default() })
         };
         prepare().with_context(|| format!("could not prepare {} for repositories", root.display()))
     }
 
-    /// Makes an app's repository, or brings the settings of an existing one up to date. `HEAD` names `branch`, which
-    /// need not exist. Blocks.
+    /// Makes an app's repository, in one step that others may take at the same time, or brings the settings of an
+    /// existing one up to date. `HEAD` names `branch`, which need not exist. Blocks.
     pub fn create(&self, app: &str, branch: &str) -> anyhow::Result<Repository> {
         let repository = self.repository(app)?;
-        let create = || -> Result<(), git2::Error> {
-            let mut options = git2::RepositoryInitOptions::new();
-            options.bare(true).external_template(false).mkpath(true);
-            let made = git2::Repository::init_opts(repository.path(), &options)?;
-            configuration::apply(&made)?;
-            made.config()?.set_str("core.hooksPath", &self.root.join(".hooks").to_string_lossy())
-        };
-        create().with_context(|| format!("could not make the repository {}", repository.path().display()))?;
-        repository.set_head(branch)?;
+        let shown = repository.path().display();
+        if repository.exists() {
+            let prepared = self.prepare(repository.path());
+            prepared.with_context(|| format!("could not set up the repository {shown}"))?;
+            repository.set_head(branch)?;
+        } else {
+            let aside = repository.scratch()?;
+            let made = aside.path().join("new.git");
+            let prepared = self.prepare(&made).and_then(|new| new.set_head(&format!("refs/heads/{branch}")));
+            prepared.with_context(|| format!("could not make the repository {shown}"))?;
+            durable::sync(&made.join("HEAD"))?;
+            match fs::rename(&made, repository.path()) {
+                Err(_) if repository.exists() => (),
+                done => done.with_context(|| format!("could not make the repository {shown}"))?,
+            }
+            durable::sync(&self.root)?;
+        }
         Ok(repository)
     }
 
-    /// Returns an app's repository, which need not exist yet.
+    fn prepare(&self, path: &Path) -> Result<git2::Repository, git2::Error> {
+        let mut options = git2::RepositoryInitOptions::new();
+        options.bare(true).external_template(false).mkpath(true);
+        let made = git2::Repository::init_opts(path, &options)?;
+        configuration::apply(&made)?;
+        made.config()?.set_str("core.hooksPath", &self.root.join(".hooks").to_string_lossy())?;
+        Ok(made)
+    }
+
+    /// Returns an app's repository, which need not exist yet. The first time, what killed processes have left in it is
+    /// removed, which takes well under a millisecond: a start need not look at every repository there is.
     pub fn repository(&self, app: &str) -> anyhow::Result<Repository> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if app.is_empty() || app.len() > 100 || !app.bytes().all(plain) {
             bail!("an app id holds letters, digits and dashes, this is something else");
         }
-        Ok(Repository::new(&self.root, app, self.visits.clone()))
+        let repository = Repository::new(&self.root, app, self.visits.clone());
+        // Held meanwhile: nobody gets the repository, and lets git work in it, before it was looked at.
+        let mut recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !recovered.contains(app) {
+            if repository.exists() {
+                let looked = repository.recover();
+                looked.with_context(|| {
+                    format!("could not look at the repository {}", repository.path().display())
+                })?;
+            }
+            recovered.insert(app.to_owned());
+        }
+        Ok(repository)
     }
 
     /// Removes an app's repository with all its history; succeeds where there is none. Blocks.
@@ -118,6 +151,25 @@ mod tests {
             repositories.remove("app-1").unwrap();
             assert!(!repositories.repository("app-1").unwrap().exists());
         }
+    }
+
+    #[test]
+    fn a_repository_that_many_make_at_once_is_whole_for_each_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let repositories = Repositories::open(dir.path()).unwrap();
+        for app in ["a", "b", "c"] {
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let made = repositories.create(app, "main").unwrap();
+                        let config = fs::read_to_string(made.path().join("config")).unwrap();
+                        assert!(config.contains("fsckObjects") && config.contains("hooksPath"), "{config}");
+                    });
+                }
+            });
+        }
+        let left = fs::read_dir(dir.path()).unwrap().flatten();
+        assert!(left.into_iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(SCRATCH)));
     }
 
     #[test]

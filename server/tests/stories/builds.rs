@@ -1,4 +1,4 @@
-//! A build and whoever waits for it: pushers that leave, come back, cancel, or push two at once.
+//! A build and whoever waits for it: pushers that leave, come back, or cancel.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::platform::TestPlatform;
 use crate::wait;
 
 /// A Python app whose build takes as long as its hook says.
-fn slow_build(app: &crate::app::TestApp<'_>, seconds: u32) {
+pub(crate) fn slow_build(app: &crate::app::TestApp<'_>, seconds: u32) {
     app.greets("slow")
         .write("requirements.txt", "")
         .write("bin/pre_compile", &format!("#!/bin/bash\necho begun\nsleep {seconds}\n"));
@@ -14,7 +14,7 @@ fn slow_build(app: &crate::app::TestApp<'_>, seconds: u32) {
 }
 
 /// Does what Ctrl-C in a terminal does: git and its helper both get the signal.
-fn interrupt(pusher: &mut std::process::Child) {
+pub(crate) fn interrupt(pusher: &mut std::process::Child) {
     let group = format!("-{}", pusher.id());
     assert!(std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
     pusher.wait().unwrap();
@@ -70,29 +70,6 @@ fn a_cancelled_build_ends_at_once_and_says_who_ended_it() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cancelled"), "{output:?}");
     assert_eq!(app.json(&["builds"])[0]["state"], "cancelled");
-}
-
-#[test]
-fn two_pushes_at_once_are_ordered_and_each_is_told() {
-    let platform = TestPlatform::start();
-    let app = platform.app("race");
-    slow_build(&app, 4);
-    let first = app.push_in_background();
-    wait::until("the first build", || (app.json(&["builds"])[0]["state"] == "running").then_some(()));
-    app.write("greeting", "second").commit("Second");
-    let second = app.push();
-    let first = first.wait_with_output().unwrap();
-    assert!(first.status.success(), "{first:?}");
-    assert!(second.text.contains("Waiting for"), "{}", second.text);
-    // The second push was made against a branch that has moved meanwhile; it learns that, or it serves.
-    if second.ok {
-        assert_eq!(app.get("/").body, "second");
-    } else {
-        assert!(second.text.contains("moved while this push waited"), "{}", second.text);
-        assert!(second.text.contains("this push is on top of it"), "{}", second.text);
-        app.deploy();
-        assert_eq!(app.get("/").body, "second");
-    }
 }
 
 #[test]
