@@ -3,6 +3,7 @@
 //! Floods of resets, of continuations and of settings are for the library to end; it is told the bounds.
 
 use crate::handle::handle;
+use crate::options::Limits;
 use crate::visitor::Visitor;
 use crate::watch::{Alarm, Phase, Watch};
 use crate::worker::{Stage, Worker};
@@ -36,6 +37,23 @@ const SEND_BUFFER: usize = 64 * 1_024;
 /// How many streams a visitor may have opened and reset, without our having seen to them.
 const RESETS: usize = 32;
 
+/// Returns the bounds of a connection.
+fn bounds(latest: Latest, limits: &Limits) -> Builder<Latest> {
+    let mut builder = Builder::new(latest);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(4 * WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .enable_connect_protocol();
+    builder
+}
+
 /// Serves the connection until it ends.
 pub(crate) async fn serve<S>(visitor: Rc<Visitor>, stream: S)
 where
@@ -48,21 +66,8 @@ where
         slot.0.set(Some(Arc::clone(&stream.watch)));
         handle(stream, request).map(Ok::<_, Infallible>)
     });
-    let limits = &visitor.worker.limits;
-    let mut connection = pin!(
-        Builder::new(latest)
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .max_pending_accept_reset_streams(RESETS)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(4 * WINDOW)
-            .max_send_buf_size(SEND_BUFFER)
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PING)
-            .enable_connect_protocol()
-            .serve_connection(TokioIo::new(stream), service)
-    );
+    let builder = bounds(latest, &visitor.worker.limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // One count is ours and one the service's; each stream has one more.
     let is_idle = || Rc::strong_count(&visitor) <= 2;
     let mut ending = Ending::new(visitor.worker.timeouts.keep_alive);

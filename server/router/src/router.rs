@@ -75,20 +75,9 @@ impl Router {
             trusted: Arc::clone(&trusted),
         };
         let (orders, receiver) = watch::channel(Order::Serve);
-        let (running, ended) = mpsc::channel(1);
         let count = options.workers.max(1).max(sockets.len()).max(tls_sockets.len());
-        let mut clear = listen::deal(&sockets, count)?.into_iter();
-        let mut secure = listen::deal(&tls_sockets, count)?.into_iter();
-        for index in 0..count {
-            let (shared, receiver, running) = (shared.clone(), receiver.clone(), running.clone());
-            let (clear, secure) = (clear.next(), secure.next());
-            std::thread::Builder::new().name(format!("router-{index}")).spawn(move || {
-                if let Err(error) = worker::run(&shared, clear, secure, receiver) {
-                    tracing::error!(%error, "a worker of the router ended");
-                }
-                drop(running);
-            })?;
-        }
+        let clear = listen::deal(&sockets, count)?;
+        let ended = work(&shared, clear, listen::deal(&tls_sockets, count)?, receiver)?;
         let _follow = read.map(follow).transpose()?;
         Ok(RouterHandle {
             local_addr,
@@ -102,6 +91,28 @@ impl Router {
             ended,
         })
     }
+}
+
+/// Starts one worker per socket and returns what ends with the last of them.
+fn work(
+    shared: &Shared,
+    clear: Vec<TcpListener>,
+    secure: Vec<TcpListener>,
+    orders: watch::Receiver<Order>,
+) -> io::Result<mpsc::Receiver<()>> {
+    let (running, ended) = mpsc::channel(1);
+    let mut secure = secure.into_iter();
+    for (index, clear) in clear.into_iter().enumerate() {
+        let (shared, orders, running) = (shared.clone(), orders.clone(), running.clone());
+        let secure = secure.next();
+        std::thread::Builder::new().name(format!("router-{index}")).spawn(move || {
+            if let Err(error) = worker::run(&shared, Some(clear), secure, orders) {
+                tracing::error!(%error, "a worker of the router ended");
+            }
+            drop(running);
+        })?;
+    }
+    Ok(ended)
 }
 
 /// Returns the sockets to listen on.
