@@ -23,7 +23,8 @@ impl Unreadable {
         let now = all(apps);
         for ((app, version), why) in now.iter().filter(|(key, why)| self.told.get(key) != Some(why)) {
             error!(app.id = %app, release = %version, "a release cannot be read; what runs of it goes on: {why}");
-            let text = format!("{version} cannot be read; what runs of it goes on, nothing new is started: {why}");
+            let text =
+                format!("{version} cannot be read; what runs of it goes on, nothing new is started: {why}");
             platform.logs.event(*app, "platform", Some(*version), text);
         }
         for (app, version) in self.told.keys().filter(|key| !now.contains_key(key)) {
@@ -36,7 +37,11 @@ impl Unreadable {
 fn all(apps: &[DesiredApp]) -> BTreeMap<(AppId, Version), String> {
     let of_app = |desired: &DesiredApp| {
         let app = desired.app.id;
-        desired.unreadable.iter().map(move |(version, why)| ((app, *version), why.clone())).collect::<Vec<_>>()
+        desired
+            .unreadable
+            .iter()
+            .map(move |(version, why)| ((app, *version), why.clone()))
+            .collect::<Vec<_>>()
     };
     apps.iter().flat_map(of_app).collect()
 }

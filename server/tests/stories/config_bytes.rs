@@ -16,7 +16,7 @@ for name in sys.argv[2:]:
     print(sys.argv[1], name, len(value), hashlib.sha256(value).hexdigest(), flush=True)
 "#;
 
-/// Does the same for the files in ENV_DIR, and prints a value as it is.
+/// Does the same for the files in `ENV_DIR`, and prints a value as it is.
 const PRE_COMPILE: &str = r#"#!/bin/bash
 cd /tmp/env
 for name in ALL TEXT BIG; do
