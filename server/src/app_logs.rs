@@ -1,5 +1,6 @@
 //! The apps' log streams as the server uses them: platform events and request lines go in, readers come out.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,6 +32,18 @@ impl AppLogs {
     /// The directory cannot be made.
     pub fn open(&self, app: AppId) -> std::io::Result<LogDir> {
         LogDir::open(self.root.join(app.to_string()), Bounds::default())
+    }
+
+    /// Returns the apps that have a stream, without opening any. Blocks shortly.
+    ///
+    /// # Errors
+    /// The directory of all streams cannot be read.
+    pub fn present(&self) -> std::io::Result<BTreeSet<AppId>> {
+        let entries = match std::fs::read_dir(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries?,
+        };
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
     }
 
     /// Appends an event of the platform to an app's stream.

@@ -230,19 +230,16 @@ async fn this_host(platform: &Platform) -> anyhow::Result<store::Host> {
     Ok(host)
 }
 
-/// Makes what each app has outside the database, and clears away what a push left that a dead server cut off.
+/// Makes the log of each app that has none: the server died while the app was made. All else is seen to when it is used.
 async fn prepare_apps(platform: &Arc<Platform>) -> anyhow::Result<()> {
     let mut db = platform.store.read().await?;
-    let apps = store::list_apps(&mut db).await?;
+    let apps = store::app_ids(&mut db).await?;
     drop(db);
     let platform = platform.clone();
     tokio::task::spawn_blocking(move || {
-        for app in apps {
-            platform.logs.open(app.id)?;
-            let repository = platform.repositories.repository(&app.id.to_string())?;
-            if repository.exists() {
-                repository.recover()?;
-            }
+        let present = platform.logs.present()?;
+        for app in apps.into_iter().filter(|app| !present.contains(app)) {
+            platform.logs.open(app)?;
         }
         Ok(())
     })

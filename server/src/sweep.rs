@@ -2,6 +2,7 @@
 //! files of destroyed apps once nothing of them runs. It looks at what is there, so that a sweep that was missed is made
 //! up for by the next.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -51,8 +52,11 @@ async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
     let logs = platform.logs.clone();
     tokio::task::spawn_blocking(move || logs.expire()).await?;
     let mut complete = true;
+    let living: BTreeSet<AppId> =
+        store::app_ids(&mut *platform.store.read().await?).await?.into_iter().collect();
     for name in DIRECTORIES {
-        for app in ids_in(&platform.options.dir(name))? {
+        let present = ids_in(&platform.options.dir(name))?;
+        for app in present.into_iter().filter(|app| !living.contains(app)) {
             let mut db = platform.store.read().await?;
             // Destroyed apps stay in the database: their history does.
             let destroyed =
@@ -103,22 +107,18 @@ async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
 /// Removes what builds left that this process does not run: all but the log, and that too when the app was destroyed.
 async fn sweep_builds(platform: &Platform) -> anyhow::Result<()> {
     let dir = platform.options.dir("builds");
-    for id in ids_in::<BuildId>(&dir)? {
-        let mut db = platform.store.read().await?;
-        let build = store::find_build(&mut db, id).await?;
-        let app = match &build {
-            Some(build) => store::find_app_by_id(&mut db, build.app_id).await?,
-            None => None,
-        };
-        drop(db);
-        let in_use = build.as_ref().is_some_and(|build| {
-            !build.state.is_final() || platform.builds.in_the_way(build.app_id) == Some(build.id)
-        });
-        if in_use {
+    // Read before the rows: a build has its row before it has a directory.
+    let present = ids_in::<BuildId>(&dir)?;
+    let mut db = platform.store.read().await?;
+    let outputs = store::kept_outputs(&mut db).await?;
+    drop(db);
+    for id in present {
+        let output = outputs.get(&id);
+        if output.is_some_and(|output| !output.ended || platform.builds.in_the_way(output.app) == Some(id)) {
             continue;
         }
         let own = dir.join(id.to_string());
-        if app.is_none_or(|app| app.deleted_at.is_some()) {
+        if output.is_none_or(|output| output.destroyed) {
             builds::remove(&own).await.with_context(|| format!("cannot remove {}", own.display()))?;
         } else {
             builds::tidy(&own).await;

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::plan::{Action, ReplicaWish, plan};
 use router::Routes;
-use store::{DesiredApp, Host, Operation, ReleaseCache, Serving};
+use store::{DesiredApp, Host, Operation, ReleaseCache, Replica, Serving};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -33,6 +33,10 @@ use unreadable::Unreadable;
 
 /// How long the loop rests when nothing wakes it: deadlines are kept to within this.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long it rests while nothing changes and nothing is watched: every wish and every report wakes it, so this is only
+/// for what another server of the same database wrote.
+const WHILE_QUIET: Duration = Duration::from_secs(15);
 
 /// How long it rests while replicas drain, since the router's counts wake nobody.
 const WHILE_DRAINING: Duration = Duration::from_millis(20);
@@ -58,6 +62,8 @@ struct Turn {
     acted: bool,
     /// Replicas are leaving.
     draining: bool,
+    /// Nothing is under way that time alone could change.
+    quiet: bool,
 }
 
 impl Reconciler {
@@ -108,6 +114,7 @@ impl Reconciler {
                         continue;
                     }
                     Ok(turn) if turn.draining => WHILE_DRAINING,
+                    Ok(turn) if turn.quiet => WHILE_QUIET,
                     Ok(turn) => {
                         if turn.acted {
                             error!("the plan does not come to rest");
@@ -156,19 +163,26 @@ impl Reconciler {
             let world = world::world(&self.platform.facts, &report, generation, &self.host, &apps);
             self.table.publish(&self.platform, &apps, &world);
         }
+        let quiet = plan.actions.is_empty() && apps.iter().all(is_at_rest);
         let acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;
         if acted || told {
             self.platform.changed();
         }
         let draining = apps.iter().flat_map(|app| &app.replicas);
         let draining = draining.into_iter().any(|r| matches!(r.wish, ReplicaWish::Drain { .. }));
-        Ok(Turn { acted, draining })
+        Ok(Turn { acted, draining, quiet })
     }
 
     async fn read(&mut self) -> anyhow::Result<Vec<DesiredApp>> {
         let mut db = self.platform.store.read().await?;
         Ok(store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?)
     }
+}
+
+/// Tells whether nothing of the app has a deadline.
+fn is_at_rest(app: &DesiredApp) -> bool {
+    let stays = |replica: &Replica| replica.wish == ReplicaWish::Run && !replica.replace;
+    app.operation.is_none() && app.watch.is_none() && app.replicas.iter().all(stays)
 }
 
 /// Returns the replicas that exist as wishes.

@@ -126,6 +126,15 @@ pub async fn find_app_by_id(db: &mut Db, id: AppId) -> Result<Option<App>> {
     row.as_ref().map(app).transpose()
 }
 
+/// Returns the ids of all apps that were not deleted.
+///
+/// # Errors
+/// A database that fails.
+pub async fn app_ids(db: &mut Db) -> Result<Vec<AppId>> {
+    let rows = sqlx::query("select id from apps where deleted_at is null").fetch_all(db).await?;
+    rows.iter().map(|row| row.parsed("id")).collect()
+}
+
 /// Returns all apps that were not deleted, by name.
 ///
 /// # Errors

@@ -1,12 +1,13 @@
 //! What of the past is kept: reads what the rules of `model::keep` decide on, and notes what was removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::id::{AppId, BuildId, SlugId};
 use model::keep::{self, AppSlugs, ImageUse, SlugUse};
 use model::release::{ReleaseStatus, Version};
 use model::slug::Digest;
+use sqlx::any::AnyRow;
 
 use crate::connection::Db;
 use crate::error::{Error, Result};
@@ -151,6 +152,36 @@ async fn beyond(db: &mut Db, level: i64, kept: u32, max: u32) -> Result<Vec<Buil
         }
     }
     Ok(found)
+}
+
+/// Where the output of a build stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildOutput {
+    /// The app.
+    pub app: AppId,
+    /// Nothing is added to it any more.
+    pub ended: bool,
+    /// The app is no more.
+    pub destroyed: bool,
+}
+
+/// Returns the builds of all apps whose output is kept.
+///
+/// # Errors
+/// A database that fails.
+pub async fn kept_outputs(db: &mut Db) -> Result<BTreeMap<BuildId, BuildOutput>> {
+    let rows = sqlx::query(
+        "select b.id, b.app_id, case when b.state in ('queued', 'running') then 0 else 1 end as ended, \
+         a.deleted_at from builds b join apps a on a.id = b.app_id where b.trimmed = 0 and b.trimmed < 2",
+    )
+    .fetch_all(db)
+    .await?;
+    let output = |row: &AnyRow| {
+        let destroyed = row.integer_or_none("deleted_at")?.is_some();
+        let output = BuildOutput { app: row.parsed("app_id")?, ended: row.flag("ended")?, destroyed };
+        Ok((row.parsed("id")?, output))
+    };
+    rows.iter().map(output).collect()
 }
 
 /// Notes that a build's output was removed.
