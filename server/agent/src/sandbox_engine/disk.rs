@@ -88,3 +88,31 @@ fn run(command: &mut Command) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_ends_takes_only_what_is_written_and_is_made_afresh() {
+        if why_not(Privilege::detect()).is_some() {
+            return;
+        }
+        let replica = tempfile::tempdir().unwrap();
+        let place = make(replica.path()).unwrap();
+        let facts = rustix::fs::statvfs(&place).unwrap();
+        assert!(facts.f_blocks * facts.f_frsize <= BYTES && facts.f_bavail * facts.f_frsize > BYTES * 9 / 10);
+        let taken = fs::metadata(image(replica.path())).unwrap().blocks() * 512;
+        assert!(taken < 8 << 20, "{taken}");
+        File::create(place.join("file")).unwrap().write_all(b"content").unwrap();
+        assert_eq!(make(replica.path()).unwrap(), place);
+        assert!(!place.join("file").exists());
+        for _ in 0..2 {
+            remove(replica.path()).unwrap();
+            assert_eq!(fs::read_dir(replica.path()).unwrap().count(), 0);
+        }
+    }
+}

@@ -44,3 +44,51 @@ pub(super) fn remove_trials(dir: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sandbox::{HostFacts, Limits, Privilege};
+
+    use super::*;
+
+    #[test]
+    fn cgroups_without_a_replica_go_and_those_of_replicas_and_of_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = HostFacts::detect(&dir.path().join("etc")).unwrap();
+        let (id, mark) = (ReplicaId::new(), sandbox::mark(dir.path()));
+        fs::create_dir(dir.path().join(id.to_string())).unwrap();
+        let own = format!("replica.{mark}.");
+        let names = [
+            format!("{own}{}", ReplicaId::new()),
+            format!("{own}{id}"),
+            format!("replica.x{mark}.{}", ReplicaId::new()),
+        ];
+        for name in &names {
+            Cgroup::create(&host.cgroups, name, &Limits::default()).unwrap();
+        }
+        // Where there are no cgroups there is nothing to leave.
+        let there = !Cgroup::all(&host.cgroups).is_empty();
+        remove_cgroups(&host.cgroups, &own, dir.path());
+        let left = Cgroup::all(&host.cgroups);
+        let found = names.each_ref().map(|name| left.contains(name));
+        for name in &names {
+            Cgroup::named(&host.cgroups, name).unwrap().remove().unwrap();
+        }
+        assert_eq!(found, [false, there, there]);
+    }
+
+    #[test]
+    fn a_trial_that_was_cut_off_is_unmounted_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let point = dir.path().join(".trial-x/mounts/image");
+        fs::create_dir_all(&point).unwrap();
+        fs::write(dir.path().join("desired"), "").unwrap();
+        if Privilege::detect() == Privilege::Root {
+            let flags = rustix::mount::MountFlags::empty();
+            rustix::mount::mount("none", &point, "tmpfs", flags, None).unwrap();
+            fs::write(point.join("file"), "").unwrap();
+        }
+        remove_trials(dir.path());
+        assert!(!dir.path().join(".trial-x").exists() && dir.path().join("desired").exists());
+    }
+}
