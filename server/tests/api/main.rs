@@ -6,6 +6,7 @@ mod access;
 mod apps;
 mod changes;
 mod logs;
+mod operations;
 mod people;
 mod protocol;
 mod roles;

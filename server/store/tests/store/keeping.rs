@@ -154,3 +154,48 @@ async fn the_steps_of_old_operations_go_and_the_operations_stay() {
     assert_eq!(others, []);
     assert_eq!(trim_operations(&mut tx).await.unwrap(), 0);
 }
+
+/// Deploys, and goes back to what was within reach before, which by then may not be.
+async fn deploy_and_go_back(world: &World) {
+    for number in 1..=80 {
+        let mut tx = world.store.write().await.unwrap();
+        let newest = deploy(&mut tx, world, number).await.version.0;
+        tx.commit().await.unwrap();
+        tokio::task::yield_now().await;
+        for back in [19, 20, 25] {
+            let mut tx = world.store.write().await.unwrap();
+            let Some(old) =
+                find_release(&mut tx, world.app.id, Version(newest.saturating_sub(back))).await.unwrap()
+            else {
+                continue;
+            };
+            let config = config("A", "1");
+            let new = NewRelease { slug: old.slug.map(|slug| slug.id), ..release(world, &config) };
+            if create_release(&mut tx, &world.vault, new).await.is_ok() {
+                tx.commit().await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn deploys_and_rollbacks_beside_a_collection_never_release_what_is_gone() {
+    let world = world().await;
+    let collecting = async {
+        loop {
+            let mut tx = world.store.write().await.unwrap();
+            collect(&mut tx, &world).await;
+            tx.commit().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = deploy_and_go_back(&world) => {}
+        () = collecting => {}
+    }
+    let mut db = world.store.read().await.unwrap();
+    let releases = list_releases(&mut db, world.app.id, ReleaseRange::newest(20)).await.unwrap();
+    assert!(releases.len() == 20 && releases.iter().all(|release| release.slug.as_ref().unwrap().kept));
+    let kept = kept_images(&mut db).await.unwrap().len();
+    assert!(kept <= 40, "{kept} are kept");
+}
