@@ -54,28 +54,79 @@ fn quarantines(platform: &Platform) -> usize {
     objects.flatten().filter(|entry| entry.file_name().to_string_lossy().contains("incoming")).count()
 }
 
+/// What no push may leave behind, whatever became of it.
+fn assert_clean(platform: &Platform) {
+    let repository = platform.repository();
+    let fsck = git_command(repository.path()).args(["fsck", "--full", "--strict"]).output().unwrap();
+    assert!(fsck.status.success(), "{}", words(&fsck));
+    let incoming = git_command(repository.path()).args(["for-each-ref", "refs/paas"]).output().unwrap();
+    assert_eq!(words(&incoming) + &String::from_utf8_lossy(&incoming.stdout), "");
+    for directory in ["", "objects", "objects/pack", "refs/heads", ".."] {
+        for entry in fs::read_dir(repository.path().join(directory)).unwrap() {
+            let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+            let odd = [".keep", ".lock", ".scratch", "tmp_", "incoming", "shallow_", ".removed"];
+            assert!(!odd.iter().any(|part| name.contains(part)), "{directory}/{name}");
+        }
+    }
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    getrandom::fill(&mut noise).unwrap();
+    noise
+}
+
 #[test]
 fn a_push_that_breaks_off_at_any_byte_changes_nothing_and_the_next_one_works() {
     let platform = Platform::accepting();
     let work = platform.work("work");
-    let mut noise = vec![0; 60_000];
-    getrandom::fill(&mut noise).unwrap();
-    work.write("noise", &noise);
+    work.write("noise", noise(60_000));
     let commit = work.commit("one");
+    let somewhere = noise(24)
+        .chunks(2)
+        .map(|at| 1_200 + usize::from(u16::from_le_bytes([at[0], at[1]])) % 59_000)
+        .collect::<Vec<_>>();
     let mut broken = 0;
-    for after in (100..60_000).step_by(5_500).chain([400, 700, 1000, 60_500]) {
+    for after in [100, 400, 700, 1_000, 60_500].into_iter().chain(somewhere.clone()) {
         let output = work.try_git(&["push", &cutter(&platform, after), "main"]);
         broken += usize::from(!output.status.success());
         eventually("the quarantine's end", || quarantines(&platform) == 0);
         assert_eq!(platform.repository().branch_tip("main").unwrap(), None, "cut after {after}");
     }
-    assert_eq!(broken, 15);
+    assert_eq!(broken, 17, "{somewhere:?}");
     let output = work.try_git(&["push", "paas", "main"]);
     assert!(output.status.success(), "{}", words(&output));
     assert_eq!(platform.repository().branch_tip("main").unwrap(), Some(commit));
-    let fsck =
-        git_command(platform.repository().path()).args(["fsck", "--full", "--strict"]).output().unwrap();
-    assert!(fsck.status.success(), "{}", words(&fsck));
+    assert_clean(&platform);
+}
+
+#[test]
+fn pushes_that_break_off_at_once_and_in_the_middle_of_others_leave_the_others_whole() {
+    let platform = Platform::accepting();
+    std::thread::scope(|scope| {
+        for client in 0..6 {
+            let platform = &platform;
+            scope.spawn(move || {
+                let name = format!("client{client}");
+                let work = platform.work(&name);
+                for round in 0..4 {
+                    work.write("noise", noise(40_000));
+                    let commit = work.commit(&format!("{name} {round}"));
+                    let after = 1_500 + usize::from(noise(1)[0]) * 150;
+                    let cut = work.try_git(&["push", &cutter(platform, after), &format!("main:{name}")]);
+                    assert!(!cut.status.success());
+                    work.git(&["push", "-q", "paas", &format!("main:{name}")]);
+                    assert_eq!(platform.repository().branch_tip(&name).unwrap(), Some(commit));
+                }
+            });
+        }
+    });
+    eventually("the last one's end", || quarantines(&platform) == 0);
+    eventually("the last one's traces to go", || {
+        let root = fs::read_dir(platform.repository().path().parent().unwrap()).unwrap();
+        root.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with(".scratch"))
+    });
+    assert_clean(&platform);
 }
 
 /// Sends the beginning of a push and then nothing; returns what comes back.

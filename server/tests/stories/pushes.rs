@@ -168,3 +168,31 @@ fn a_shallow_clone_can_push_on_top_of_what_is_being_deployed() {
     success(&first.wait_with_output().unwrap());
     assert_eq!(app.get("/").body, "shallow");
 }
+
+#[test]
+fn pushes_that_wait_when_the_server_dies_are_carried_out_by_the_next_one() {
+    let mut platform = TestPlatform::start();
+    let pushers = {
+        let app = platform.app("lives");
+        app.greets("one").deploy();
+        slow_build(&app, 3);
+        let running = app.push_in_background();
+        until_state(&app, 0, "running");
+        [running, push_next(&app, "on top")]
+    };
+    platform.restart(false);
+    for pusher in pushers {
+        assert!(!pusher.wait_with_output().unwrap().status.success(), "nobody knows yet how it ends");
+    }
+    let app = platform.known_app("lives");
+    let head = app.git(&["rev-parse", "HEAD"]);
+    wait::until("the branch to move", || (tip(&app) == head).then_some(()));
+    assert_eq!(app.get("/").body, "on top");
+    let repository = std::fs::read_dir(platform.data.join("repos")).unwrap().flatten();
+    let repository = repository.map(|entry| entry.path()).find(|path| path.join("HEAD").exists()).unwrap();
+    wait::until("nothing to be kept for builds or pushes", || {
+        let mut git = platform.command(std::path::Path::new("git"), &repository);
+        let left = git.args(["-c", "safe.directory=*", "for-each-ref", "refs/paas"]).output().unwrap();
+        (left.status.success() && left.stdout.is_empty()).then_some(())
+    });
+}
