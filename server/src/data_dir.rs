@@ -84,6 +84,8 @@ impl DataDir {
                     told = kill_process(pid, Signal::USR2).is_ok();
                 }
                 Some(Holder { leaving: true, .. }) => {}
+                // Killed while it started a process, which has the lock too until it becomes another program.
+                Some(Holder { pid, .. }) if is_gone(pid) => {}
                 _ if replace => {}
                 _ => bail!(
                     "another paasd uses {0}; `paasd stop --data-dir {0}` ends it, `paasd serve --replace` takes its place",
@@ -144,6 +146,10 @@ impl DataDir {
         std::fs::rename(&fresh, &file)?;
         Ok(())
     }
+}
+
+fn is_gone(pid: Pid) -> bool {
+    rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
 }
 
 /// A server must be able to start on a full disk, or what runs could not be reached: it keeps some room that it gives
