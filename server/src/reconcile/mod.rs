@@ -39,7 +39,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 const WHILE_QUIET: Duration = Duration::from_secs(15);
 
 /// How long it rests while replicas drain, since the router's counts wake nobody.
-const WHILE_DRAINING: Duration = Duration::from_millis(20);
+const WHILE_DRAINING: Duration = Duration::from_millis(100);
 
 /// Turns without a rest after which something must be wrong with the plan.
 const TURNS_MAX: u32 = 1_000;

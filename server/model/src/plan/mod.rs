@@ -15,6 +15,8 @@ mod watch;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod place_stories;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -111,7 +111,8 @@ fn has_a_reason(it: &History, action: &Action) -> Result<(), TestCaseError> {
         Action::Forget(id) => prop_assert_eq!(&replica(id).seen, &Observation::Gone),
         Action::Switch(_) => {
             let target = rollout.unwrap();
-            let answers = |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers();
+            let answers =
+                |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers() && is_ready(r.host);
             let answering = app.replicas.iter().filter(answers).count();
             prop_assert!(answering >= wanted(&ProcessType::web()), "switched before all answer");
         }

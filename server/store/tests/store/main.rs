@@ -12,4 +12,5 @@ mod operations;
 mod releases;
 mod tokens;
 mod unreadable;
+mod watches;
 mod world;
