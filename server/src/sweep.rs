@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fail_point::Step;
 use model::id::{AppId, BuildId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -145,6 +146,7 @@ async fn remove_app(platform: &Platform, name: &str, app: AppId) -> anyhow::Resu
         let dir = platform.options.dir(name).join(app.to_string());
         builds::remove(&dir).await.with_context(|| format!("cannot remove {}", dir.display()))?;
     }
+    fail_point::reach(Step::AppDirectoryGone);
     info!(app.id = %app, "removed the {name} of a destroyed app");
     platform.signals.collect.notify_one();
     Ok(())

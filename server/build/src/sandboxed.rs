@@ -10,6 +10,7 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use fail_point::Step;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sandbox::{Cgroup, HostFacts, Sandbox, log_pipe};
@@ -60,6 +61,7 @@ impl Watch<'_> {
         let group =
             sandbox.cgroup.as_deref().map(|name| Cgroup::named(&self.host.cgroups, name)).transpose()?;
         let mut running = Running { child, reader: File::from(reader), group };
+        fail_point::reach(Step::BuildCompiling);
         let outcome = self.attend(&mut running);
         let status = running.finish(outcome.is_err() || matches!(outcome, Ok(Some(_))))?;
         if let Some(end) = outcome? {

@@ -1,5 +1,6 @@
 //! Apps: what they are called, who owns them, where they answer.
 
+use fail_point::Step;
 use model::access::Scope;
 use model::name::AppName;
 use serde_json::{Value, json};
@@ -44,6 +45,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     };
     let shown = app_json(&call, &mut tx, &app).await?;
     commit(tx).await?;
+    fail_point::reach(Step::AppMade);
     // Events are written only to streams that are there, so that a destroyed app's does not come back.
     call.platform.logs.open(app.id).map_err(anyhow::Error::from)?;
     call.platform.logs.event(app.id, "api", None, format!("Created by {}", call.actor().email));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail_point::Step;
 use jiff::{SignedDuration, Timestamp};
 use model::build::BuildState;
 use model::id::{AppId, BuildId};
@@ -74,6 +75,7 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
         platform.changed();
     }
     if !lost.is_empty() {
+        fail_point::reach(Step::BuildRequeued);
         platform.builds.wake.notify_one();
         return Ok(());
     }
@@ -144,6 +146,7 @@ async fn begin(platform: &Platform, id: BuildId, app: AppId) -> anyhow::Result<O
     let begun = store::start_build(&mut tx, id, deadline, &platform.lease()).await?;
     let build = store::find_build(&mut tx, id).await?;
     tx.commit().await?;
+    fail_point::reach(Step::BuildRunning);
     platform.changed();
     Ok(build.filter(|_| begun).map(|build| (app, build)))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, FailureKind};
+use fail_point::Step;
 use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
 use model::build::BuildState;
 use model::config::ConfigVars;
@@ -160,6 +161,7 @@ impl Work<'_> {
         let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
         let say = |line: &str| log.detail(line);
         git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
+        fail_point::reach(Step::SourceWritten);
         Ok(into)
     }
 
@@ -207,7 +209,9 @@ impl Work<'_> {
     /// Keeps the slug and makes its release.
     async fn release(&self, output: BuildOutput, started: Instant, log: &BuildLog) -> anyhow::Result<Made> {
         let BuildOutput { slug, manifest, trace, pins, steps } = output;
+        fail_point::reach(Step::SlugPacked);
         self.platform.slugs.put(&slug.digest, &slug.image).await?;
+        fail_point::reach(Step::SlugStored);
         self.store_trace(&trace).await?;
         let mut durations: BTreeMap<String, u64> = BTreeMap::new();
         for step in steps {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fail_point::Step;
 use git::{Moved, ObjectId, Repository};
 use model::id::{AppId, BuildId};
 use store::Build;
@@ -77,7 +78,9 @@ async fn settle_branch(
         return Ok(());
     }
     let (repository, forced) = (repository.clone(), ledger(build).forced);
+    fail_point::reach(Step::BranchBehind);
     let moved = tokio::task::spawn_blocking(move || repository.advance(&branch, commit, forced)).await??;
+    fail_point::reach(Step::BranchMoved);
     if let Moved::Refused(tip) = moved {
         info!(app.id = %build.app_id, "the branch stays at {tip}, which {commit} does not contain");
     }

@@ -2,6 +2,7 @@
 //! removed.
 
 use anyhow::Context as _;
+use fail_point::Step;
 use jiff::Timestamp;
 use model::id::AppId;
 use model::keep::image_may_go;
@@ -37,6 +38,7 @@ async fn give_up(platform: &Platform, app: AppId) -> anyhow::Result<Vec<Digest>>
         images.push(store::collect_slug(&mut tx, slug).await?);
     }
     tx.commit().await?;
+    fail_point::reach(Step::SlugGivenUp);
     Ok(images)
 }
 
@@ -60,6 +62,7 @@ async fn remove(platform: &Platform, digest: &Digest, freed: &mut Freed) -> anyh
     let of_slugs = store::image_use(&mut db, digest).await?;
     drop(db);
     if image_may_go(image.put_at, of_slugs, Timestamp::now()) && platform.slugs.delete(&image).await? {
+        fail_point::reach(Step::ImageRemoved);
         freed.images += 1;
         freed.bytes += image.bytes;
     }

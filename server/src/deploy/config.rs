@@ -1,5 +1,6 @@
 //! Changed config vars: one release for all changes of a request, none when nothing changes.
 
+use fail_point::Step;
 use model::config::{ConfigValue, ConfigVars};
 use model::name::ConfigKey;
 use store::{App, Db, NewRelease, OperationKind, Release, ReleaseKind};
@@ -44,6 +45,7 @@ pub async fn change_config(
     let release = store::create_release(&mut tx, &platform.vault, new).await?;
     let made = begin(&mut tx, app, release, OperationKind::Config, actor).await?;
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::ConfigChanged);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();
     Ok((after, Some(made)))

@@ -1,5 +1,6 @@
 //! Destroying an app: its name is free at once, its replicas end, its files are swept away after them.
 
+use fail_point::Step;
 use store::App;
 
 use super::change::ChangeError;
@@ -14,6 +15,7 @@ pub async fn destroy_app(platform: &Platform, actor: &Actor, app: &App) -> Resul
     let mut tx = platform.store.write().await?;
     store::delete_app(&mut tx, app.id).await?;
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::AppDestroyed);
     tracing::info!(app.name = %app.name, user = %actor.email, "app destroyed");
     platform.builds.cancel_of(app.id);
     platform.wished();

@@ -1,5 +1,6 @@
 //! A new slug becomes a release: its process types join the formation, its config vars are the app's.
 
+use fail_point::Step;
 use model::formation::Scale;
 use model::pins::Pins;
 use model::release::CommitRef;
@@ -76,7 +77,9 @@ pub async fn release_slug(
     // The settings may have changed while the build ran.
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;
+    fail_point::reach(Step::ReleaseWritten);
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::ReleaseMade);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();
     Ok(made)

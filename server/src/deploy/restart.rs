@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fail_point::Step;
 use jiff::{SignedDuration, Timestamp};
 use model::name::ProcessType;
 use model::plan::{ReplicaWish, RolloutPhase};
@@ -56,6 +57,7 @@ pub async fn restart(
         some => replace_some(&mut tx, &app, some).await.map(|()| None)?,
     };
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::RestartBegun);
     platform.logs.event(app.id, "api", Some(serving.version), format!("{target} by {}", actor.email));
     platform.wished();
     Ok(operation)

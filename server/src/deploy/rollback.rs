@@ -1,5 +1,6 @@
 //! A rollback: slug and config vars of an older release, under a new number. No build.
 
+use fail_point::Step;
 use model::keep;
 use model::release::Version;
 use store::{App, Db, NewRelease, OperationKind, Release, ReleaseKind, ReleaseRange};
@@ -39,6 +40,7 @@ pub async fn roll_back(
     let release = store::create_release(&mut tx, &platform.vault, new).await?;
     let made = begin(&mut tx, app, release, OperationKind::Rollback, actor).await?;
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::RolledBack);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();
     Ok(made)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fail_point::Step;
 use model::formation::{Formation, Quantity, Scale};
 use model::name::ProcessType;
 use model::size::Size;
@@ -59,6 +60,7 @@ pub async fn scale(
     }
     let words: Vec<String> = changed.iter().map(|(p, s)| format!("{p}@{}:{}", s.quantity, s.size)).collect();
     tx.commit().await.map_err(store::Error::from)?;
+    fail_point::reach(Step::Scaled);
     if !words.is_empty() {
         platform.logs.event(app.id, "api", None, format!("Scaled to {} by {}", words.join(" "), actor.email));
         platform.wished();

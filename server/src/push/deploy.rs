@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fail_point::Step;
 use git::{DeployBranch, Deployment, Fate, Moved, PushReply, PushRequest, Repository, Verdict};
 use model::id::BuildId;
 use model::release::CommitRef;
@@ -27,6 +28,7 @@ pub(super) struct Push {
 
 /// Handles a push from the arrival of its objects to its last word.
 pub(super) async fn receive(push: Push, request: PushRequest, reply: PushReply) {
+    fail_point::reach(Step::ObjectsIn);
     let stopping = push.platform.signals.stop.clone();
     let decided = tokio::select! {
         decided = push.decide(&request, &reply) => decided,
@@ -47,6 +49,7 @@ pub(super) async fn receive(push: Push, request: PushRequest, reply: PushReply) 
         }
     };
     push.repository.forget_push(&request).await;
+    fail_point::reach(Step::Answering);
     reply.finish(fates).await;
 }
 
@@ -108,6 +111,7 @@ impl Push {
         let repository = self.repository.clone();
         let arrival = tokio::task::spawn_blocking(move || {
             let arrival = Arrival::keep(&repository, deployment)?;
+            fail_point::reach(Step::CommitKept);
             let foreseen = arrival.foresee(&repository)?;
             Ok::<_, anyhow::Error>((arrival, foreseen))
         });
@@ -196,6 +200,7 @@ impl Push {
         store::enqueue_build(&mut tx, new).await?;
         store::create_activity(&mut tx, self.activity(&commit)).await?;
         tx.commit().await?;
+        fail_point::reach(Step::BuildQueued);
         self.platform.builds.wake.notify_one();
         Ok(known)
     }

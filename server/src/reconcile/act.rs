@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fail_point::Step;
 use jiff::{SignedDuration, Timestamp};
 use model::id::{AppId, OperationId, ReplicaId};
 use model::plan::{Action, AppView, NewReplica, World};
@@ -63,10 +64,12 @@ async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>
     {
         return Ok(false);
     }
+    let steps: Vec<Step> = actions.iter().filter_map(step).collect();
     for action in actions {
         change(platform, (&mut tx, index), action, &mut events).await?;
     }
     tx.commit().await?;
+    steps.into_iter().for_each(fail_point::reach);
     if !events.is_empty() {
         platform.signals.collect.notify_one();
     }
@@ -74,6 +77,22 @@ async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>
         platform.logs.event(app, "platform", release, text);
     }
     Ok(true)
+}
+
+/// Returns what is on disk once the action is carried out.
+fn step(action: &Action) -> Option<Step> {
+    Some(match action {
+        Action::Create(new) if new.once_for.is_some() => Step::ReleaseCommandWished,
+        Action::Create(_) => Step::ReplicaWished,
+        Action::Drain(_) => Step::DrainWished,
+        Action::Stop(_) => Step::StopWished,
+        Action::Forget(_) => Step::ReplicaForgotten,
+        Action::Advance(_) => Step::ReleaseCommandDone,
+        Action::Switch(_) => Step::Switched,
+        Action::Fail(..) => Step::RolloutFailed,
+        Action::Revert(..) => Step::Reverted,
+        Action::EndWatch(_) | Action::Verify(_) => return None,
+    })
 }
 
 /// A line for an app's log, written once the change is.
@@ -209,6 +228,7 @@ async fn switch(
     let text = format!("{version} serves; the rollout took {took}");
     store::add_step(db, id, &text).await?;
     events.push(Event { app, release: Some(version), text });
+    fail_point::reach(Step::SwitchWritten);
     Ok(())
 }
 

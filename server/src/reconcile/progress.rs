@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fail_point::Step;
 use model::id::ReplicaId;
 use model::plan::{AppView, Observation, ReplicaView, World};
 use model::replica::Phase;
@@ -54,6 +55,9 @@ impl Progress {
                 && let Some(words) = words(seen.phase, seen.reason.as_deref())
             {
                 lines.push(format!("{} {words}", replica.name()));
+                if seen.phase == Phase::Healthy {
+                    fail_point::reach(Step::ReplicaHealthy);
+                }
             }
         }
         lines

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fail_point::Step;
 use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,6 +44,7 @@ impl SandboxEngine {
         // Beside the rest: each takes some milliseconds.
         let kept = spawn_blocking(move || port.map(|port| engine.0.kept_ports.keep(id, uid, port)));
         let app = self.lay_out(spec).await?;
+        fail_point::reach(Step::ReplicaPrepared);
         kept.await.context("keeping a port was cut off")?;
         let order = self.0.order(spec, port, &app);
         self.blocking(move |inner| inner.supervise(id, &order)).await
@@ -99,11 +101,13 @@ impl Inner {
         let pid = Pid::from_child(&child);
         // Nobody has waited for it, so the id is still its own.
         let supervised = Supervised::of_child(pid).context("cannot take hold of a supervisor")?;
+        fail_point::reach(Step::SupervisorStarted);
         if let Err(error) = hand_over(&mut child, order) {
             supervised.signal(sandbox::Signal::KILL);
             supervised.reap();
             return Err(error);
         }
+        fail_point::reach(Step::ReplicaStarted);
         lock(&self.supervised).insert(id, supervised);
         Ok(())
     }

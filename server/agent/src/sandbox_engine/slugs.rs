@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use fail_point::Step;
 use model::id::ReplicaId;
 use model::slug::Digest;
 use sandbox::{HostFacts, Identity, Privilege};
@@ -123,6 +124,7 @@ impl HostSlugs {
         directory: &Path,
     ) -> Result<PathBuf, SlugError> {
         let lower = self.mounts.mount(digest, image, identity)?;
+        fail_point::reach(Step::SlugMounted);
         slug::overlay(directory, &lower, identity)
     }
 
