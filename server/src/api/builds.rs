@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use futures::TryStreamExt as _;
 use git::{Authorship, ImportError, ImportLimits};
 use model::build::BuildState;
 use model::id::BuildId;
+use model::keep;
 use model::release::CommitRef;
 use serde_json::{Value, json};
 use store::{Build, Db, NewBuild};
@@ -127,6 +129,10 @@ pub(super) async fn cancel(call: Call) -> Result<Answer, ApiError> {
 
 pub(super) async fn output(call: Call) -> Result<Answer, ApiError> {
     let build = find(&call, &mut *call.read().await?).await?;
+    if !build.has_output {
+        return Err(ApiError::new(StatusCode::GONE, "gone", "the output of that build is no longer kept")
+            .hint(format!("that of an app's last {} builds is", keep::BUILD_LOGS)));
+    }
     let follow = call.query.get("follow").is_some_and(|text| text != "0");
     Ok(text(&call.platform, build.id, follow || !build.state.is_final()))
 }
