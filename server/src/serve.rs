@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use crate::facts::Facts;
 use crate::listeners::Listeners;
 use crate::options::{EngineChoice, Options, ServeArgs};
 use crate::platform::{Platform, Signals};
+use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::{api, builds, collect, connections, push, sweep};
@@ -53,6 +55,9 @@ pub fn main(args: ServeArgs) -> ExitCode {
         let Left { departure, data_dir, logs, answered } = left?;
         // The next server may begin while visitors still get their answers, unless a thread is still at something.
         let data_dir = (begun.elapsed() >= THREADS_END).then_some(data_dir);
+        if data_dir.is_some() {
+            warn!("a thread is still at work; the next server waits until this one has ended");
+        }
         departure.finish();
         logs.flush();
         drop(data_dir);
@@ -121,10 +126,15 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;
     info!("API and git at http://{}, apps at {}", platform.options.listen, platform.options.web_url("APP"));
+    let mut answering = pin!(answer(&platform, TcpListener::from_std(api)?, (&stop, &coming)));
     let answered = tokio::select! {
-        answered = answer(&platform, TcpListener::from_std(api)?, (&stop, &coming)) => answered,
-        // Without its loops the server would take wishes that nobody carries out. Whoever started it starts it again.
-        Some(_) = loops.join_next() => Err(anyhow!("a loop of the server ended, which it never should")),
+        answered = &mut answering => answered,
+        // They end when they are told to, and then the API still has answers to give.
+        Some(_) = loops.join_next() => match stop.is_cancelled() {
+            true => answering.await,
+            // Without its loops the server would take wishes that nobody carries out. Whoever started it starts it again.
+            false => Err(anyhow!("a loop of the server ended, which it never should")),
+        },
     };
     end(&platform, &stop, loops).await;
     let (departure, data_dir) = departure.await??;
@@ -187,7 +197,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         builder: builder(&options)?,
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
-        facts: Facts::new(agent.reports()),
+        facts: Facts::new(agent.reports()).after(Predecessor::find(&options.dir("run"))),
         store,
         vault,
         builds: BuildRoom::new(options.builds),
