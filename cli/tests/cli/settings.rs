@@ -9,7 +9,8 @@ fn settings() -> Value {
     json!({
         "deploy_branch": null, "health": {"path": "/up", "boot_seconds": 60, "timeout_seconds": 5, "settle_ms": 1000},
         "rollout_seconds": 300, "release_command_seconds": 600, "drain_seconds": 30, "stop_seconds": 30,
-        "build_seconds": null, "maintenance": false, "buildpacks": [],
+        "build_seconds": null, "maintenance": false, "buildpacks": [], "watch_seconds": 60,
+        "processes": {"worker": {"drain_seconds": null, "stop_seconds": 600, "overlap": false}},
     })
 }
 
@@ -26,10 +27,14 @@ fn settings_are_listed_with_what_they_decide() {
     settle-ms                1000         uptime that counts without a port
     rollout-seconds          300          time for a whole rollout
     release-command-seconds  600          time for `release:`
+    watch-seconds            60           time to revert a failing release in; 0: never
     drain-seconds            30           time for last requests
     stop-seconds             30           time from SIGTERM to SIGKILL
     build-seconds            (default)    time for a build
     buildpacks               (detection)  used instead of detection
+    worker.drain-seconds     (default)    time for last requests
+    worker.stop-seconds      600          time from SIGTERM to SIGKILL
+    worker.overlap           off          whether new ones start beside old ones
     ");
 }
 

@@ -13,6 +13,8 @@ mod view;
 mod watch;
 
 #[cfg(test)]
+mod happening;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod place_stories;

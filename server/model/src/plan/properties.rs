@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::history::{Delivery, Happening, History, happenings};
+use super::happening::{Delivery, Happening, happenings};
+use super::history::History;
 use super::*;
 
 /// Long enough for a rollout to meet its deadline, also after the clock was set back.
