@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::write::GzDecoder;
-use futures::stream::Fuse;
-use futures::{Stream, StreamExt};
+use futures::stream::{BoxStream, Fuse};
+use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Input given to the decoder at once: gzip unpacks to at most about a thousand times this.
@@ -21,14 +21,16 @@ pub(crate) enum BodyError {
     #[error("nothing came for {} seconds", .0.as_secs())]
     Silent(Duration),
     #[error("the request broke off: {0}")]
-    Broken(Box<dyn Error + Send + Sync>),
+    Broken(BoxError),
     #[error("the request is not valid gzip")]
     Gzip(#[source] io::Error),
 }
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// A body as a sequence of decoded chunks.
-pub(crate) struct Body<B> {
-    stream: Fuse<B>,
+pub(crate) struct Body {
+    stream: Fuse<BoxStream<'static, Result<Bytes, BoxError>>>,
     decoder: Option<GzDecoder<Vec<u8>>>,
     undecoded: Bytes,
     limit: u64,
@@ -37,14 +39,16 @@ pub(crate) struct Body<B> {
     idle: Duration,
 }
 
-impl<B, E> Body<B>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
-    pub(crate) fn new(stream: B, gzip: bool, limit: u64, idle: Duration) -> Self {
+impl Body {
+    pub(crate) fn new<E: Into<BoxError> + 'static>(
+        stream: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+        gzip: bool,
+        limit: u64,
+        idle: Duration,
+    ) -> Self {
+        let stream = stream.map_err(Into::into).boxed().fuse();
         let decoder = gzip.then(|| GzDecoder::new(Vec::new()));
-        Self { stream: stream.fuse(), decoder, undecoded: Bytes::new(), limit, came: 0, decoded: 0, idle }
+        Self { stream, decoder, undecoded: Bytes::new(), limit, came: 0, decoded: 0, idle }
     }
 
     /// Returns the next chunk, or none at the end. Not to be called again after an error.
@@ -74,7 +78,7 @@ where
 
     async fn next_raw(&mut self) -> Result<Option<Bytes>, BodyError> {
         let next = timeout(self.idle, self.stream.next()).await.map_err(|_| BodyError::Silent(self.idle))?;
-        let Some(chunk) = next.transpose().map_err(|error| BodyError::Broken(error.into()))? else {
+        let Some(chunk) = next.transpose().map_err(BodyError::Broken)? else {
             return Ok(None);
         };
         self.came += chunk.len() as u64;

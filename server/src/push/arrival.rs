@@ -24,7 +24,7 @@ pub(super) struct Arrival {
 pub(super) enum Known {
     New,
     /// It is being built, for this branch.
-    Build(store::Build),
+    Build(Box<store::Build>),
     /// It is being rolled out.
     Release(Version),
     /// It serves.
@@ -67,7 +67,7 @@ impl Arrival {
     pub(super) async fn known(&self, db: &mut Db, app: &App) -> anyhow::Result<Known> {
         let commit = self.commit.to_string();
         if let Some(build) = store::find_unfinished_build_of(db, app.id, &commit).await? {
-            return Ok(Known::Build(build));
+            return Ok(Known::Build(Box::new(build)));
         }
         let newest = store::newest_release_that_counts(db, app.id).await?;
         let of_this = newest.filter(|release| release.commit.as_ref().is_some_and(|c| c.id == commit));

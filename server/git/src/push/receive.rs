@@ -1,6 +1,7 @@
 //! A push from its first byte to the moment at which its caller decides: reads the head, has git take the objects in, and
 //! answers on its own where there is nothing to decide.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use bytes::Bytes;
@@ -62,16 +63,12 @@ where
     (Reply { chunks }, push)
 }
 
-async fn take_in<B, E>(
+async fn take_in(
     repository: &Repository,
-    body: &mut Body<B>,
+    body: &mut Body,
     limits: &ServeLimits,
     out: &Chunks,
-) -> Option<(PushRequest, PushReply)>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Option<(PushRequest, PushReply)> {
     let mut reader = Reader::default();
     let read = tokio::select! {
         read = read_head(&mut reader, body) => read,
@@ -100,11 +97,7 @@ where
     None
 }
 
-async fn read_head<B, E>(reader: &mut Reader, body: &mut Body<B>) -> Result<Bytes, UnpackError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn read_head(reader: &mut Reader, body: &mut Body) -> Result<Bytes, UnpackError> {
     while let Some(chunk) = body.next().await? {
         if let Some(rest) = reader.take(&chunk)? {
             return Ok(rest);
@@ -114,29 +107,25 @@ where
 }
 
 /// Has git take in what may be asked for, and tells apart what there is to decide and what is refused already.
-async fn admit<B, E>(
+async fn admit(
     repository: &Repository,
     head: Head,
     rest: Bytes,
-    body: &mut Body<B>,
+    body: &mut Body,
     bounds: (&Chunks, &ServeLimits),
-) -> Result<(PushRequest, Vec<(String, Fate)>), UnpackError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<(PushRequest, Vec<(String, Fate)>), UnpackError> {
     let _visit = repository.visit().map_err(anyhow::Error::from)?;
     let incoming = format!("{INCOMING}{}", repository.token().map_err(anyhow::Error::from)?);
-    let commits: Vec<_> = head.updates.iter().filter_map(|update| update.new).collect();
-    let mut opinions = Vec::new();
+    let commits: BTreeSet<_> = head.updates.iter().filter_map(|update| update.new).collect();
+    let commits: Vec<_> = commits.into_iter().collect();
+    let mut opinions = BTreeMap::new();
     if !commits.is_empty() {
         let wanted = Wanted { head: &head, commits: &commits, incoming: &incoming, rest };
-        opinions = unpack(repository, wanted, body, bounds).await?;
+        opinions = commits.iter().copied().zip(unpack(repository, wanted, body, bounds).await?).collect();
     }
-    let mut opinions = opinions.into_iter();
     let (mut updates, mut refused) = (Vec::new(), Vec::new());
     for update in head.updates {
-        let opinion = update.new.and_then(|_| opinions.next()).unwrap_or(Ok(()));
+        let opinion = update.new.and_then(|new| opinions.get(&new).cloned()).unwrap_or(Ok(()));
         match check_name(&update.name).and(opinion) {
             Ok(()) => updates.push(update),
             fate => refused.push((update.name, fate)),

@@ -1,14 +1,12 @@
 //! Lets `git receive-pack` take a pack in and check it, under references of the server's own: what is there when it has
 //! ended is whole, reachable, and safe from being tidied away. Moves nothing that a client sees.
 
-use std::error::Error;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use futures::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 
@@ -65,16 +63,12 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Returns git's opinion of each commit. Ends git when the client leaves or the time is over.
-pub(super) async fn unpack<B, E>(
+pub(super) async fn unpack(
     repository: &Repository,
     wanted: Wanted<'_>,
-    body: &mut Body<B>,
+    body: &mut Body,
     bounds: (&Chunks, &ServeLimits),
-) -> Result<Vec<Fate>, UnpackError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<Vec<Fate>, UnpackError> {
     let fates = attempt(repository, &wanted, body, bounds).await?;
     if !fates.iter().any(is_collision) {
         return Ok(fates);
@@ -95,16 +89,12 @@ where
     Ok(again)
 }
 
-async fn attempt<B, E>(
+async fn attempt(
     repository: &Repository,
     wanted: &Wanted<'_>,
-    body: &mut Body<B>,
+    body: &mut Body,
     bounds: (&Chunks, &ServeLimits),
-) -> Result<Vec<Fate>, UnpackError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+) -> Result<Vec<Fate>, UnpackError> {
     let (out, limits) = bounds;
     let mut group = Group::spawn(&mut command(repository, limits)).context("git cannot be started")?;
     let taken = tokio::select! {
@@ -148,15 +138,11 @@ fn request(wanted: &Wanted<'_>) -> Vec<u8> {
     out
 }
 
-async fn converse<B, E>(
+async fn converse(
     group: &mut Group,
     wanted: &Wanted<'_>,
-    body: &mut Body<B>,
-) -> Result<(Vec<u8>, Vec<u8>), UnpackError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+    body: &mut Body,
+) -> Result<(Vec<u8>, Vec<u8>), UnpackError> {
     let stdin = group.child.stdin.take().context("git takes no input")?;
     let stdout = group.child.stdout.take().context("git says nothing")?;
     let stderr = group.child.stderr.take().context("git says nothing")?;
@@ -181,11 +167,7 @@ where
     }
 }
 
-async fn feed<B, E>(body: &mut Body<B>, mut stdin: ChildStdin, begin: [Bytes; 2]) -> Result<(), BodyError>
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn feed(body: &mut Body, mut stdin: ChildStdin, begin: [Bytes; 2]) -> Result<(), BodyError> {
     for chunk in begin {
         if stdin.write_all(&chunk).await.is_err() {
             return Ok(());

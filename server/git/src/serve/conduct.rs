@@ -1,12 +1,10 @@
 //! Carries bytes between a request and a git process until one of them ends, a bound is reached or the client leaves;
 //! then ends the process.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
@@ -25,11 +23,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(120);
 type Chunks = mpsc::Sender<io::Result<Bytes>>;
 
 /// Returns when the process and all it started are gone.
-pub(super) async fn conduct<B, E>(mut group: Group, body: &mut Body<B>, limits: &ServeLimits, out: &Chunks)
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+pub(super) async fn conduct(mut group: Group, body: &mut Body, limits: &ServeLimits, out: &Chunks) {
     let child = (group.child.stdin.take(), group.child.stdout.take());
     let (Some(stdin), Some(stdout)) = child else { return group.terminate().await };
     let ended = tokio::select! {
@@ -47,22 +41,14 @@ where
 
 /// Reads on where git did not, also when it ended on its own: closing on a client that still sends would take the
 /// answer from it.
-pub(crate) async fn discard<B, E>(body: &mut Body<B>, out: &Chunks)
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+pub(crate) async fn discard(body: &mut Body, out: &Chunks) {
     tokio::select! {
         () = body.discard(DISCARD_BYTES, Instant::now() + DISCARD_TIME) => (),
         () = out.closed() => (),
     }
 }
 
-async fn carry<B, E>(body: &mut Body<B>, stdin: ChildStdin, stdout: ChildStdout, out: &Chunks)
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn carry(body: &mut Body, stdin: ChildStdin, stdout: ChildStdout, out: &Chunks) {
     let mut forwarding = std::pin::pin!(forward(stdout, out));
     tokio::select! {
         () = feed(body, stdin) => forwarding.await,
@@ -71,11 +57,7 @@ where
 }
 
 /// Gives git the body as far as there is one and git reads it.
-async fn feed<B, E>(body: &mut Body<B>, mut stdin: ChildStdin)
-where
-    B: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn feed(body: &mut Body, mut stdin: ChildStdin) {
     while let Ok(Some(chunk)) = body.next().await {
         if stdin.write_all(&chunk).await.is_err() {
             return;
