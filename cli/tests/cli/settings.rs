@@ -27,7 +27,7 @@ fn settings_are_listed_with_what_they_decide() {
     settle-ms                1000         uptime that counts without a port
     rollout-seconds          300          time for a whole rollout
     release-command-seconds  600          time for `release:`
-    watch-seconds            60           time to revert a failing release in; 0: never
+    watch-seconds            60           time a new release is watched for
     drain-seconds            30           time for last requests
     stop-seconds             30           time from SIGTERM to SIGKILL
     build-seconds            (default)    time for a build

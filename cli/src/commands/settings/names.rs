@@ -43,12 +43,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("settle-ms", "/health/settle_ms", Shape::Number, "uptime that counts without a port"),
     setting("rollout-seconds", "/rollout_seconds", Shape::Number, "time for a whole rollout"),
     setting("release-command-seconds", "/release_command_seconds", Shape::Number, "time for `release:`"),
-    setting(
-        "watch-seconds",
-        "/watch_seconds",
-        Shape::Number,
-        "time to revert a failing release in; 0: never",
-    ),
+    setting("watch-seconds", "/watch_seconds", Shape::Number, "time a new release is watched for"),
     setting("drain-seconds", "/drain_seconds", Shape::Number, "time for last requests"),
     setting("stop-seconds", "/stop_seconds", Shape::Number, "time from SIGTERM to SIGKILL"),
     setting("build-seconds", "/build_seconds", Shape::Number, "time for a build"),
