@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::data_dir::DataDir;
-use crate::listeners;
+use crate::{listeners, predecessor};
 
 /// How long visitors' requests may finish when the server is told to stop, and then those that came meanwhile.
 const FINISH: Duration = Duration::from_secs(10);
@@ -46,10 +46,15 @@ impl Departure {
     /// # Errors
     /// The system refuses a thread.
     pub(crate) fn begin(serving: Serving) -> anyhow::Result<Self> {
+        // Before the successor has the data directory and looks.
+        let held = predecessor::hold(&serving.run_dir);
         let (alone, rest_has_ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("departure".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(leave(serving, rest_has_ended)));
+        let thread = thread.spawn(move || {
+            runtime.block_on(leave(serving, rest_has_ended));
+            drop(held);
+        });
         Ok(Self { thread: thread.context("cannot leave in order")?, alone })
     }
 

@@ -12,6 +12,8 @@ use model::watch::Traffic;
 use router::{Backend, GOODBYE};
 use tokio::sync::watch;
 
+use crate::predecessor::Predecessor;
+
 /// How long after it left the table a replica may still get a request that was chosen for it before: a worker of the
 /// router may have been put aside between the two.
 const LATECOMERS: Duration = Duration::from_millis(250);
@@ -22,13 +24,26 @@ pub struct Facts {
     backends: Mutex<BTreeMap<ReplicaId, Arc<Backend>>>,
     verified: Mutex<BTreeSet<ReplicaId>>,
     left: Mutex<BTreeMap<ReplicaId, Instant>>,
+    predecessor: Mutex<Predecessor>,
 }
 
 impl Facts {
     /// Observes through the agent's reports.
     #[must_use]
     pub fn new(report: watch::Receiver<Arc<HostReport>>) -> Self {
-        Self { report, backends: Mutex::default(), verified: Mutex::default(), left: Mutex::default() }
+        Self {
+            report,
+            backends: Mutex::default(),
+            verified: Mutex::default(),
+            left: Mutex::default(),
+            predecessor: Mutex::default(),
+        }
+    }
+
+    /// Reckons with what a server of before may still have under way.
+    #[must_use]
+    pub fn after(self, predecessor: Predecessor) -> Self {
+        Self { predecessor: Mutex::new(predecessor), ..self }
     }
 
     /// Returns the agent's last report.
@@ -73,6 +88,9 @@ impl Facts {
     /// Tells whether a replica that left the table has no request any more, and gets none.
     #[must_use]
     pub fn is_quiet(&self, id: ReplicaId) -> bool {
+        if !lock(&self.predecessor).is_gone() {
+            return false;
+        }
         let Some(backend) = lock(&self.backends).get(&id).cloned() else { return true };
         let left = lock(&self.left).get(&id).is_some_and(|left| left.elapsed() >= LATECOMERS);
         left && backend.in_flight() == 0

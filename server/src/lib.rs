@@ -20,6 +20,7 @@ pub mod facts;
 pub mod listeners;
 pub mod options;
 pub mod platform;
+pub mod predecessor;
 pub mod push;
 pub mod reconcile;
 mod seal;

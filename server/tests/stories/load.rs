@@ -18,6 +18,8 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::wait;
+
 /// How long a visitor waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,8 +31,11 @@ struct Visits {
     host: String,
     path: String,
     idle: Mutex<Vec<Kept>>,
-    seen: Mutex<Seen>,
+    phase: Mutex<Arc<Phase>>,
 }
+
+/// A stretch of time. Each visitor holds the one he came in, so that one that nobody holds is over.
+type Phase = Mutex<Seen>;
 
 #[derive(Default)]
 struct Seen {
@@ -78,7 +83,7 @@ impl Load {
             host: host.to_owned(),
             path: path.to_owned(),
             idle: Mutex::default(),
-            seen: Mutex::default(),
+            phase: Mutex::default(),
         });
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         let come = come(visits.clone(), tracker.clone(), Duration::from_secs(1) / per_second);
@@ -93,8 +98,18 @@ impl Load {
 
     /// Returns how many have had their answer so far, or a failure.
     pub(crate) fn asked(&self) -> usize {
-        let seen = self.visits.seen.lock().unwrap();
+        let phase = self.visits.phase();
+        let seen = phase.lock().unwrap();
         seen.waits.len() + seen.failures.len()
+    }
+
+    /// Does something while visitors keep coming, and prints what came of those who came meanwhile.
+    pub(crate) fn during(&self, what: &str, change: impl FnOnce()) -> Outcome {
+        self.visits.next_phase();
+        change();
+        let outcome = Outcome::of(self.visits.next_phase());
+        eprintln!("{what}: {outcome}");
+        outcome
     }
 
     /// Lets no more visitors come, waits for those that are there, and prints what came of them.
@@ -107,8 +122,7 @@ impl Load {
             let _ = schedule.await;
             tracker.wait().await;
         });
-        let seen = std::mem::take(&mut *self.visits.seen.lock().unwrap());
-        let outcome = Outcome::of(seen);
+        let outcome = Outcome::of(self.visits.next_phase());
         eprintln!("{what}: {outcome}");
         outcome
     }
@@ -119,14 +133,26 @@ async fn come(visits: Arc<Visits>, tracker: TaskTracker, every: Duration) {
     let mut due = Instant::now();
     for turn in 0_u64.. {
         tokio::time::sleep_until(due.into()).await;
-        let (visits, came) = (visits.clone(), due);
-        tracker.spawn(async move { visits.visit(came, turn % 2 == 0).await });
+        let (visits, phase, came) = (visits.clone(), visits.phase(), due);
+        tracker.spawn(async move { visits.visit(&phase, came, turn % 2 == 0).await });
         due += every;
     }
 }
 
 impl Visits {
-    async fn visit(&self, came: Instant, fresh: bool) {
+    fn phase(&self) -> Arc<Phase> {
+        self.phase.lock().unwrap().clone()
+    }
+
+    /// Begins a phase, waits for the visitors of the one before, and returns what they saw.
+    fn next_phase(&self) -> Seen {
+        let mut before = std::mem::take(&mut *self.phase.lock().unwrap());
+        wait::until("the visitors of a phase to have their answers", || {
+            Arc::get_mut(&mut before).map(|seen| std::mem::take(seen.get_mut().unwrap()))
+        })
+    }
+
+    async fn visit(&self, phase: &Phase, came: Instant, fresh: bool) {
         let idle = if fresh { None } else { self.idle() };
         let kept = idle.is_some();
         let asked = tokio::time::timeout_at((came + PATIENCE).into(), self.ask(idle, fresh)).await;
@@ -136,7 +162,7 @@ impl Visits {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = phase.lock().unwrap();
         match outcome {
             Ok(wait) => seen.waits.push(wait),
             Err(what) => seen.failures.push(Failure { came, what, kept }),

@@ -31,9 +31,9 @@ http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_fo
 "#;
 
 /// A final text frame that says "hi", unmasked, as a server sends it; the app only throws it back.
-const FRAME: [u8; 4] = [0x81, 2, b'h', b'i'];
+pub(crate) const FRAME: [u8; 4] = [0x81, 2, b'h', b'i'];
 
-fn open(router: SocketAddr, host: &str) -> TcpStream {
+pub(crate) fn open(router: SocketAddr, host: &str) -> TcpStream {
     let mut socket = TcpStream::connect(router).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     write!(
