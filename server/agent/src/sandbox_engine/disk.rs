@@ -30,7 +30,7 @@ pub(super) fn make(replica: &Path) -> Result<PathBuf> {
     let features = ["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode"];
     let lazily = ["-E", "lazy_itable_init=1,nodiscard"];
     run(Command::new("timeout").args([WITHIN, "mkfs.ext4"]).args(features).args(lazily).arg(&image))?;
-    fs::create_dir_all(&point).with_context(|| format!("cannot make {}", point.display()))?;
+    fs::create_dir(&point).with_context(|| format!("cannot make {}", point.display()))?;
     let options = "loop,nosuid,nodev,noatime,discard,noinit_itable";
     run(Command::new("timeout").args([WITHIN, "mount", "-t", "ext4", "-o", options]).args([&image, &point]))?;
     Ok(point)

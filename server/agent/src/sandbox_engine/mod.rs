@@ -1,5 +1,6 @@
 //! The engine that needs no daemon: a supervisor process and a bubblewrap sandbox for each run.
 
+mod busy;
 mod disk;
 mod kept_ports;
 mod launch;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use async_trait::async_trait;
+use fail_point::Step;
 use model::exit::{Exit, ExitCause};
 use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
@@ -27,6 +29,7 @@ use crate::engine::{Engine, EngineError, Instance};
 use crate::listeners;
 use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
+use busy::Busy;
 use kept_ports::KeptPorts;
 use slugs::HostSlugs;
 use supervised::Supervised;
@@ -93,8 +96,12 @@ impl SandboxEngine {
         &self,
         work: impl FnOnce(&Inner) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let inner = Arc::clone(&self.0);
-        Ok(spawn_blocking(move || work(&inner)).await.context("a task was cut off")??)
+        let (inner, busy) = (Arc::clone(&self.0), Busy::begin(&self.0.options.dir));
+        let work = move || {
+            let _busy = busy;
+            work(&inner)
+        };
+        Ok(spawn_blocking(work).await.context("a task was cut off")??)
     }
 
     /// Removes what a run left, but for the mount of its slug, which the next run may want.
@@ -102,6 +109,7 @@ impl SandboxEngine {
         self.blocking(move |inner| {
             inner.kill(id)?;
             disk::remove(inner.dir(id).path())?;
+            fail_point::reach(Step::ReplicaClearing);
             slug::remove_overlay(inner.dir(id).path())?;
             inner.cgroup(id)?.remove()?;
             inner.kept_ports.forget(id);
@@ -124,6 +132,9 @@ impl SandboxEngine {
 #[async_trait]
 impl Engine for SandboxEngine {
     async fn list(&self) -> Result<BTreeMap<ReplicaId, Instance>, EngineError> {
+        let dir = self.0.options.dir.clone();
+        let waited = spawn_blocking(move || busy::wait_for_predecessor(&dir)).await;
+        waited.context("a task was cut off")?.context("cannot wait for an earlier agent")?;
         self.blocking(|inner| {
             let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
             let used = |id: &ReplicaId| Some((*id, inner.dir(*id).spec()?.slug));
@@ -145,10 +156,11 @@ impl Engine for SandboxEngine {
 
     async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
         let (engine, spec) = (self.clone(), spec.clone());
+        let busy = Busy::begin(&self.0.options.dir);
         let turn = self.turn(spec.id).await;
         // A task of its own: a start that nobody waits for any more must not go on beside what comes next.
         let started = tokio::spawn(async move {
-            let _turn = turn;
+            let _turn = (turn, busy);
             engine.launch(&spec, port).await
         });
         started.await.context("a start was cut off")?
@@ -174,6 +186,7 @@ impl Engine for SandboxEngine {
     async fn stop(&self, id: ReplicaId) -> Result<(), EngineError> {
         if let Some(supervised) = lock(&self.0.supervised).get(&id) {
             supervised.signal(sandbox::Signal::TERM);
+            fail_point::reach(Step::ReplicaStopping);
         }
         Ok(())
     }
@@ -191,6 +204,7 @@ impl Engine for SandboxEngine {
     async fn forget(&self, id: ReplicaId) -> Result<(), EngineError> {
         let turn = self.turn(id).await;
         self.clean_in_turn(id).await?;
+        fail_point::reach(Step::ReplicaCleared);
         let removed = self.blocking(move |inner| {
             let dir = inner.dir(id);
             match fs::remove_dir_all(dir.path()) {
