@@ -6,7 +6,8 @@ use crate::standing::Standing;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -19,11 +20,12 @@ pub struct Backend {
     replica: Box<str>,
     name: Box<str>,
     address: SocketAddr,
-    in_flight: AtomicUsize,
+    /// Requests that were sent to it; those that ended.
+    begun: AtomicU64,
+    ended: AtomicU64,
     tunnels: AtomicUsize,
     /// When its tunnels are closed, once it is leaving.
     leaves: watch::Sender<Option<Instant>>,
-    requests: AtomicU64,
     server_errors: AtomicU64,
     failed: AtomicU64,
     out: AtomicBool,
@@ -37,10 +39,10 @@ impl Backend {
             replica: replica.into(),
             name: name.into(),
             address,
-            in_flight: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             tunnels: AtomicUsize::new(0),
             leaves: watch::Sender::new(None),
-            requests: AtomicU64::new(0),
             server_errors: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             out: AtomicBool::new(false),
@@ -64,7 +66,9 @@ impl Backend {
 
     /// Returns how many requests, streams and tunnels it is serving now.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Relaxed)
+        // In this order: what ends between the two must not make more ended than begun.
+        let ended = self.ended.load(Acquire);
+        usize::try_from(self.begun.load(Relaxed).saturating_sub(ended)).unwrap_or(usize::MAX)
     }
 
     /// Returns how many of those in flight are `WebSockets` or other tunnels.
@@ -93,7 +97,7 @@ impl Backend {
 
     /// Returns how many requests were sent to it, each attempt counted.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
+        self.begun.load(Relaxed)
     }
 
     /// Returns how many of its answers had a status of 500 or above.
@@ -146,8 +150,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// Counts one more request in flight on `backend`.
     pub(crate) fn new(backend: Arc<Backend>) -> Self {
-        backend.in_flight.fetch_add(1, Relaxed);
-        backend.requests.fetch_add(1, Relaxed);
+        backend.begun.fetch_add(1, Relaxed);
         Self { backend: Some(backend), tunnel: false }
     }
 
@@ -171,7 +174,7 @@ impl Lease {
 
     fn release(&mut self) -> Option<Arc<Backend>> {
         let backend = self.backend.take()?;
-        backend.in_flight.fetch_sub(1, Relaxed);
+        backend.ended.fetch_add(1, Release);
         if self.tunnel {
             backend.tunnels.fetch_sub(1, Relaxed);
         }

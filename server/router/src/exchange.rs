@@ -3,6 +3,7 @@
 //! However a request ends, this is dropped; what was not finished by then was interrupted by the visitor.
 
 use crate::backend::{Backend, Lease};
+use crate::clock;
 use crate::code::Code;
 use crate::line::RequestLine;
 use crate::routes::AppRoute;
@@ -18,21 +19,17 @@ pub(crate) struct Exchange {
     /// Taken when it is written.
     line: Option<RequestLine>,
     lease: Option<Lease>,
-    started: Instant,
+    /// By `clock`.
+    started: u64,
     answered: bool,
     probe: bool,
 }
 
 impl Exchange {
     /// Begins with what is known when a request arrives; probes are not logged.
-    pub(crate) fn new(
-        app: Arc<AppRoute>,
-        watch: Arc<Watch>,
-        line: RequestLine,
-        started: Instant,
-        probe: bool,
-    ) -> Box<Self> {
+    pub(crate) fn new(app: Arc<AppRoute>, watch: Arc<Watch>, line: RequestLine, probe: bool) -> Box<Self> {
         // It moves with the answer through many hands; a box is cheaper than to copy it each time.
+        let started = clock::now();
         Box::new(Self { app, watch, line: Some(line), lease: None, started, answered: false, probe })
     }
 
@@ -76,7 +73,7 @@ impl Exchange {
 
     /// Notes that a new connection to the replica was made.
     pub(crate) fn connected(&mut self) {
-        let elapsed = self.started.elapsed();
+        let elapsed = self.elapsed();
         if let Some(line) = &mut self.line {
             line.connect = elapsed;
         }
@@ -110,7 +107,7 @@ impl Exchange {
 
     fn end(&mut self, code: Option<Code>) {
         let Some(mut line) = self.line.take() else { return };
-        let whole = self.started.elapsed();
+        let whole = self.elapsed();
         if let Some(backend) = self.lease.take().and_then(Lease::end) {
             if code.is_some_and(Code::blames_replica) {
                 backend.count_failed();
@@ -127,6 +124,10 @@ impl Exchange {
         if !self.probe {
             self.app.log.request(line);
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(clock::now().saturating_sub(self.started))
     }
 
     /// Returns what became of a request nobody finished.

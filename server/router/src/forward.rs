@@ -14,7 +14,7 @@ use crate::standing::{Standing, patience};
 use crate::upload::Upload;
 use crate::watch::Phase;
 use crate::worker::Worker;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -184,7 +184,8 @@ fn blame(exchange: &Exchange, error: &TrySendError<Request<Upload>>) -> Code {
 struct Spare {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    /// In a list, which is cheaper to copy than a map and is seldom needed again.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Spare {
@@ -192,7 +193,7 @@ impl Spare {
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            headers: request.headers().clone(),
+            headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         }
     }
 
@@ -200,7 +201,11 @@ impl Spare {
         let mut request = Request::new(Upload::empty(Arc::clone(exchange.watch())));
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in self.headers {
+            headers.append(name, value);
+        }
+        *request.headers_mut() = headers;
         request
     }
 }

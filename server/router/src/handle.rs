@@ -1,6 +1,5 @@
 //! Decides what becomes of one request: refused, answered by the router itself, or passed to a replica.
 
-use crate::clock;
 use crate::code::Code;
 use crate::download::{Download, Reply};
 use crate::exchange::{self, Exchange};
@@ -13,6 +12,7 @@ use crate::pool::Link;
 use crate::probe::{PROBE_HEADER, PROBE_MISS_HEADER};
 use crate::request_id;
 use crate::routes::{AppRoute, AppState};
+use crate::seen::Seen;
 use crate::tunnel::Tunnel;
 use crate::upload::Upload;
 use crate::visitor::Visitor;
@@ -23,10 +23,10 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Answers one request.
 ///
@@ -35,13 +35,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub(crate) fn handle(
     visitor: Rc<Visitor>,
     request: Request<Incoming>,
-) -> impl Future<Output = Response<Reply>> {
-    let started = Instant::now();
+) -> impl Future<Output = Result<Response<Reply>, Infallible>> {
     let http1 = request.version() <= Version::HTTP_11;
     let phase = if request.body().is_end_stream() { Phase::Wait } else { Phase::Upload };
-    visitor.watch.enter_at(phase, clock::millis(started));
+    visitor.watch.enter(phase);
     let step = match admit(&visitor, &request) {
-        Ok(admitted) => admitted.begin(&visitor, request, started),
+        Ok(admitted) => admitted.begin(&visitor, request),
         Err(notice) => Step::Answer(refuse(&visitor, &request, notice)),
     };
     async move {
@@ -57,7 +56,7 @@ pub(crate) fn handle(
         if http1 && visitor.worker.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        Ok(response)
     }
 }
 
@@ -85,6 +84,7 @@ struct Admitted {
     app: Arc<AppRoute>,
     host: HeaderValue,
     target: Target,
+    seen: Seen,
 }
 
 /// Finds the app a request is for, and the replica if it is a probe.
@@ -105,7 +105,8 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
     }
     let host = Host::of(request.uri(), request.headers()).map_err(|_| Notice::BadRequest)?;
     let app = visitor.worker.routes.load().find(&host.name()).map(Arc::clone);
-    let probed = request.headers().get(PROBE_HEADER);
+    let seen = Seen::of(request.headers());
+    let probed = if seen.has(Seen::PROBE) { request.headers().get(PROBE_HEADER) } else { None };
     let probed = probed.and_then(|value| visitor.worker.probe_secret.replica(value));
     let (app, target) = match probed {
         None => {
@@ -120,7 +121,7 @@ fn admit(visitor: &Visitor, request: &Request<Incoming>) -> Result<Admitted, Not
             (app, Target::Only(found))
         }
     };
-    Ok(Admitted { app, host: host.written, target })
+    Ok(Admitted { app, host: host.written, target, seen })
 }
 
 /// Answers a request that belongs to no app.
@@ -140,52 +141,48 @@ fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Res
 
 impl Admitted {
     /// Makes the request fit for a replica, unless its app takes none.
-    fn begin(self, visitor: &Visitor, request: Request<Incoming>, started: Instant) -> Step {
+    fn begin(mut self, visitor: &Visitor, request: Request<Incoming>) -> Step {
         let html = wants_html(request.headers());
         let (mut parts, incoming) = request.into_parts();
         let extended = parts.version == Version::HTTP_2 && parts.method == Method::CONNECT;
         if parts.version == Version::HTTP_2 {
             extended::to_http1(&mut parts, || visitor.worker.websocket_key());
+            self.seen = Seen::of(&parts.headers);
         }
-        let upgrade = headers::asks_upgrade(&parts.headers);
+        let upgrade = self.seen.has(Seen::UPGRADE) && headers::asks_upgrade(&parts.headers);
         let near = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
-        let exchange = self.exchange(visitor, &mut parts, started, near.is_some());
+        let exchange = self.exchange(visitor, &mut parts, near.is_some());
         match closed(&self.app, &self.target) {
             Some(code) => Step::Answer(fail(exchange, code, html)),
             None => {
-                let request = outgoing(visitor, parts, incoming);
+                let expects = self.seen.has(Seen::EXPECT) && headers::expects_continue(&parts.headers);
+                let request = outgoing(visitor, parts, incoming, expects);
                 Step::Forward(exchange, request, Passage { target: self.target, near, html, extended })
             }
         }
     }
 
     /// Prepares the head of the request and begins its exchange.
-    fn exchange(
-        &self,
-        visitor: &Visitor,
-        parts: &mut Parts,
-        started: Instant,
-        upgrade: bool,
-    ) -> Box<Exchange> {
-        let sane = parts.headers.get(X_REQUEST_ID).filter(|id| request_id::is_sane(id)).cloned();
+    fn exchange(&self, visitor: &Visitor, parts: &mut Parts, upgrade: bool) -> Box<Exchange> {
+        let given = if self.seen.has(Seen::REQUEST_ID) { parts.headers.get(X_REQUEST_ID) } else { None };
+        let sane = given.filter(|id| request_id::is_sane(id)).cloned();
         let id = sane.unwrap_or_else(|| visitor.worker.new_request_id());
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let origin = Origin {
             address: &visitor.address,
             port: visitor.port(),
             protocol: visitor.protocol,
             trusted: visitor.trusted,
             request_id: &id,
-            arrived: u64::try_from(since_1970.as_millis()).unwrap_or_default(),
+            arrived: &visitor.worker.wall_clock(),
         };
-        let fwd = headers::to_replica(&mut parts.headers, &origin, upgrade);
+        let fwd = headers::to_replica(&mut parts.headers, self.seen, &origin, upgrade);
         if parts.uri.authority().is_some() {
             parts.headers.insert(HOST, self.host.clone());
             parts.uri = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
         }
         let line = exchange::line(parts, self.host.clone(), id, fwd, visitor.protocol);
         let probe = matches!(self.target, Target::Only(_));
-        Exchange::new(Arc::clone(&self.app), Arc::clone(&visitor.watch), line, started, probe)
+        Exchange::new(Arc::clone(&self.app), Arc::clone(&visitor.watch), line, probe)
     }
 }
 
@@ -201,12 +198,11 @@ fn closed(app: &AppRoute, target: &Target) -> Option<Code> {
 }
 
 /// Returns the request as it goes to the replica.
-fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming) -> Request<Upload> {
+fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming, expects: bool) -> Request<Upload> {
     // The library sends no `100 Continue` over HTTP/2; whoever waits for it there sends the body all the same.
     let gated = parts.version == Version::HTTP_11;
     parts.version = Version::HTTP_11;
     let mut body = Upload::new(incoming, Arc::clone(&visitor.watch));
-    let expects = headers::expects_continue(&parts.headers);
     if expects && (!gated || body.is_end_stream()) {
         parts.headers.remove(EXPECT);
     } else if expects {

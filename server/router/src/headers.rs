@@ -2,6 +2,7 @@
 //! router vouches for is its own.
 
 use crate::probe::PROBE_HEADER;
+use crate::seen::Seen;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
@@ -28,6 +29,9 @@ const VOUCHED: [HeaderName; 8] = [
     PROBE_HEADER,
 ];
 
+/// How many headers a request is given at most.
+const ADDED: usize = 7;
+
 const VIA_US: HeaderValue = HeaderValue::from_static("1.1 paas");
 
 /// What the router tells a replica about where a request came from.
@@ -44,7 +48,7 @@ pub(crate) struct Origin<'a> {
     /// The request's id.
     pub(crate) request_id: &'a HeaderValue,
     /// When the request arrived, in milliseconds since 1970.
-    pub(crate) arrived: u64,
+    pub(crate) arrived: &'a HeaderValue,
 }
 
 /// Returns whether the message asks to leave HTTP on this connection, other than for HTTP/2.
@@ -74,26 +78,41 @@ pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Makes a visitor's headers fit for a replica and returns the chain of addresses it is told.
-pub(crate) fn to_replica(headers: &mut HeaderMap, origin: &Origin<'_>, upgrade: bool) -> HeaderValue {
-    let trailers = headers.contains_key(TE) && tokens(headers, &TE).any(|token| token == "trailers");
-    strip(headers, upgrade);
+/// Makes a visitor's headers, of which `seen` tells, fit for a replica and returns the chain of addresses it is told.
+pub(crate) fn to_replica(
+    headers: &mut HeaderMap,
+    seen: Seen,
+    origin: &Origin<'_>,
+    upgrade: bool,
+) -> HeaderValue {
+    headers.reserve(ADDED);
+    let trailers = seen.has(Seen::HOP) && tokens(headers, &TE).any(|token| token == "trailers");
+    strip(headers, seen, upgrade);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    strip_disguised(headers);
+    if seen.has(Seen::UNDERSCORE) {
+        strip_disguised(headers);
+    }
     let told = origin.trusted && is_told(headers);
     if !told {
-        headers.remove(X_FORWARDED_HOST);
+        if seen.has(Seen::FORWARDED) {
+            headers.remove(X_FORWARDED_HOST);
+        }
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.protocol));
         headers.insert(X_FORWARDED_PORT, origin.port.clone());
     }
-    headers.remove(FORWARDED);
-    headers.remove(PROBE_HEADER);
-    let fwd = chain(headers, origin.address);
+    if seen.has(Seen::FORWARDED) {
+        headers.remove(FORWARDED);
+    }
+    if seen.has(Seen::PROBE) {
+        headers.remove(PROBE_HEADER);
+    }
+    let known = seen.has(Seen::FORWARDED);
+    let fwd = if known { chain(headers, origin.address) } else { origin.address.clone() };
     headers.insert(X_FORWARDED_FOR, fwd.clone());
     headers.insert(X_REQUEST_ID, origin.request_id.clone());
-    headers.insert(X_REQUEST_START, HeaderValue::from(origin.arrived));
+    headers.insert(X_REQUEST_START, origin.arrived.clone());
     headers.append(VIA, VIA_US);
     fwd
 }
@@ -107,7 +126,8 @@ fn is_told(headers: &HeaderMap) -> bool {
 
 /// Makes a replica's headers fit for a visitor.
 pub(crate) fn to_visitor(headers: &mut HeaderMap, upgraded: bool) {
-    strip(headers, upgraded);
+    let seen = Seen::of(headers);
+    strip(headers, seen, upgraded);
     headers.append(VIA, VIA_US);
 }
 
@@ -117,55 +137,23 @@ pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
 }
 
 /// Removes what belongs to one connection only.
-fn strip(headers: &mut HeaderMap, upgrade: bool) {
-    let mut hops = Hops::default();
-    for name in headers.keys() {
-        hops.note(name);
-    }
-    if hops.connection {
+fn strip(headers: &mut HeaderMap, seen: Seen, upgrade: bool) {
+    if seen.has(Seen::CONNECTION) {
         strip_listed(headers, upgrade);
     }
-    if hops.upgrade && !upgrade {
+    if seen.has(Seen::UPGRADE) && !upgrade {
         headers.remove(UPGRADE);
     }
-    if hops.transfer_encoding {
+    if seen.has(Seen::TRANSFER_ENCODING) {
         headers.remove(TRANSFER_ENCODING);
     }
-    if hops.rare {
+    if seen.has(Seen::HOP) {
         for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE] {
             headers.remove(name);
         }
     }
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
-}
-
-/// Which headers of one connection a message has; most have none, and looking each up costs more than one pass.
-#[derive(Debug, Default)]
-struct Hops {
-    connection: bool,
-    transfer_encoding: bool,
-    upgrade: bool,
-    rare: bool,
-}
-
-impl Hops {
-    fn note(&mut self, name: &HeaderName) {
-        if *name == CONNECTION {
-            self.connection = true;
-        } else if *name == TRANSFER_ENCODING {
-            self.transfer_encoding = true;
-        } else if *name == UPGRADE {
-            self.upgrade = true;
-        } else if *name == TE
-            || *name == PROXY_AUTHENTICATE
-            || *name == PROXY_AUTHORIZATION
-            || *name == KEEP_ALIVE
-            || *name == PROXY_CONNECTION
-        {
-            self.rare = true;
-        }
     }
 }
 
@@ -184,9 +172,6 @@ fn strip_listed(headers: &mut HeaderMap, upgrade: bool) {
 
 /// Removes headers that are one of ours but for underscores.
 fn strip_disguised(headers: &mut HeaderMap) {
-    if headers.keys().all(|name| !name.as_str().contains('_')) {
-        return;
-    }
     let disguised: Vec<HeaderName> = headers
         .keys()
         .filter(|name| name.as_str().contains('_'))
@@ -240,9 +225,10 @@ mod tests {
             protocol: "http",
             trusted: false,
             request_id: &HeaderValue::from_static("the-id"),
-            arrived: 1_700_000_000_000,
+            arrived: &HeaderValue::from(1_700_000_000_000_u64),
         };
-        to_replica(&mut headers, &origin, upgrade);
+        let seen = Seen::of(&headers);
+        to_replica(&mut headers, seen, &origin, upgrade);
         headers
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Floods of resets, of continuations and of settings are for the library to end; it is told the bounds.
 
+use crate::clock;
 use crate::handle::handle;
 use crate::options::Limits;
 use crate::visitor::Visitor;
 use crate::watch::{Alarm, Phase, Watch};
 use crate::worker::{Stage, Worker};
-use futures::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -15,7 +15,6 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -64,7 +63,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let stream = Rc::new(Visitor::stream(&parent));
         slot.0.set(Some(Arc::clone(&stream.watch)));
-        handle(stream, request).map(Ok::<_, Infallible>)
+        handle(stream, request)
     });
     let builder = bounds(latest, &visitor.worker.limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -73,6 +72,7 @@ where
     let mut ending = Ending::new(visitor.worker.timeouts.keep_alive);
     let mut closing = pin!(visitor.worker.closing.notified());
     poll_fn(|cx| {
+        clock::tick();
         let _ = closing.as_mut().poll(cx);
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -151,10 +151,11 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Latest {
 async fn attend<F: Future<Output = ()>>(stream: F, watch: Arc<Watch>) {
     let (mut stream, mut alarm) = (pin!(stream), Alarm::new());
     poll_fn(|cx| {
+        let now = clock::tick();
         if stream.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        std::task::ready!(alarm.poll(cx, &watch));
+        std::task::ready!(alarm.poll(cx, &watch, now));
         // Its own parts notice first, and answer or note why.
         if stream.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());

@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::code::Code;
 use http::uri::Uri;
 use http::{HeaderValue, Method, StatusCode};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,14 +74,19 @@ impl fmt::Display for RequestLine {
 
 /// Writes `bytes` so that they can neither end a quoted value nor the line.
 fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for &byte in bytes {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    let mut rest = bytes;
+    loop {
+        let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        let (fits, odd) = rest.split_at(plain);
+        f.write_str(std::str::from_utf8(fits).unwrap_or_default())?;
+        let Some((&byte, after)) = odd.split_first() else { return Ok(()) };
         match byte {
             b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-            b' '..=b'~' => f.write_char(char::from(byte))?,
             _ => write!(f, "\\x{byte:02x}")?,
         }
+        rest = after;
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The first bytes of a connection in the clear, which tell HTTP/2 with prior knowledge from HTTP/1.
 
+use crate::clock;
 use crate::watch::{Alarm, Watch};
 use crate::worker::{Stage, Worker};
 use std::future::{Future, poll_fn};
@@ -25,6 +26,7 @@ pub(crate) async fn read<S: AsyncRead + Unpin>(
     let (mut begun, mut alarm) = (Vec::new(), Alarm::new());
     let mut closing = pin!(worker.closing.notified());
     poll_fn(|cx| {
+        let now = clock::tick();
         loop {
             match poll_piece(Pin::new(&mut *stream), cx, &mut begun) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
@@ -36,7 +38,7 @@ pub(crate) async fn read<S: AsyncRead + Unpin>(
             }
         }
         let closed = closing.as_mut().poll(cx).is_ready() || worker.stage() == Stage::Closing;
-        if closed || alarm.poll(cx, watch).is_ready() { Poll::Ready(None) } else { Poll::Pending }
+        if closed || alarm.poll(cx, watch, now).is_ready() { Poll::Ready(None) } else { Poll::Pending }
     })
     .await
 }

@@ -12,6 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -45,9 +46,30 @@ impl Drop for Link {
     }
 }
 
+/// Hashes the serials of backends: they are ours and distinct, so that nothing has to be feared of them.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, serial: u64) {
+        // The table looks at the highest bits and the lowest ones.
+        self.0 = serial.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
+    }
+}
+
 /// Unused connections by backend.
 pub(crate) struct Pool {
-    idle: RefCell<HashMap<u64, Vec<(u64, Link)>>>,
+    idle: RefCell<HashMap<u64, Vec<(u64, Link)>, BuildHasherDefault<Spread>>>,
     limit: usize,
 }
 

@@ -1,6 +1,7 @@
 //! Carries the bytes of another protocol, such as WebSocket, after a replica agreed to it, until one end is over, or
 //! the replica or the router leaves.
 
+use crate::clock;
 use crate::code::Code;
 use crate::exchange::Exchange;
 use crate::frames;
@@ -53,6 +54,7 @@ impl Tunnel {
         let mut leaving = pin!(leaving(leaves, visitor.worker.orders.clone()));
         let mut goodbye = pin!(goodbye());
         let code = poll_fn(|cx| {
+            let now = clock::tick();
             if !ends.ending && leaving.as_mut().poll(cx).is_ready() {
                 ends.end();
                 goodbye.set(self::goodbye());
@@ -60,7 +62,7 @@ impl Tunnel {
             let over = ends.poll(cx) || (ends.ending && goodbye.as_mut().poll(cx).is_ready());
             match over {
                 true => Poll::Ready(None),
-                false => alarm.poll(cx, &visitor.watch).map(|()| Some(Code::H15)),
+                false => alarm.poll(cx, &visitor.watch, now).map(|()| Some(Code::H15)),
             }
         })
         .await;

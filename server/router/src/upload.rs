@@ -2,6 +2,7 @@
 //!
 //! With `Expect: 100-continue` it is not asked for before the replica says so, or has had a second to.
 
+use crate::clock;
 use crate::watch::{Phase, Watch};
 use bytes::Bytes;
 use futures::task::AtomicWaker;
@@ -55,6 +56,7 @@ impl Body for Upload {
         let this = &mut *self;
         if let Some(gate) = &mut this.gate {
             ready!(gate.poll(cx));
+            clock::tick();
             this.gate = None;
             if this.watch.phase() == Phase::Wait {
                 this.watch.enter(Phase::Upload);

@@ -1,14 +1,14 @@
 //! One connection of a visitor: finds out what is spoken on it, serves its requests, and closes it when it takes too
 //! long.
 
+use crate::clock;
 use crate::download::Reply;
 use crate::handle::handle;
 use crate::watch::{Alarm, Phase, Watch};
 use crate::watched::Watched;
 use crate::worker::{Stage, Worker};
 use crate::{http2, opening};
-use futures::FutureExt;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1::{self, UpgradeableConnection};
@@ -106,9 +106,7 @@ impl Visitor {
     async fn serve_http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let visitor = Rc::new(self);
         let (worker, watch) = (Rc::clone(&visitor.worker), Arc::clone(&visitor.watch));
-        let service = service_fn(move |request: Request<Incoming>| {
-            handle(Rc::clone(&visitor), request).map(Ok::<Response<Reply>, Infallible>)
-        });
+        let service = service_fn(move |request: Request<Incoming>| handle(Rc::clone(&visitor), request));
         let connection = http1::Builder::new()
             .max_header_size(worker.limits.header_bytes)
             // Time limits are the watch's, which also knows the time between requests.
@@ -129,6 +127,7 @@ where
     let mut closing = pin!(worker.closing.notified());
     let (mut listening, mut told, mut alarm) = (false, false, Alarm::new());
     poll_fn(|cx| {
+        let now = clock::tick();
         if !listening {
             listening = true;
             let _ = closing.as_mut().poll(cx);
@@ -140,7 +139,7 @@ where
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        ready!(alarm.poll(cx, watch));
+        ready!(alarm.poll(cx, watch, now));
         if matches!(watch.phase(), Phase::Upload | Phase::Wait) {
             // The request's own future ends it, with an answer.
             cx.waker().wake_by_ref();

@@ -63,15 +63,10 @@ impl Watch {
         PHASES[usize::from(self.phase.load(Relaxed))]
     }
 
-    /// Enters `phase` at `now` (milliseconds of `clock`).
-    pub(crate) fn enter_at(&self, phase: Phase, now: u64) {
-        self.since.store(now, Relaxed);
-        self.phase.store(phase as u8, Relaxed);
-    }
-
     /// Enters `phase` now.
     pub(crate) fn enter(&self, phase: Phase) {
-        self.enter_at(phase, clock::now());
+        self.touch();
+        self.phase.store(phase as u8, Relaxed);
     }
 
     /// Notes that a part of the answer came from the replica.
@@ -147,14 +142,19 @@ impl Watch {
             Phase::Wait => self.limits.first_byte,
             Phase::Tunnel => self.limits.tunnel,
         };
-        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+        let limit = limit.min(Duration::from_millis(LONGEST));
+        let limit = limit.as_secs() * 1_000 + u64::from(limit.subsec_millis());
         self.since.load(Relaxed).saturating_add(limit)
     }
 }
 
-/// The one timer of a connection.
+/// The one timer of a connection, for the task that first polls it.
 #[derive(Debug)]
-pub(crate) struct Alarm(Pin<Box<Sleep>>);
+pub(crate) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    /// When it rings, once it is set.
+    rings: Option<u64>,
+}
 
 /// No limit is longer than a day, so that no moment overflows the clock.
 const LONGEST: u64 = 86_400_000;
@@ -162,24 +162,27 @@ const LONGEST: u64 = 86_400_000;
 impl Alarm {
     /// Makes an alarm that is not set yet.
     pub(crate) fn new() -> Self {
-        Self(Box::pin(sleep_until((Instant::now() + Duration::from_millis(LONGEST)).into())))
+        let sleep = sleep_until((Instant::now() + Duration::from_millis(LONGEST)).into());
+        Self { sleep: Box::pin(sleep), rings: None }
     }
 
-    /// Returns ready when the watched connection has been in its phase for too long.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, watch: &Watch) -> Poll<()> {
-        loop {
-            let due = clock::instant(watch.due());
-            if self.0.deadline().into_std() > due {
-                self.0.as_mut().reset(due.into());
-            }
-            if self.0.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if watch.is_expired() {
-                return Poll::Ready(());
-            }
-            self.0.as_mut().reset(due.into());
+    /// Returns ready when the watched connection has been in its phase for too long at `now`, which has just been
+    /// read from the clock.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, watch: &Watch, now: u64) -> Poll<()> {
+        let due = watch.due();
+        if self.rings.is_some_and(|rings| now < rings && rings <= due) {
+            return Poll::Pending;
         }
+        if due <= now {
+            return Poll::Ready(());
+        }
+        self.sleep.as_mut().reset(clock::instant(due).into());
+        self.rings = Some(due);
+        if self.sleep.as_mut().poll(cx).is_ready() {
+            // The clock went on in between: it is looked at once more.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 }
 
@@ -202,10 +205,12 @@ mod tests {
     async fn the_alarm_rings_when_a_later_phase_takes_too_long() {
         let watch = watch(20);
         let mut alarm = Alarm::new();
-        assert!(futures::poll!(std::future::poll_fn(|cx| alarm.poll(cx, &watch))).is_pending());
+        assert!(
+            futures::poll!(std::future::poll_fn(|cx| alarm.poll(cx, &watch, clock::tick()))).is_pending()
+        );
         watch.enter(Phase::Wait);
         let began = Instant::now();
-        std::future::poll_fn(|cx| alarm.poll(cx, &watch)).await;
+        std::future::poll_fn(|cx| alarm.poll(cx, &watch, clock::tick())).await;
         assert!(watch.is_expired() && began.elapsed() >= Duration::from_millis(19));
     }
 
@@ -214,10 +219,11 @@ mod tests {
         let watch = watch(1_000);
         watch.received();
         assert_eq!(watch.phase(), Phase::Head);
-        watch.enter_at(Phase::Head, u64::MAX);
+        watch.since.store(u64::MAX, Relaxed);
         watch.received();
         assert_eq!(watch.since.load(Relaxed), u64::MAX);
-        watch.enter_at(Phase::Upload, u64::MAX);
+        watch.enter(Phase::Upload);
+        watch.since.store(u64::MAX, Relaxed);
         watch.received();
         assert!(watch.since.load(Relaxed) < u64::MAX);
     }

@@ -1,5 +1,6 @@
 //! One thread of the router: accepts connections and serves them until it is told to stop.
 
+use crate::clock;
 use crate::network::Network;
 use crate::options::{Limits, Timeouts};
 use crate::pool::Pool;
@@ -7,6 +8,7 @@ use crate::probe::ProbeSecret;
 use crate::request_id::RequestIds;
 use crate::routes::Routes;
 use crate::visitor::Visitor;
+use crate::wall_clock::WallClock;
 use arc_swap::ArcSwap;
 use futures::FutureExt;
 use http::HeaderValue;
@@ -81,6 +83,7 @@ pub(crate) struct Worker {
     open: Cell<usize>,
     turn: Cell<usize>,
     ids: RefCell<RequestIds>,
+    wall: RefCell<WallClock>,
 }
 
 impl Worker {
@@ -101,6 +104,7 @@ impl Worker {
             open: Cell::new(0),
             turn: Cell::new(0),
             ids: RefCell::new(RequestIds::new()),
+            wall: RefCell::new(WallClock::new()),
         }
     }
 
@@ -132,6 +136,11 @@ impl Worker {
     /// Returns a new request id.
     pub(crate) fn new_request_id(&self) -> HeaderValue {
         self.ids.borrow_mut().next()
+    }
+
+    /// Returns the present moment in milliseconds since 1970.
+    pub(crate) fn wall_clock(&self) -> HeaderValue {
+        self.wall.borrow_mut().read(clock::now())
     }
 
     /// Counts a connection.
@@ -255,6 +264,7 @@ async fn emptied(worker: &Worker, deadline: Instant) {
 async fn sweep(worker: Rc<Worker>) {
     loop {
         tokio::time::sleep(SWEEP.min(worker.timeouts.pooled)).await;
+        clock::tick();
         worker.pool.sweep(worker.timeouts.pooled, &worker.routes.load());
     }
 }

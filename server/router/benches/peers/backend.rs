@@ -30,7 +30,8 @@ pub(crate) fn serve(workers: usize, size: usize) {
     }
 }
 
-fn bind(address: SocketAddr) -> TcpListener {
+/// Returns one more socket that listens on `address`.
+pub(crate) fn bind(address: SocketAddr) -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_port(true).unwrap();
     socket.set_nonblocking(true).unwrap();

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run should say where")]
 
 mod backend;
+mod floor;
 mod peer;
 mod wrk;
 
@@ -17,6 +18,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wrk::Run;
+
+/// The one that `paasd` has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 struct Nowhere;
 
@@ -30,6 +35,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next()) {
         (Some("backend"), Some(_)) => backend::serve(setting("WORKERS", 2), setting("BODY", 1024)),
+        (Some("floor"), Some(target)) => floor::serve(setting("WORKERS", 2), target.parse().unwrap()),
         (Some("router"), Some(target)) => serve_router(target.parse().unwrap()),
         _ => compare(),
     }
@@ -63,6 +69,9 @@ fn compare() {
     let mut peers = Vec::new();
     if wanted("router") {
         peers.push(Peer::ours("router", "router", Some(backend.address)).unwrap());
+    }
+    if wanted("floor") {
+        peers.push(Peer::ours("floor", "floor", Some(backend.address)).unwrap());
     }
     peers.extend(wanted("nginx").then(|| peer::nginx(backend.address, setting("WORKERS", 2))).flatten());
     peers.extend(wanted("haproxy").then(|| peer::haproxy(backend.address, setting("WORKERS", 2))).flatten());
