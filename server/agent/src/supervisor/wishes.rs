@@ -42,7 +42,7 @@ impl Wishes {
             }
             if taken(&mut self.end) && kill_at.is_none() && !killed {
                 kill_at = Some(Instant::now() + stop_time);
-                end(pid);
+                end(child, pid);
             }
             if kill_at.is_some_and(|at| at <= Instant::now()) {
                 (kill_at, killed) = (None, true);
@@ -73,10 +73,13 @@ fn taken(stream: &mut UnixStream) -> bool {
     stream.read(&mut [0; 64]).is_ok_and(|read| read > 0)
 }
 
-fn end(pid: Pid) {
+fn end(child: &mut Child, pid: Pid) {
     match sandbox::init_of(pid) {
         Some(init) => {
-            sandbox::signal_all(init, Signal::TERM);
+            // Without a program inside, nobody hears SIGTERM, and the one that is about to start would stay.
+            if sandbox::signal_all(init, Signal::TERM) == 0 {
+                kill(child, pid);
+            }
         }
         // It is not up yet, so nothing inside can want the time.
         None => {
@@ -91,5 +94,32 @@ fn kill(child: &mut Child, pid: Pid) {
         let _ = rustix::process::kill_process(init, Signal::KILL);
     } else {
         let _ = child.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_sandbox_that_has_no_program_yet_is_ended_at_once() {
+        // Its process 1 has no children, as bubblewrap has none before it starts the program, and ignores SIGTERM.
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--pid", "--fork", "sleep", "1000"]);
+        let mut child = unshare.spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while sandbox::init_of(pid).is_none() {
+            assert!(Instant::now() < deadline, "it does not come up");
+            std::thread::yield_now();
+        }
+        let (end, mut writer) = UnixStream::pair().unwrap();
+        end.set_nonblocking(true).unwrap();
+        writer.write_all(b"1").unwrap();
+        let (status, killed) = Wishes { end }.follow(&mut child, Duration::from_secs(1000));
+        assert!(status.is_some() && !killed, "{status:?}");
     }
 }
