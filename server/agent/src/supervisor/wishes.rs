@@ -42,7 +42,7 @@ impl Wishes {
             }
             if taken(&mut self.end) && kill_at.is_none() && !killed {
                 kill_at = Some(Instant::now() + stop_time);
-                end(child, pid);
+                end(pid);
             }
             if kill_at.is_some_and(|at| at <= Instant::now()) {
                 (kill_at, killed) = (None, true);
@@ -73,18 +73,17 @@ fn taken(stream: &mut UnixStream) -> bool {
     stream.read(&mut [0; 64]).is_ok_and(|read| read > 0)
 }
 
-fn end(child: &mut Child, pid: Pid) {
-    match sandbox::init_of(pid) {
-        Some(init) => {
-            // Without a program inside, nobody hears SIGTERM, and the one that is about to start would stay.
-            if sandbox::signal_all(init, Signal::TERM) == 0 {
-                kill(child, pid);
-            }
-        }
-        // It is not up yet, so nothing inside can want the time.
-        None => {
-            let _ = rustix::process::kill_process(pid, Signal::TERM);
-        }
+fn end(pid: Pid) {
+    let init = sandbox::init_of(pid);
+    let told = init.map_or(0, |init| sandbox::signal_all(init, Signal::TERM));
+    if told > 0 {
+        return;
+    }
+    // There is no program inside yet that could want the time or hear of it. Process 1 inside ignores SIGTERM, and does
+    // not go with its parent yet.
+    let _ = rustix::process::kill_process(pid, Signal::TERM);
+    if let Some(init) = init {
+        let _ = rustix::process::kill_process(init, Signal::KILL);
     }
 }
 
@@ -100,16 +99,18 @@ fn kill(child: &mut Child, pid: Pid) {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::process::Command;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_sandbox_that_has_no_program_yet_is_ended_at_once() {
-        // Its process 1 has no children, as bubblewrap has none before it starts the program, and ignores SIGTERM.
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--pid", "--fork", "sleep", "1000"]);
-        let mut child = unshare.spawn().unwrap();
+        // Bubblewrap waits for its standard input before it starts the program.
+        let mut bubblewrap = Command::new("bwrap");
+        bubblewrap.args(["--unshare-user", "--unshare-pid", "--die-with-parent", "--ro-bind", "/", "/"]);
+        bubblewrap.args(["--block-fd", "0", "sleep", "1000"]).stdin(Stdio::piped());
+        let mut child = bubblewrap.spawn().unwrap();
         let pid = Pid::from_child(&child);
         let deadline = Instant::now() + Duration::from_secs(10);
         while sandbox::init_of(pid).is_none() {
@@ -120,6 +121,6 @@ mod tests {
         end.set_nonblocking(true).unwrap();
         writer.write_all(b"1").unwrap();
         let (status, killed) = Wishes { end }.follow(&mut child, Duration::from_secs(1000));
-        assert!(status.is_some() && !killed, "{status:?}");
+        assert_eq!((status.unwrap().signal(), killed), (Some(SIGTERM), false));
     }
 }
