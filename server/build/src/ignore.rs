@@ -44,7 +44,7 @@ impl Ignored {
         Self { globs: builder.build().unwrap_or_default(), warnings }
     }
 
-    fn matches(&self, path: &Path) -> bool {
+    pub(crate) fn matches(&self, path: &Path) -> bool {
         self.globs.is_match(path)
     }
 

@@ -12,6 +12,8 @@ mod detect;
 mod encoding;
 mod failure;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod group;
 mod ignore;
 mod keep;

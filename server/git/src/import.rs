@@ -156,7 +156,7 @@ fn write(archive: impl Read, input: File, header: &[u8], limits: &ImportLimits) 
     out.write_all(b"done\n").and_then(|()| out.flush()).map_err(stopped)
 }
 
-fn write_item(item: Item<'_>, out: &mut impl Write) -> Result<(), ImportError> {
+pub(crate) fn write_item(item: Item<'_>, out: &mut impl Write) -> Result<(), ImportError> {
     let (mode, size) = match &item.kind {
         Kind::File { executable: false, size, .. } => ("100644", *size),
         Kind::File { executable: true, size, .. } => ("100755", *size),

@@ -12,6 +12,8 @@ mod configuration;
 mod diff;
 mod durable;
 mod export;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod history;
 mod import;
 mod judge;

@@ -51,7 +51,7 @@ pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Reads what should become of one var. One that was set before its name was reserved can still be removed.
-fn wish(name: &str, value: &Value) -> Result<(ConfigKey, Option<ConfigValue>), ApiError> {
+pub(super) fn wish(name: &str, value: &Value) -> Result<(ConfigKey, Option<ConfigValue>), ApiError> {
     if value.is_null() {
         return Ok((ConfigKey::known(name)?, None));
     }
@@ -67,7 +67,7 @@ fn wish(name: &str, value: &Value) -> Result<(ConfigKey, Option<ConfigValue>), A
     Ok((key, Some(value)))
 }
 
-fn shown(vars: &ConfigVars) -> Value {
+pub(super) fn shown(vars: &ConfigVars) -> Value {
     // Neither form of a value can fail to be JSON.
     let pairs = vars.iter().map(|(key, value)| (key.to_string(), json!(value)));
     Value::Object(pairs.collect::<Map<_, _>>())

@@ -29,12 +29,7 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
 
 /// Several types at once; `quantity` may be relative, `+1`.
 pub(super) async fn scale(call: Call) -> Result<Answer, ApiError> {
-    let mut updates = Vec::new();
-    for fields in call.fields.objects("updates")? {
-        let process =
-            fields.name("type")?.ok_or_else(|| ApiError::invalid("`type` is missing in an update"))?;
-        updates.push(update(process, &fields)?);
-    }
+    let updates = updates(&call.fields)?;
     deploy::scale(&call.platform, call.actor(), call.app(), &updates).await?;
     Ok(noting(Answer::list(entries(&call).await?, &["type", "id"]), &updates))
 }
@@ -51,6 +46,15 @@ pub(super) async fn scale_one(call: Call) -> Result<Answer, ApiError> {
     let updates = [update(process.clone(), &call.fields)?];
     deploy::scale(&call.platform, call.actor(), call.app(), &updates).await?;
     Ok(noting(Answer::ok(one(&call, process.as_str()).await?), &updates))
+}
+
+pub(super) fn updates(fields: &Fields) -> Result<Vec<ScaleUpdate>, ApiError> {
+    let read = |fields: Fields| {
+        let process =
+            fields.name("type")?.ok_or_else(|| ApiError::invalid("`type` is missing in an update"))?;
+        update(process, &fields)
+    };
+    fields.objects("updates")?.into_iter().map(read).collect()
 }
 
 fn update(process: ProcessType, fields: &Fields) -> Result<ScaleUpdate, ApiError> {

@@ -18,6 +18,8 @@ mod dynos;
 mod error;
 mod fields;
 mod formation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod intake;
 mod log_sessions;
 mod log_stream;

@@ -32,7 +32,7 @@ pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(value(&settings)?).noting("changes", Value::Object(call.fields.0)))
 }
 
-fn patched(present: &AppSettings, changes: &Map<String, Value>) -> Result<AppSettings, ApiError> {
+pub(super) fn patched(present: &AppSettings, changes: &Map<String, Value>) -> Result<AppSettings, ApiError> {
     let (mut wanted, default) = (value(present)?, value(&AppSettings::default())?);
     patch(&mut wanted, &default, changes, "")?;
     let settings: AppSettings = serde_json::from_value(wanted)

@@ -9,6 +9,10 @@ mod reply;
 mod report;
 mod unpack;
 
+#[cfg(fuzzing)]
+pub(crate) use head::Reader;
+#[cfg(fuzzing)]
+pub(crate) use receive::check_name;
 pub use receive::{PushRequest, receive};
 pub use reply::PushReply;
 pub use report::Fate;

@@ -138,7 +138,7 @@ async fn admit(
     Ok((PushRequest { updates, options: head.options, atomic: head.atomic, incoming }, refused))
 }
 
-fn check_name(name: &str) -> Fate {
+pub(crate) fn check_name(name: &str) -> Fate {
     if !name.starts_with("refs/") || !git2::Reference::is_valid_name(name) {
         return Err("it cannot be the name of a reference".to_owned());
     }
