@@ -1,6 +1,8 @@
 //! Moves references on behalf of a push, by git's own transactions: the old value is compared under git's lock. Which may
 //! move is decided elsewhere, and the branch that deploys has its own way.
 
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -61,6 +63,7 @@ impl Repository {
         for reference in self.open()?.references_glob(&format!("{}/*", directory.trim_end_matches('/')))? {
             reference?.delete()?;
         }
+        remove_empty(&self.path().join(directory));
         Ok(())
     }
 
@@ -86,6 +89,14 @@ impl Repository {
             }
         }
     }
+}
+
+/// libgit2 leaves the directories of references that it deletes, and each push would leave one.
+fn remove_empty(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.for_each(|entry| remove_empty(&entry.path()));
+    // What is not empty, or not a directory, stays.
+    let _ = fs::remove_dir(directory);
 }
 
 fn instructions(updates: &[RefUpdate]) -> String {
