@@ -91,13 +91,16 @@ async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
                 repository.kept_builds()?.first().and_then(|(build, _)| build.parse::<BuildId>().ok());
             Ok::<_, anyhow::Error>(first.or_else(|| repository.wants_maintenance().then(BuildId::new)))
         });
-        if let Some(place) = unsettled.await??.and_then(|first| BuildRoom::enter(platform, app.id, first)) {
+        let Some(first) = unsettled.await?? else { continue };
+        if let Some(place) = BuildRoom::enter(platform, app.id, first) {
             let platform = platform.clone();
             tokio::spawn(async move {
                 let settled = builds::settle(&platform, app.id).await;
                 if let Err(error) = settled.and(builds::maintain(&platform, app.id).await) {
                     warn!(app.name = %app.name, error = format!("{error:#}"), "the sweep tries again");
                 }
+                // The sweep passes over what has the app's place.
+                builds::tidy(&platform.options.dir("builds").join(first.to_string())).await;
                 drop(place);
             });
         }

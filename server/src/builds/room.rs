@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use build::BuildLog;
 use model::id::{AppId, BuildId};
@@ -15,6 +16,8 @@ use crate::platform::Platform;
 pub struct BuildRoom {
     /// Wakes the queue.
     pub wake: Notify,
+    /// Since when this process queues builds.
+    pub(super) opened_at: SystemTime,
     slots: Arc<Semaphore>,
     running: Mutex<BTreeMap<AppId, Running>>,
     logs: Mutex<BTreeMap<BuildId, BuildLog>>,
@@ -53,6 +56,7 @@ impl BuildRoom {
     pub fn new(slots: usize) -> Self {
         Self {
             wake: Notify::new(),
+            opened_at: SystemTime::now(),
             slots: Arc::new(Semaphore::new(slots)),
             running: Mutex::default(),
             logs: Mutex::default(),

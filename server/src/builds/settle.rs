@@ -2,7 +2,7 @@
 //! build. It may be repeated; the sweep, and the app's next build, do so where a server died before this was done.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use fail_point::Step;
@@ -49,18 +49,21 @@ async fn settle_build(
     match &build {
         Some(build) if !build.state.is_final() => return Ok(()),
         Some(build) => settle_branch(platform, repository, build, commit).await?,
-        // It may be about to be queued.
-        None if age(id) < NEVER_QUEUED => return Ok(()),
+        // It may be about to be queued, unless that was up to a server that died.
+        None if made_at(id) > platform.builds.opened_at
+            && made_at(id).elapsed().unwrap_or_default() < NEVER_QUEUED =>
+        {
+            return Ok(());
+        }
         None => {}
     }
     let (repository, kept) = (repository.clone(), kept.to_owned());
     tokio::task::spawn_blocking(move || repository.forget_build(&kept)).await?
 }
 
-fn age(id: BuildId) -> Duration {
-    let made = id.0.get_timestamp().map_or(0, |time| time.to_unix().0);
-    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-    Duration::from_secs(now.saturating_sub(made))
+fn made_at(id: BuildId) -> SystemTime {
+    let (seconds, nanoseconds) = id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
 }
 
 async fn settle_branch(
