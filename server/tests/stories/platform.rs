@@ -1,8 +1,11 @@
 //! A real server on a data directory of its own.
 
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use fail_point::Step;
 
 use crate::app::TestApp;
 use crate::wait;
@@ -55,7 +58,7 @@ impl TestPlatform {
         platform
     }
 
-    fn wait_until_ready(&mut self) {
+    pub(crate) fn wait_until_ready(&mut self) {
         let file = self.data.join("run/addresses.json");
         let pid = self.server.id();
         let server = &mut self.server;
@@ -97,6 +100,25 @@ impl TestPlatform {
         let addresses = (self.api.to_string(), self.router.to_string());
         self.server = spawn(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
         self.wait_until_ready();
+    }
+
+    /// Starts an ended server at the same addresses; it dies when it comes to a step, which may be before it is ready.
+    pub(crate) fn start_doomed(&mut self, step: Step) {
+        let addresses = (self.api.to_string(), self.router.to_string());
+        let mut serve = serve(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
+        self.server = serve.env("PAASD_FAIL_POINT", step.name()).spawn().unwrap();
+    }
+
+    /// Waits until a doomed server has died.
+    #[track_caller]
+    pub(crate) fn wait_for_death(&mut self, step: Step) {
+        let what = format!("the server to die at {step:?}");
+        let status = wait::until(&what, || self.server.try_wait().unwrap());
+        assert_eq!(status.signal(), Some(9), "{step:?}: {status}");
+    }
+
+    pub(crate) fn server_pid(&self) -> u32 {
+        self.server.id()
     }
 
     /// Puts a new file of the program where this server's was, as an upgrade does. The next server is started from it.
@@ -208,7 +230,11 @@ impl Drop for TestPlatform {
     }
 }
 
-fn spawn(program: &Path, data: &Path, options: &[String], (listen, router): (&str, &str)) -> Child {
+fn spawn(program: &Path, data: &Path, options: &[String], addresses: (&str, &str)) -> Child {
+    serve(program, data, options, addresses).spawn().unwrap()
+}
+
+fn serve(program: &Path, data: &Path, options: &[String], (listen, router): (&str, &str)) -> Command {
     std::fs::create_dir_all(data).unwrap();
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
     let mut command = Command::new(program);
@@ -221,7 +247,7 @@ fn spawn(program: &Path, data: &Path, options: &[String], (listen, router): (&st
         command.env("PAASD_UV", uv);
     }
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    command.spawn().unwrap()
+    command
 }
 
 /// The binaries are built before the tests run (`make test`).
