@@ -13,10 +13,14 @@
 mod app;
 #[path = "platform/floor.rs"]
 mod floor;
+#[path = "../tests/stories/load.rs"]
+mod load;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
 #[path = "platform/restart.rs"]
 mod restart;
+#[path = "platform/steady.rs"]
+mod steady;
 #[path = "../tests/stories/visitor.rs"]
 mod visitor;
 #[path = "../tests/stories/wait.rs"]
@@ -42,6 +46,9 @@ fn main() {
     }
     if std::env::args().any(|argument| argument == "restart") {
         return restart::measure();
+    }
+    if std::env::args().any(|argument| argument == "steady") {
+        return steady::measure();
     }
     println!(
         "push to live, a small Flask app: until the first answer of the new version, medians of {ROUNDS}\n"
@@ -109,6 +116,7 @@ fn others() {
     row("scale web 1 to 4, as paasctl waits", median(scales), Some(boot));
     drop(platform);
     restart::measure();
+    steady::measure();
 }
 
 /// Starts the command of the app's own venv by hand, and waits for its first answer.

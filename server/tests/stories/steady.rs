@@ -71,7 +71,9 @@ fn no_visitor_notices_a_change() {
             &["ps:scale", "web=2", "--no-wait"],
             &["config:set", "A=2"],
         ];
-        commands.map(|command| app.paasctl(command));
+        for command in commands {
+            app.paasctl(command);
+        }
     });
     load.finish("after all changes").assert_none_failed();
 }
