@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use model::health::ProbeFailure;
 
-/// The pause between the probes of a healthy replica.
+/// The pause between the probes of a healthy replica that is the only one of its kind.
 const STEADY: Duration = Duration::from_secs(2);
+/// The same when there are others that could take its requests: with `PROMPT`, one that hangs is known in two seconds.
+const ALERT: Duration = Duration::from_secs(1);
+/// How long a healthy replica may take to answer a probe before requests had better go to others.
+pub(crate) const PROMPT: Duration = Duration::from_millis(750);
 /// The pause after a failure: the second failure in a row decides, and the first success brings it back.
 const DOUBT: Duration = Duration::from_millis(500);
 /// The bounds of the pause while it boots.
@@ -60,9 +64,16 @@ impl Pulse {
 
     /// Returns how long to wait before the next probe, `up` after the start and after this probe.
     ///
-    /// While nothing listens the pause is a twentieth of the boot so far, so that waiting adds little to it.
-    pub(crate) fn pause(&self, probe: Result<(), &ProbeFailure>, up: Duration) -> Duration {
+    /// One that is `accompanied` by others is asked more often, because they can take its requests. While nothing
+    /// listens the pause is a twentieth of the boot so far, so that waiting adds little to it.
+    pub(crate) fn pause(
+        &self,
+        probe: Result<(), &ProbeFailure>,
+        up: Duration,
+        accompanied: bool,
+    ) -> Duration {
         match (self.health, probe) {
+            (_, Ok(())) if accompanied => ALERT,
             (_, Ok(())) => STEADY,
             (Health::Booting, Err(ProbeFailure::NotListening { .. })) => (up / 20).clamp(BOOT.0, BOOT.1),
             (Health::Booting, Err(_)) => BOOT_ERRORS,
@@ -113,7 +124,15 @@ mod tests {
     #[test]
     fn waiting_for_a_boot_adds_a_twentieth_to_it_within_bounds() {
         let pulse = Pulse::new(false);
-        let pause = |ms| pulse.pause(Err(&GONE), Duration::from_millis(ms)).as_millis();
+        let pause = |ms| pulse.pause(Err(&GONE), Duration::from_millis(ms), false).as_millis();
         assert_eq!([pause(0), pause(400), pause(60_000)], [5, 20, 250]);
+    }
+
+    #[test]
+    fn one_of_several_that_hangs_is_known_in_less_than_two_seconds() {
+        let pulse = Pulse::new(true);
+        let pause = |accompanied| pulse.pause(Ok(()), Duration::ZERO, accompanied);
+        assert!(pause(true) + PROMPT < Duration::from_secs(2));
+        assert!(pause(false) > pause(true));
     }
 }

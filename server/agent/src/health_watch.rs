@@ -1,15 +1,18 @@
 //! Watches the health of one run until it is told to stop, and tells of changes.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use model::health::ProbeFailure;
 use model::replica::ReplicaSpec;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::engine::Engine;
-use crate::health::{Health, Pulse};
+use crate::health::{Health, PROMPT, Pulse};
 use crate::host::Event;
 use crate::probe::Probe;
 
@@ -26,6 +29,8 @@ pub(crate) struct Felt {
     pub(crate) failure: Option<ProbeFailure>,
     /// It should have been healthy by now and never was.
     pub(crate) late: bool,
+    /// It takes longer to answer than it may if others are there.
+    pub(crate) silent: bool,
 }
 
 /// One run to watch.
@@ -39,6 +44,8 @@ pub(crate) struct Watched {
     /// Where it answered to an earlier agent.
     pub(crate) answered: Option<SocketAddr>,
     pub(crate) was_healthy: bool,
+    /// Whether there are others of its kind.
+    pub(crate) accompanied: Arc<AtomicBool>,
     /// How long it has been up.
     pub(crate) up: Duration,
     /// The number of this run.
@@ -56,7 +63,8 @@ impl Watched {
             None => {
                 let settle = Duration::from_millis(self.spec.health.settle_ms.into());
                 tokio::time::sleep(settle.saturating_sub(started.elapsed())).await;
-                self.tell(Felt { health: Health::Healthy, address: None, failure: None, late: false }).await;
+                let health = Health::Healthy;
+                self.tell(Felt { health, address: None, failure: None, late: false, silent: false }).await;
             }
         }
     }
@@ -65,13 +73,12 @@ impl Watched {
         let mut probe = self.probe(port);
         let mut pulse = Pulse::new(self.was_healthy);
         let boot = Duration::from_secs(self.spec.health.boot_seconds.into());
-        let mut told = None;
+        let mut told: Option<Felt> = None;
         // Not at once: looking takes longer than many a boot.
         let mut elsewhere = (started, Vec::new());
         let mut address = self.answered;
         loop {
-            let known = pulse.health() != Health::Booting;
-            let mut asked = probe.ask(async { known || self.is_its_own(port).await }).await;
+            let mut asked = self.ask(&probe, port, pulse.health(), &mut told).await;
             if let Err(ProbeFailure::NotListening { elsewhere: found, .. }) = &mut asked {
                 self.look(&mut elsewhere).await;
                 found.clone_from(&elsewhere.1);
@@ -88,13 +95,40 @@ impl Watched {
                 address,
                 failure: outcome.err().cloned(),
                 late: pulse.health() == Health::Booting && started.elapsed() >= boot,
+                silent: self.accompanied.load(Relaxed)
+                    && matches!(outcome, Err(ProbeFailure::NoAnswer { .. })),
             };
             if told.as_ref() != Some(&felt) {
                 self.tell(felt.clone()).await;
                 told = Some(felt);
             }
-            tokio::time::sleep(pulse.pause(outcome, started.elapsed())).await;
+            tokio::time::sleep(pulse.pause(outcome, started.elapsed(), self.accompanied.load(Relaxed))).await;
         }
+    }
+
+    /// Probes once. One that is healthy and does not answer promptly is told of at once if others can take its place,
+    /// and is waited for all the same.
+    async fn ask(
+        &self,
+        probe: &Probe,
+        port: u16,
+        health: Health,
+        told: &mut Option<Felt>,
+    ) -> Result<SocketAddr, ProbeFailure> {
+        let known = health != Health::Booting;
+        let mut asking = pin!(probe.ask(async { known || self.is_its_own(port).await }));
+        if let Ok(asked) = timeout(PROMPT, asking.as_mut()).await {
+            return asked;
+        }
+        if health == Health::Healthy && self.accompanied.load(Relaxed) {
+            let before = told.take();
+            let address = before.as_ref().map_or(self.answered, |felt| felt.address);
+            let failure = before.and_then(|felt| felt.failure);
+            let felt = Felt { health, address, failure, late: false, silent: true };
+            self.tell(felt.clone()).await;
+            *told = Some(felt);
+        }
+        asking.await
     }
 
     async fn tell(&self, felt: Felt) {

@@ -1,6 +1,8 @@
 //! One replica as the agent sees it: its spec, what is kept of it, what is observed, and the phase that follows.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::{SignedDuration, Timestamp};
 use model::exit::{Exit, ExitCause};
@@ -30,6 +32,10 @@ pub(crate) struct Replica {
     pub(crate) leftovers: bool,
     pub(crate) health: Health,
     pub(crate) probe: Option<ProbeFailure>,
+    /// It has not answered the last probe yet.
+    pub(crate) silent: bool,
+    /// Others of its process type run here, so that it can be done without.
+    pub(crate) accompanied: Arc<AtomicBool>,
     pub(crate) memory: Option<u64>,
     /// It was said that it takes too long to boot.
     pub(crate) late: bool,
@@ -59,6 +65,8 @@ impl Replica {
             leftovers: false,
             health: Health::Booting,
             probe: None,
+            silent: false,
+            accompanied: Arc::default(),
             memory: None,
             late: false,
             watch: None,
@@ -83,7 +91,7 @@ impl Replica {
         record.runs = record.runs.saturating_add(1);
         (record.started, record.up, record.healthy, record.stop) = (Some(now), true, false, None);
         (record.port, record.address) = (port, address);
-        (self.health, self.probe, self.late) = (Health::Booting, None, false);
+        (self.health, self.probe, self.late, self.silent) = (Health::Booting, None, false, false);
         self.leftovers = true;
     }
 
@@ -106,7 +114,7 @@ impl Replica {
         };
         (record.up, record.port, record.last_exit) = (false, None, Some(exit));
         (self.run, self.watch, self.leftovers) = (Run::Down { at: now }, None, true);
-        (self.health, self.probe, self.memory) = (Health::Booting, None, None);
+        (self.health, self.probe, self.silent, self.memory) = (Health::Booting, None, false, None);
         lines
     }
 
@@ -170,6 +178,7 @@ impl Replica {
             restarts: self.record.runs.saturating_sub(1),
             last_exit: self.record.last_exit.clone(),
             probe: self.probe.clone().filter(|_| up),
+            silent: self.silent && up,
             memory_bytes: self.memory.filter(|_| up),
         }
     }

@@ -75,6 +75,19 @@ impl HostDesired {
     }
 }
 
+impl HostDesired {
+    /// Tells whether more of the same app and process type should run on this host than this one.
+    #[must_use]
+    pub fn is_accompanied(&self, spec: &ReplicaSpec) -> bool {
+        self.replicas.iter().any(|other| {
+            other.app == spec.app
+                && other.process == spec.process
+                && other.id != spec.id
+                && other.wish == Wish::Run
+        })
+    }
+}
+
 impl ReplicaSpec {
     /// Returns the name that users see, `web.1`.
     #[must_use]
@@ -126,6 +139,9 @@ pub struct ReplicaStatus {
     pub last_exit: Option<Exit>,
     /// Why the last probe failed.
     pub probe: Option<ProbeFailure>,
+    /// It is healthy, but has not answered the last probe yet though others would have: better ask another one.
+    #[serde(default)]
+    pub silent: bool,
     /// Memory in use, in bytes, where it can be measured.
     pub memory_bytes: Option<u64>,
 }

@@ -5,6 +5,7 @@ mod act;
 mod desired;
 mod entrance;
 mod progress;
+mod rotation;
 mod table;
 mod unreadable;
 mod watch;

@@ -7,12 +7,12 @@ use arc_swap::ArcSwap;
 use model::id::ReplicaId;
 use model::name::ProcessType;
 use model::plan::{AppView, ReplicaView, ReplicaWish, World};
-use model::replica::Phase;
 use router::{AppRoute, AppState, Backend, Routes, StickyKey};
 use store::DesiredApp;
 
 use crate::facts::status_of;
 use crate::platform::Platform;
+use crate::reconcile::rotation::rotation;
 
 /// What decides the route of one app; equal keys mean an equal route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl Table {
     /// Publishes to `routes`; what is derived from `secret` names replicas in visitors' cookies.
     pub(super) fn new(routes: Arc<ArcSwap<Routes>>, secret: &Path) -> Self {
         // Without the secret the cookies of before lead nowhere, which only means another replica.
-        let sticky = std::fs::read(secret).map_or_else(|_| StickyKey::random(), |key| StickyKey::derived(&key));
+        let sticky =
+            std::fs::read(secret).map_or_else(|_| StickyKey::random(), |key| StickyKey::derived(&key));
         Self { routes, sticky, last: Vec::new() }
     }
 
@@ -44,16 +45,19 @@ impl Table {
     pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp], world: &World) {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
+        let report = platform.facts.report();
+        let is_silent = |id| status_of(&report, id).is_some_and(|status| status.silent);
         for (desired, view) in
             apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
         {
-            let routed = backends(platform, routed(view).into_iter());
+            let in_rotation = rotation(view, is_silent);
+            let state = state(desired, view, in_rotation.is_empty());
+            let routed = backends(platform, in_rotation.into_iter());
             let probed = backends(platform, view.probed());
             let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
                 backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
             };
             let hosts = hosts(&platform.options.domain, desired);
-            let state = state(desired, view);
             keys.push(Key {
                 hosts: hosts.clone(),
                 state,
@@ -88,22 +92,6 @@ impl Table {
     }
 }
 
-/// Returns the replicas that requests are sent to. When none is healthy, those that serve and still run are asked all
-/// the same: an app whose only worker is busy does not answer its probe either.
-fn routed(view: &AppView) -> Vec<&ReplicaView> {
-    let healthy = view.routed();
-    if !healthy.is_empty() {
-        return healthy;
-    }
-    let runs = |replica: &&ReplicaView| {
-        replica.process.is_web()
-            && replica.wish == ReplicaWish::Run
-            && replica.observed().is_some_and(|seen| seen.phase == Phase::Unhealthy)
-            && view.serving.as_ref().is_some_and(|serving| replica.runs(serving))
-    };
-    view.replicas.iter().filter(runs).collect()
-}
-
 fn backends<'a>(
     platform: &Platform,
     replicas: impl Iterator<Item = &'a ReplicaView>,
@@ -121,14 +109,14 @@ fn hosts(domain: &str, desired: &DesiredApp) -> Vec<String> {
     std::iter::once(own).chain(desired.domains.iter().map(|domain| domain.as_str().to_owned())).collect()
 }
 
-fn state(desired: &DesiredApp, view: &AppView) -> AppState {
+fn state(desired: &DesiredApp, view: &AppView, none_in_rotation: bool) -> AppState {
     let wanted = desired.formation.get(&ProcessType::web()).map_or(0, |scale| scale.quantity);
     let has_web = view.serving.as_ref().is_some_and(|serving| serving.types.contains(&ProcessType::web()));
     if desired.app.settings.maintenance {
         AppState::Maintenance
     } else if !has_web || wanted == 0 {
         AppState::NoWeb
-    } else if routed(view).is_empty() {
+    } else if none_in_rotation {
         AppState::Crashed
     } else {
         AppState::Serving

@@ -132,7 +132,7 @@ impl Host {
         }
         let first = felt.health == Health::Healthy && !replica.record.healthy;
         let moved = felt.address.is_some() && felt.address != replica.record.address;
-        (replica.health, replica.probe) = (felt.health, felt.failure);
+        (replica.health, replica.probe, replica.silent) = (felt.health, felt.failure, felt.silent);
         if felt.late
             && !std::mem::replace(&mut replica.late, true)
             && let Some(spec) = &replica.spec

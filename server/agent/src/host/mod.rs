@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -171,6 +172,7 @@ impl Host {
             let replica = self.replicas.entry(spec.id).or_insert_with(|| Replica::new(None, now));
             replica.spec = Some(spec.clone());
             replica.desired = true;
+            replica.accompanied.store(desired.is_accompanied(spec), Relaxed);
         }
         for (id, replica) in &mut self.replicas {
             replica.desired = ids.contains(id);

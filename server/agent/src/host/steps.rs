@@ -117,7 +117,7 @@ impl Host {
         let token = self.tasks.child_token();
         replica.watch = Some(token.clone().drop_guard());
         let (run, record) = (replica.record.runs, replica.record.clone());
-        let spec = replica.spec.clone();
+        let (spec, accompanied) = (replica.spec.clone(), Arc::clone(&replica.accompanied));
         let engine = Arc::clone(&self.parts.engine);
         let (events, ends) = (self.events.0.clone(), token.clone());
         tokio::spawn(async move {
@@ -133,6 +133,7 @@ impl Host {
             probe_ip: self.parts.probe_ip,
             answered: record.address.filter(|_| record.healthy),
             was_healthy: record.healthy,
+            accompanied,
             up: Duration::try_from(since(record.started, now)).unwrap_or_default(),
             run,
             events: self.events.0.clone(),
