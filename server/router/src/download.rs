@@ -3,7 +3,7 @@
 
 use crate::code::Code;
 use crate::exchange::Exchange;
-use crate::pool::{Link, Pool};
+use crate::pool::Pool;
 use crate::watch::Phase;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -65,13 +65,13 @@ pub(crate) struct Download {
     incoming: Incoming,
     pool: Rc<Pool>,
     /// Taken when the body ends.
-    running: Option<(Box<Exchange>, Link)>,
+    running: Option<Box<Exchange>>,
 }
 
 impl Download {
     /// Passes `incoming` on; a body without bytes ends the exchange at once.
-    pub(crate) fn new(incoming: Incoming, exchange: Box<Exchange>, link: Link, pool: Rc<Pool>) -> Self {
-        let mut download = Self { incoming, pool, running: Some((exchange, link)) };
+    pub(crate) fn new(incoming: Incoming, exchange: Box<Exchange>, pool: Rc<Pool>) -> Self {
+        let mut download = Self { incoming, pool, running: Some(exchange) };
         if download.incoming.is_end_stream() {
             download.complete();
         }
@@ -80,7 +80,7 @@ impl Download {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        let Some((exchange, _)) = &mut self.running else { return Poll::Ready(None) };
+        let Some(exchange) = &mut self.running else { return Poll::Ready(None) };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 exchange.carried(frame.data_ref().map_or(0, Bytes::len));
@@ -103,14 +103,17 @@ impl Download {
     }
 
     fn complete(&mut self) {
-        if let Some((exchange, link)) = self.running.take() {
+        if let Some(mut exchange) = self.running.take() {
+            let link = exchange.take_link();
             exchange.finish(None);
-            self.pool.give_back(link);
+            if let Some(link) = link {
+                self.pool.give_back(link);
+            }
         }
     }
 
     fn break_off<T>(&mut self, code: Code, error: BrokenOff) -> Poll<Option<Result<T, BrokenOff>>> {
-        if let Some((exchange, _)) = self.running.take() {
+        if let Some(exchange) = self.running.take() {
             exchange.finish(Some(code));
         }
         Poll::Ready(Some(Err(error)))

@@ -6,9 +6,12 @@ use crate::backend::{Backend, Lease};
 use crate::clock;
 use crate::code::Code;
 use crate::line::RequestLine;
+use crate::pool::Link;
 use crate::routes::AppRoute;
+use crate::upload::Upload;
 use crate::watch::{Phase, Watch};
-use http::StatusCode;
+use http::{Request, StatusCode};
+use http_body::Body;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,10 @@ pub(crate) struct Exchange {
     /// Taken when it is written.
     line: Option<RequestLine>,
     lease: Option<Lease>,
+    /// The request, until it is sent.
+    request: Option<Request<Upload>>,
+    /// The connection to the replica, once the request was sent.
+    link: Option<Link>,
     /// By `clock`.
     started: u64,
     answered: bool,
@@ -30,7 +37,45 @@ impl Exchange {
     pub(crate) fn new(app: Arc<AppRoute>, watch: Arc<Watch>, line: RequestLine, probe: bool) -> Box<Self> {
         // It moves with the answer through many hands; a box is cheaper than to copy it each time.
         let started = clock::now();
-        Box::new(Self { app, watch, line: Some(line), lease: None, started, answered: false, probe })
+        let line = Some(line);
+        Box::new(Self {
+            app,
+            watch,
+            line,
+            lease: None,
+            request: None,
+            link: None,
+            started,
+            answered: false,
+            probe,
+        })
+    }
+
+    /// Puts the request here until it is sent.
+    pub(crate) fn put_request(&mut self, request: Request<Upload>) {
+        self.request = Some(request);
+    }
+
+    /// Takes the request, to send it.
+    pub(crate) fn take_request(&mut self) -> Option<Request<Upload>> {
+        self.request.take()
+    }
+
+    /// Returns whether the request has no body and may be sent twice.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.request
+            .as_ref()
+            .is_some_and(|request| request.body().is_end_stream() && request.method().is_idempotent())
+    }
+
+    /// Puts the connection here that the answer comes over.
+    pub(crate) fn put_link(&mut self, link: Link) {
+        self.link = Some(link);
+    }
+
+    /// Takes the connection that the answer comes over.
+    pub(crate) fn take_link(&mut self) -> Option<Link> {
+        self.link.take()
     }
 
     /// Returns the app the request is for.

@@ -10,12 +10,12 @@ use crate::exchange::Exchange;
 use crate::knock::knock;
 use crate::pool::{Link, connect};
 use crate::routes::AppRoute;
+use crate::spare::Spare;
 use crate::standing::{Standing, patience};
 use crate::upload::Upload;
 use crate::watch::Phase;
 use crate::worker::Worker;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body::Body;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use std::future::{Future, poll_fn};
@@ -38,16 +38,15 @@ pub(crate) enum Target {
     Only(Arc<Backend>),
 }
 
-/// Sends `request` and returns the beginning of the answer with the connection it comes over, within the time
-/// limits of the visitor's watch.
+/// Sends the request of `exchange` and returns the beginning of the answer, within the time limits of the visitor's
+/// watch; the exchange then has the connection the answer comes over.
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
-    request: Request<Upload>,
     target: &Target,
-) -> Result<(Response<Incoming>, Link), Code> {
+) -> Result<Response<Incoming>, Code> {
     let watch = Arc::clone(exchange.watch());
-    let mut attempts = pin!(attempt(worker, exchange, request, target));
+    let mut attempts = pin!(attempt(worker, exchange, target));
     poll_fn(|cx| match attempts.as_mut().poll(cx) {
         Poll::Pending if watch.is_expired() => {
             let visitor = watch.phase() == Phase::Upload && watch.is_stalled();
@@ -61,10 +60,9 @@ pub(crate) async fn forward(
 async fn attempt(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
-    mut request: Request<Upload>,
     target: &Target,
-) -> Result<(Response<Incoming>, Link), Code> {
-    let repeatable = request.body().is_end_stream() && request.method().is_idempotent();
+) -> Result<Response<Incoming>, Code> {
+    let repeatable = exchange.is_repeatable();
     let (mut tried, mut last, mut stale) = (Vec::new(), None, false);
     for _ in 0..ATTEMPTS {
         let Some(backend) = next(worker, exchange, target, &tried)? else { break };
@@ -85,19 +83,24 @@ async fn attempt(
                 }
             },
         };
+        let Some(request) = exchange.take_request() else { break };
         let spare = (link.reused && repeatable).then(|| Spare::of(&request));
         link.heard.take();
         let mut error = match link.sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, link)),
+            Ok(response) => {
+                exchange.put_link(link);
+                return Ok(response);
+            }
             Err(error) => error,
         };
         stale = true;
         last = Some(Code::H13);
-        request = match (error.take_message(), spare) {
+        let request = match (error.take_message(), spare) {
             (Some(unsent), _) => unsent,
-            (None, Some(spare)) if !link.heard.take() => spare.again(exchange),
+            (None, Some(spare)) if !link.heard.take() => spare.again(exchange.watch()),
             _ => return Err(blame(exchange, &error)),
         };
+        exchange.put_request(request);
         exchange.release(false);
     }
     Err(last.unwrap_or(Code::H14))
@@ -177,36 +180,6 @@ fn blame(exchange: &Exchange, error: &TrySendError<Request<Upload>>) -> Code {
         Code::H17
     } else {
         Code::H13
-    }
-}
-
-/// What it takes to send a request without a body again.
-struct Spare {
-    method: Method,
-    uri: Uri,
-    /// In a list, which is cheaper to copy than a map and is seldom needed again.
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Spare {
-    fn of(request: &Request<Upload>) -> Self {
-        Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            headers: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        }
-    }
-
-    fn again(self, exchange: &Exchange) -> Request<Upload> {
-        let mut request = Request::new(Upload::empty(Arc::clone(exchange.watch())));
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        let mut headers = HeaderMap::with_capacity(self.headers.len());
-        for (name, value) in self.headers {
-            headers.append(name, value);
-        }
-        *request.headers_mut() = headers;
-        request
     }
 }
 

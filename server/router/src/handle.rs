@@ -8,7 +8,6 @@ use crate::forward::{Target, forward};
 use crate::headers::{self, Origin, X_REQUEST_ID};
 use crate::host::Host;
 use crate::page::{Notice, wants_html};
-use crate::pool::Link;
 use crate::probe::{PROBE_HEADER, PROBE_MISS_HEADER};
 use crate::request_id;
 use crate::routes::{AppRoute, AppState};
@@ -46,9 +45,9 @@ pub(crate) fn handle(
     async move {
         let mut response = match step {
             Step::Answer(response) => response,
-            Step::Forward(mut exchange, request, passage) => {
-                match forward(&visitor.worker, &mut exchange, request, &passage.target).await {
-                    Ok((response, link)) => relay(&visitor, exchange, response, link, passage),
+            Step::Forward(mut exchange, passage) => {
+                match forward(&visitor.worker, &mut exchange, &passage.target).await {
+                    Ok(response) => relay(&visitor, exchange, response, passage),
                     Err(code) => fail(exchange, code, passage.html),
                 }
             }
@@ -65,7 +64,7 @@ enum Step {
     /// It is answered by the router.
     Answer(Response<Reply>),
     /// It goes to a replica.
-    Forward(Box<Exchange>, Request<Upload>, Passage),
+    Forward(Box<Exchange>, Passage),
 }
 
 /// How a request goes to a replica and its answer comes back.
@@ -142,7 +141,7 @@ fn refuse(visitor: &Visitor, request: &Request<Incoming>, notice: Notice) -> Res
 impl Admitted {
     /// Makes the request fit for a replica, unless its app takes none.
     fn begin(mut self, visitor: &Visitor, request: Request<Incoming>) -> Step {
-        let html = wants_html(request.headers());
+        let html = self.seen.has(Seen::ACCEPT) && wants_html(request.headers());
         let (mut parts, incoming) = request.into_parts();
         let extended = parts.version == Version::HTTP_2 && parts.method == Method::CONNECT;
         if parts.version == Version::HTTP_2 {
@@ -151,13 +150,13 @@ impl Admitted {
         }
         let upgrade = self.seen.has(Seen::UPGRADE) && headers::asks_upgrade(&parts.headers);
         let near = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
-        let exchange = self.exchange(visitor, &mut parts, near.is_some());
+        let mut exchange = self.exchange(visitor, &mut parts, near.is_some());
         match closed(&self.app, &self.target) {
             Some(code) => Step::Answer(fail(exchange, code, html)),
             None => {
                 let expects = self.seen.has(Seen::EXPECT) && headers::expects_continue(&parts.headers);
-                let request = outgoing(visitor, parts, incoming, expects);
-                Step::Forward(exchange, request, Passage { target: self.target, near, html, extended })
+                exchange.put_request(outgoing(visitor, parts, incoming, expects));
+                Step::Forward(exchange, Passage { target: self.target, near, html, extended })
             }
         }
     }
@@ -224,13 +223,14 @@ fn relay(
     visitor: &Rc<Visitor>,
     mut exchange: Box<Exchange>,
     mut response: Response<Incoming>,
-    link: Link,
     passage: Passage,
 ) -> Response<Reply> {
     stick(visitor, &exchange, response.headers_mut(), &passage.target);
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switching {
-        let Some(near) = passage.near else { return fail(exchange, Code::H17, false) };
+        let (Some(near), Some(link)) = (passage.near, exchange.take_link()) else {
+            return fail(exchange, Code::H17, false);
+        };
         exchange.answered(response.status());
         headers::to_visitor(response.headers_mut(), true);
         let websocket = headers::is_websocket(response.headers());
@@ -250,7 +250,7 @@ fn relay(
     parts.version = Version::HTTP_11;
     exchange.answered(parts.status);
     visitor.watch.enter(Phase::Respond);
-    let download = Download::new(incoming, exchange, link, Rc::clone(&visitor.worker.pool));
+    let download = Download::new(incoming, exchange, Rc::clone(&visitor.worker.pool));
     Response::from_parts(parts, Reply::Replica(download))
 }
 

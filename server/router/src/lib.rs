@@ -33,6 +33,7 @@ mod request_id;
 mod router;
 mod routes;
 mod seen;
+mod spare;
 mod standing;
 mod sticky;
 mod tunnel;

@@ -25,6 +25,8 @@ impl Seen {
     pub(crate) const PROBE: Self = Self(1 << 7);
     /// A name with an underscore.
     pub(crate) const UNDERSCORE: Self = Self(1 << 8);
+    /// `Accept`.
+    pub(crate) const ACCEPT: Self = Self(1 << 9);
 
     /// Looks through `headers`.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
@@ -43,6 +45,7 @@ fn kind(name: &HeaderName) -> Seen {
         "transfer-encoding" => Seen::TRANSFER_ENCODING,
         "upgrade" => Seen::UPGRADE,
         "te" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" => Seen::HOP,
+        "accept" => Seen::ACCEPT,
         "expect" => Seen::EXPECT,
         "forwarded" | "x-forwarded-for" | "x-forwarded-host" => Seen::FORWARDED,
         "x-request-id" => Seen::REQUEST_ID,
@@ -67,6 +70,7 @@ mod tests {
             (http::header::TE, Seen::HOP),
             (HeaderName::from_static("keep-alive"), Seen::HOP),
             (http::header::EXPECT, Seen::EXPECT),
+            (http::header::ACCEPT, Seen::ACCEPT),
             (http::header::FORWARDED, Seen::FORWARDED),
             (HeaderName::from_static("x-forwarded-for"), Seen::FORWARDED),
             (crate::headers::X_REQUEST_ID, Seen::REQUEST_ID),
