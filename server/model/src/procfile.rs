@@ -99,12 +99,13 @@ impl Procfile {
             self.warnings.push(format!("Procfile line {number} is not `TYPE: COMMAND` and was left out"));
             return Ok(());
         };
-        let command: String = command.trim().chars().filter(|c| *c != '\0').collect();
+        let command = command.replace('\0', "");
+        let command = command.trim();
         if command.is_empty() {
             return Err(ProcfileError::NoCommand(number, process));
         }
         self.warn_of_case(number, &process);
-        if self.types.insert(process.clone(), command).is_some() {
+        if self.types.insert(process.clone(), command.to_owned()).is_some() {
             self.warnings.push(format!("Procfile line {number} overrules an earlier line for `{process}`"));
         }
         Ok(())
@@ -152,6 +153,7 @@ fn meant(line: &str) -> Option<String> {
         )
     };
     let process: ProcessType = process.trim_matches('-').chars().take(63).collect::<String>().parse().ok()?;
+    let command = crate::wording::plain(command, REPEATED_MAX);
     let command = command.trim_start_matches(is_between);
     let command = if command.is_empty() { "COMMAND" } else { command };
     Some(crate::wording::plain(&format!("{process}: {command}"), REPEATED_MAX))
@@ -175,7 +177,9 @@ mod tests {
     #[test]
     fn conflict_markers_and_missing_commands_are_errors() {
         assert_eq!(Procfile::parse(b"web: a\n<<<<<<< HEAD\n"), Err(ProcfileError::Conflict(2)));
-        assert!(matches!(Procfile::parse(b"web:\n"), Err(ProcfileError::NoCommand(1, _))));
+        for nothing in ["web:\n", "web: \0\n", "web: \0 \0\n"] {
+            assert!(matches!(Procfile::parse(nothing.as_bytes()), Err(ProcfileError::NoCommand(1, _))));
+        }
     }
 
     #[test]
@@ -200,6 +204,7 @@ mod tests {
             ("mail.sender: python m.py", "mail-sender: python m.py"),
             ("wörker: x", "w-rker: x"),
             ("worker", "worker: COMMAND"),
+            ("web \u{1}\u{2}", "web: COMMAND"),
         ] {
             let text = format!("other: b\n{line}\n");
             let found = Procfile::parse(text.as_bytes());
