@@ -29,7 +29,8 @@ fn without_an_app_those_of_all_apps_are_listed() {
     let env = TestEnvironment::new();
     env.server
         .on("GET /operations?max=15", all())
-        .on("GET /apps/shop/operations?max=3&state=active", json!([]));
+        .on("GET /apps/shop/operations?max=3&state=active", json!([]))
+        .on("GET /apps/new/operations?max=15", json!([]));
     assert_snapshot!(env.run(&["operations"]), @"
     OPERATION      WHAT              STATE                 AGE   LEFT   STEP
     0190a1b2-c3d4  shop deploy v42   active on paas1/4711  12 s  4 min  web.2 start…
@@ -38,6 +39,10 @@ fn without_an_app_those_of_all_apps_are_listed() {
     assert_snapshot!(env.run(&["operations", "-a", "shop", "-n", "3", "--active"]), @"
     --- stderr
     Nothing is under way.
+    ");
+    assert_snapshot!(env.run(&["operations", "-a", "new"]), @"
+    --- stderr
+    Nothing was rolled out or restarted yet.
     ");
 }
 

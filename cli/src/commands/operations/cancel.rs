@@ -9,7 +9,7 @@ use crate::api::read;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
-/// Cancel a rollout or restart; what served before goes on serving
+/// Cancel a rollout or restart; what serves goes on serving
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -48,7 +48,12 @@ impl List {
         }
         let operations: Vec<Operation> = read(&body)?;
         if operations.is_empty() {
-            context.screen.say("Nothing is under way.");
+            let nothing = if self.active {
+                "Nothing is under way."
+            } else {
+                "Nothing was rolled out or restarted yet."
+            };
+            context.screen.say(nothing);
             return Ok(());
         }
         let mut table = Table::new(["OPERATION", "WHAT", "STATE", "AGE", "LEFT", "STEP"]);
