@@ -69,6 +69,8 @@ impl FromStr for Position {
             let mut parts = part.split(':');
             let lane: Lane = parts.next()?.parse().ok()?;
             let at = At { segment: parts.next()?.parse().ok()?, offset: parts.next()?.parse().ok()? };
+            // What no file can have would be an error each time it is read there.
+            i64::try_from(at.offset).ok()?;
             parts.next().is_none().then_some((lane, at))
         };
         let mut parts = text.split(',');
@@ -95,7 +97,16 @@ mod tests {
         position.pass(Place { lane: Lane::Router, at: At { segment: 1, offset: 0 } });
         assert_eq!(position.to_string(), "0,process-3:12:3456,router:1:0");
         assert_eq!(position.to_string().parse(), Ok(position));
-        for wrong in ["", "1", "12:1", "0,router", "0,router:1:-1", "0,moon:1:1", "0,router:1:1:1"] {
+        for wrong in [
+            "",
+            "1",
+            "12:1",
+            "0,router",
+            "0,router:1:-1",
+            "0,moon:1:1",
+            "0,router:1:1:1",
+            "0,router:1:9223372036854775808",
+        ] {
             assert!(wrong.parse::<Position>().is_err(), "{wrong}");
         }
     }
