@@ -72,6 +72,8 @@ impl Store {
     pub async fn write(&self) -> Result<Transaction> {
         match self.writers.begin_with(BEGIN).await {
             Ok(transaction) => Ok(transaction),
+            // Another has its turn; nothing is wrong with the connection.
+            Err(error @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)) => Err(error.into()),
             Err(error) => {
                 // A transaction that could not be ended, as on a full disk, leaves a connection that can begin no other.
                 tracing::warn!(%error, "the writing connection is opened anew");
