@@ -117,16 +117,7 @@ pub async fn desired_apps(db: &mut Db, vault: &Vault, cache: &mut ReleaseCache) 
         }
     }
     cache.fill(db, vault, &apps).await?;
-    for ((app, version), release) in &cache.read {
-        if let Some(desired) = apps.get_mut(app) {
-            desired.releases.insert(*version, Arc::clone(release));
-        }
-    }
-    for ((app, version), why) in &cache.unreadable {
-        if let Some(desired) = apps.get_mut(app) {
-            desired.unreadable.insert(*version, why.clone());
-        }
-    }
+    cache.share(&mut apps);
     Ok(apps.into_values().collect())
 }
 
@@ -169,6 +160,20 @@ impl ReleaseCache {
             }
         }
         Ok(())
+    }
+
+    /// Gives each app its releases.
+    fn share(&self, apps: &mut BTreeMap<AppId, DesiredApp>) {
+        for ((app, version), release) in &self.read {
+            if let Some(desired) = apps.get_mut(app) {
+                desired.releases.insert(*version, Arc::clone(release));
+            }
+        }
+        for ((app, version), why) in &self.unreadable {
+            if let Some(desired) = apps.get_mut(app) {
+                desired.unreadable.insert(*version, why.clone());
+            }
+        }
     }
 }
 
