@@ -97,30 +97,30 @@ impl History {
                     replica.replace = true;
                 }
             }
-            Happening::LoseHost(index) => {
-                let count = self.world.hosts.len();
-                let host = &mut self.world.hosts[index % count];
-                host.ready = false;
-                let lost = host.id;
-                let on = |id: &ReplicaId| {
-                    self.world.apps[0]
-                        .replicas
-                        .iter()
-                        .any(|replica| replica.id == *id && replica.host == lost)
-                };
-                self.real.retain(|id, _| !on(id));
-            }
-            Happening::ReturnHosts => {
-                // A host is taken for ready only once it has said what it has; what it said before counts no more.
-                self.world.hosts.iter_mut().for_each(|host| host.ready = true);
-                self.sent.push(self.real.clone());
-                self.returned = self.sent.len() - 1;
-                self.received = (self.returned, self.real.clone());
-                self.look();
-            }
+            Happening::LoseHost(index) => self.lose_host(index),
+            Happening::ReturnHosts => self.return_hosts(),
             Happening::ClockJumps(seconds) => self.now += SignedDuration::from_secs(seconds),
         }
         Delivery::Fresh
+    }
+
+    fn lose_host(&mut self, index: usize) {
+        let count = self.world.hosts.len();
+        let host = &mut self.world.hosts[index % count];
+        host.ready = false;
+        let lost = host.id;
+        let replicas = &self.world.apps[0].replicas;
+        let on = |id: &ReplicaId| replicas.iter().any(|replica| replica.id == *id && replica.host == lost);
+        self.real.retain(|id, _| !on(id));
+    }
+
+    /// A host is taken for ready only once it has said what it has; what it said before counts no more.
+    fn return_hosts(&mut self) {
+        self.world.hosts.iter_mut().for_each(|host| host.ready = true);
+        self.sent.push(self.real.clone());
+        self.returned = self.sent.len() - 1;
+        self.received = (self.returned, self.real.clone());
+        self.look();
     }
 
     fn deploy(&mut self, broken: bool, command: bool) {

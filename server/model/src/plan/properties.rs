@@ -59,67 +59,98 @@ fn turn(it: &mut History, delivery: Delivery) -> Result<bool, TestCaseError> {
     Ok(plan.actions.iter().any(|action| !matches!(action, Action::Verify(_))))
 }
 
+/// What an action is judged by.
+struct Reasons<'a> {
+    it: &'a History,
+    app: &'a AppView,
+    /// What serves, and what is being rolled out.
+    targets: [Option<(Version, u64)>; 2],
+}
+
 /// Checks that an action changes nothing that was good as it was.
 fn has_a_reason(it: &History, action: &Action) -> Result<(), TestCaseError> {
     let app = &it.world.apps[0];
-    let is_ready = |host: HostId| it.world.hosts.iter().any(|known| known.id == host && known.ready);
-    let replica = |id: &ReplicaId| app.replicas.iter().find(|replica| replica.id == *id).unwrap();
-    let key = |replica: &ReplicaView| (replica.version, replica.generation);
-    let current = |process: &ProcessType, of: (Version, u64)| {
-        let good = |r: &&ReplicaView| {
-            r.process == *process
-                && r.wish == ReplicaWish::Run
-                && !r.replace
-                && key(r) == of
-                && is_ready(r.host)
-        };
-        app.replicas.iter().filter(good).map(|replica| replica.number).collect::<Vec<_>>()
-    };
-    let distinct = |numbers: Vec<u32>| numbers.into_iter().collect::<BTreeSet<_>>().len();
-    let wanted =
-        |process: &ProcessType| app.formation.get(process).map_or(0, |scale| scale.quantity) as usize;
     let rollout = app.rollout.as_ref().map(|rollout| rollout.target.key());
-    let targets = [app.serving.as_ref().map(Target::key), rollout];
+    let reasons = Reasons { it, app, targets: [app.serving.as_ref().map(Target::key), rollout] };
     match action {
-        Action::Create(new) => {
-            let of = (new.version, new.generation);
-            prop_assert!(targets.contains(&Some(of)), "nobody wants {new:?}");
-            prop_assert!(is_ready(new.host));
-            let enough =
-                new.once_for.is_none() && distinct(current(&new.process, of)) >= wanted(&new.process);
-            prop_assert!(!enough, "one too many: {new:?}");
+        Action::Create(new) => reasons.to_create(new),
+        Action::Drain(id) => reasons.to_drain(reasons.replica(*id)),
+        Action::Stop(id) => reasons.to_stop(reasons.replica(*id)),
+        Action::Forget(id) => {
+            prop_assert_eq!(&reasons.replica(*id).seen, &Observation::Gone);
+            Ok(())
         }
-        Action::Drain(id) => {
-            let leaving = replica(id);
-            prop_assert_eq!(leaving.wish, ReplicaWish::Run);
-            let outdated = !targets.contains(&Some(key(leaving)));
-            let alike = current(&leaving.process, key(leaving));
-            let namesakes = alike.iter().filter(|number| **number == leaving.number).count();
-            let surplus = alike.len() > wanted(&leaving.process) || namesakes > 1;
-            let gives_way = app.alone.contains(&leaving.process) && rollout.is_some();
-            let reason = outdated || leaving.replace || !is_ready(leaving.host) || surplus || gives_way;
-            prop_assert!(reason, "{} leaves for no reason", leaving.name());
-        }
-        Action::Stop(id) => match &replica(id).wish {
+        Action::Switch(_) => reasons.to_switch(rollout.unwrap()),
+        _ => Ok(()),
+    }
+}
+
+impl Reasons<'_> {
+    fn to_create(&self, new: &NewReplica) -> Result<(), TestCaseError> {
+        let of = (new.version, new.generation);
+        prop_assert!(self.targets.contains(&Some(of)), "nobody wants {new:?}");
+        prop_assert!(self.is_ready(new.host));
+        let numbers: BTreeSet<_> = self.current(&new.process, of).into_iter().collect();
+        let enough = new.once_for.is_none() && numbers.len() >= self.wanted(&new.process);
+        prop_assert!(!enough, "one too many: {new:?}");
+        Ok(())
+    }
+
+    fn to_drain(&self, leaving: &ReplicaView) -> Result<(), TestCaseError> {
+        prop_assert_eq!(leaving.wish, ReplicaWish::Run);
+        let outdated = !self.targets.contains(&Some(key(leaving)));
+        let alike = self.current(&leaving.process, key(leaving));
+        let namesakes = alike.iter().filter(|number| **number == leaving.number).count();
+        let surplus = alike.len() > self.wanted(&leaving.process) || namesakes > 1;
+        let gives_way = self.app.alone.contains(&leaving.process) && self.app.rollout.is_some();
+        let reason = outdated || leaving.replace || !self.is_ready(leaving.host) || surplus || gives_way;
+        prop_assert!(reason, "{} leaves for no reason", leaving.name());
+        Ok(())
+    }
+
+    fn to_stop(&self, leaving: &ReplicaView) -> Result<(), TestCaseError> {
+        match &leaving.wish {
             ReplicaWish::Drain { until } => {
-                let busy = replica(id).observed().is_some_and(|seen| !seen.quiet);
-                prop_assert!(!busy || !replica(id).process.is_web() || it.now >= *until, "cut off at work");
+                let busy = leaving.observed().is_some_and(|seen| !seen.quiet);
+                prop_assert!(!busy || !leaving.process.is_web() || self.it.now >= *until, "cut off at work");
             }
             wish => {
                 prop_assert!(matches!(wish, ReplicaWish::Once { .. }), "stopped without a drain: {wish:?}")
             }
-        },
-        Action::Forget(id) => prop_assert_eq!(&replica(id).seen, &Observation::Gone),
-        Action::Switch(_) => {
-            let target = rollout.unwrap();
-            let answers =
-                |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers() && is_ready(r.host);
-            let answering = app.replicas.iter().filter(answers).count();
-            prop_assert!(answering >= wanted(&ProcessType::web()), "switched before all answer");
         }
-        _ => {}
+        Ok(())
     }
-    Ok(())
+
+    fn to_switch(&self, target: (Version, u64)) -> Result<(), TestCaseError> {
+        let answers =
+            |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers() && self.is_ready(r.host);
+        let answering = self.app.replicas.iter().filter(answers).count();
+        prop_assert!(answering >= self.wanted(&ProcessType::web()), "switched before all answer");
+        Ok(())
+    }
+
+    fn is_ready(&self, host: HostId) -> bool {
+        self.it.world.hosts.iter().any(|known| known.id == host && known.ready)
+    }
+
+    fn replica(&self, id: ReplicaId) -> &ReplicaView {
+        self.app.replicas.iter().find(|replica| replica.id == id).unwrap()
+    }
+
+    fn wanted(&self, process: &ProcessType) -> usize {
+        self.app.formation.get(process).map_or(0, |scale| scale.quantity) as usize
+    }
+
+    /// Returns the numbers of the replicas that are good as they are.
+    fn current(&self, process: &ProcessType, of: (Version, u64)) -> Vec<u32> {
+        let stays = |r: &&ReplicaView| r.wish == ReplicaWish::Run && !r.replace && self.is_ready(r.host);
+        let alike = self.app.replicas.iter().filter(|r| r.process == *process && key(r) == of);
+        alike.filter(stays).map(|replica| replica.number).collect()
+    }
+}
+
+fn key(replica: &ReplicaView) -> (Version, u64) {
+    (replica.version, replica.generation)
 }
 
 fn one_serving_set(it: &History) -> Result<(), TestCaseError> {

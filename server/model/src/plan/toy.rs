@@ -91,35 +91,9 @@ impl Toy {
     }
 
     pub(super) fn act(&mut self, action: Action) {
-        let now = self.now;
-        let until = now + SignedDuration::from_secs(30);
+        let until = self.now + SignedDuration::from_secs(30);
         match action {
-            Action::Create(new) => {
-                self.next += 1;
-                let id = ReplicaId(Uuid::from_u128(self.next));
-                let wish = if new.once_for.is_some() {
-                    ReplicaWish::Once { seconds: 600 }
-                } else {
-                    ReplicaWish::Run
-                };
-                let NewReplica { process, number, version, generation, host, .. } = new;
-                let seen = Observation::Pending;
-                let created_at = now;
-                let replace = false;
-                let view = ReplicaView {
-                    id,
-                    process,
-                    number,
-                    version,
-                    generation,
-                    host,
-                    wish,
-                    replace,
-                    created_at,
-                    seen,
-                };
-                self.app().replicas.push(view);
-            }
+            Action::Create(new) => self.create(new),
             Action::Verify(id) => self.change(id, |seen| seen.entrance = true),
             Action::Drain(id) => self.wish(id, ReplicaWish::Drain { until }),
             Action::Stop(id) => self.wish(id, ReplicaWish::Stop),
@@ -136,6 +110,24 @@ impl Toy {
                 self.outcome.insert(id.0.as_u128(), Err(reason));
             }
         }
+    }
+
+    fn create(&mut self, new: NewReplica) {
+        self.next += 1;
+        let once = new.once_for.map(|_| ReplicaWish::Once { seconds: 600 });
+        let view = ReplicaView {
+            id: ReplicaId(Uuid::from_u128(self.next)),
+            process: new.process,
+            number: new.number,
+            version: new.version,
+            generation: new.generation,
+            host: new.host,
+            wish: once.unwrap_or(ReplicaWish::Run),
+            replace: false,
+            created_at: self.now,
+            seen: Observation::Pending,
+        };
+        self.app().replicas.push(view);
     }
 
     pub(super) fn wish(&mut self, id: ReplicaId, wish: ReplicaWish) {
