@@ -118,7 +118,7 @@ impl Visitor {
 }
 
 /// Serves `connection` until it ends, takes too long, or the worker closes it between requests.
-async fn drive<I, S>(connection: UpgradeableConnection<I, S>, worker: &Worker, watch: &Watch)
+pub(crate) async fn drive<I, S>(connection: UpgradeableConnection<I, S>, worker: &Worker, watch: &Watch)
 where
     I: Read + Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = Reply, Error = Infallible>,
@@ -132,12 +132,16 @@ where
             listening = true;
             let _ = closing.as_mut().poll(cx);
         }
-        if worker.stage() == Stage::Closing && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
+        }
+        if worker.stage() == Stage::Closing && !told {
+            told = true;
+            // Only now: a request that has arrived is read first, or it would be lost with the connection.
+            connection.as_mut().graceful_shutdown();
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
         }
         ready!(alarm.poll(cx, watch, now));
         if matches!(watch.phase(), Phase::Upload | Phase::Wait) {

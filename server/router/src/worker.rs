@@ -268,3 +268,55 @@ async fn sweep(worker: Rc<Worker>) {
         worker.pool.sweep(worker.timeouts.pooled, &worker.routes.load());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::download::Reply;
+    use crate::visitor::drive;
+    use crate::watch::Watch;
+    use http::Response;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use std::convert::Infallible;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn worker() -> Worker {
+        let shared = Shared {
+            routes: Arc::default(),
+            timeouts: Arc::default(),
+            limits: Arc::default(),
+            probe_secret: ProbeSecret::random(),
+            connections: Arc::new(Semaphore::new(1)),
+            port: 80,
+            parting: false,
+            tls_port: 443,
+            tls: None,
+            trusted: Arc::default(),
+        };
+        Worker::new(&shared, watch::channel(Order::Serve).1)
+    }
+
+    #[tokio::test]
+    async fn a_request_that_has_arrived_is_answered_before_its_connection_is_closed() {
+        let (worker, watch) = (worker(), Watch::new(Arc::default()));
+        let (mut visitor, stream) = tokio::io::duplex(4_096);
+        let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(Reply::Own(None))));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let asks = async {
+            let mut answer = [0; 4_096];
+            visitor.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            let read = visitor.read(&mut answer).await.unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+            // Both happen before the connection is looked at again.
+            visitor.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            worker.stage.set(Stage::Closing);
+            worker.closing.notify_waiters();
+            let mut answer = String::new();
+            visitor.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+        };
+        tokio::join!(asks, drive(connection.with_upgrades(), &worker, &watch));
+    }
+}
