@@ -100,7 +100,15 @@ impl Cursor {
             self.missed |= self.at != At::default();
             self.at = At { segment: first, offset: 0 };
         }
-        self.segment(self.at.segment).open(&self.dir)
+        let file = self.segment(self.at.segment).open(&self.dir)?;
+        if let Some(file) = &file
+            && file.metadata()?.len() < self.at.offset
+        {
+            // A power loss took what was read there: all that stands there now is new.
+            self.missed = true;
+            self.at.offset = 0;
+        }
+        Ok(file)
     }
 
     fn segment(&self, number: u64) -> Segment {
@@ -194,6 +202,18 @@ mod tests {
         flock(&segments[0], FlockOperation::Unlock).unwrap();
 
         assert_eq!(texts(&mut cursor), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_place_whose_bytes_a_power_loss_took_is_left_for_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        segment(1).create(dir.path()).unwrap();
+        std::fs::write(segment(1).path(dir.path()), line("written since")).unwrap();
+        for offset in [1_000, i64::MAX as u64] {
+            let mut cursor = Cursor::new(dir.path().to_owned(), Lane::Router, At { segment: 1, offset });
+            assert_eq!(texts(&mut cursor), ["written since"]);
+            assert!(cursor.take_missed());
+        }
     }
 
     #[test]
