@@ -23,7 +23,11 @@ use crate::wait;
 /// How long a visitor waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Kept = SendRequest<Empty<Bytes>>;
+/// A connection, and its socket to look whether the other side has closed it.
+struct Kept {
+    sender: SendRequest<Empty<Bytes>>,
+    socket: std::net::TcpStream,
+}
 
 /// What is asked, and what came of it so far.
 struct Visits {
@@ -139,6 +143,14 @@ async fn come(visits: Arc<Visits>, tracker: TaskTracker, every: Duration) {
     }
 }
 
+impl Kept {
+    /// Looks before it is used again, as any client does.
+    fn is_open(&self) -> bool {
+        let closed = |error: std::io::Error| error.kind() != std::io::ErrorKind::WouldBlock;
+        self.sender.is_ready() && !self.socket.peek(&mut [0]).map_or_else(closed, |_| true)
+    }
+}
+
 impl Visits {
     fn phase(&self) -> Arc<Phase> {
         self.phase.lock().unwrap().clone()
@@ -172,7 +184,7 @@ impl Visits {
     /// Returns a connection that nobody uses, and that was not closed by the other side.
     fn idle(&self) -> Option<Kept> {
         let mut idle = self.idle.lock().unwrap();
-        std::iter::from_fn(|| idle.pop()).find(|connection| connection.is_ready())
+        std::iter::from_fn(|| idle.pop()).find(Kept::is_open)
     }
 
     async fn ask(&self, idle: Option<Kept>, fresh: bool) -> Result<u16, String> {
@@ -182,19 +194,21 @@ impl Visits {
             None => {
                 let stream =
                     TcpStream::connect(self.router).await.map_err(|error| format!("connect: {error}"))?;
-                let (connection, driver) =
-                    handshake(TokioIo::new(stream)).await.map_err(words("handshake"))?;
+                let stream = stream.into_std().unwrap();
+                let socket = stream.try_clone().unwrap();
+                let stream = TcpStream::from_std(stream).unwrap();
+                let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(words("handshake"))?;
                 tokio::spawn(driver);
-                connection
+                Kept { sender, socket }
             }
         };
         let request = hyper::Request::get(&self.path).header("host", &self.host);
         let request = if fresh { request.header("connection", "close") } else { request };
         let request = request.body(Empty::new()).unwrap();
-        let answer = connection.send_request(request).await.map_err(words("request"))?;
+        let answer = connection.sender.send_request(request).await.map_err(words("request"))?;
         let status = answer.status().as_u16();
         answer.into_body().collect().await.map_err(words("body"))?;
-        if !fresh && connection.ready().await.is_ok() {
+        if !fresh && connection.sender.ready().await.is_ok() {
             self.idle.lock().unwrap().push(connection);
         }
         Ok(status)
