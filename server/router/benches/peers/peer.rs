@@ -1,5 +1,6 @@
 //! One server under measurement, in a process of its own.
 
+use crate::scenario::Scenario;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,25 +13,33 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     process: Child,
+    /// Another one that has to run as long.
+    pub(crate) behind: Option<Box<Peer>>,
     _dir: Option<TempDir>,
 }
 
 impl Peer {
     /// Starts this very program in another role.
-    pub(crate) fn ours(role: &str, name: &'static str, target: Option<SocketAddr>) -> io::Result<Self> {
+    pub(crate) fn ours(
+        role: &str,
+        name: &'static str,
+        target: Option<SocketAddr>,
+        scenario: &Scenario,
+    ) -> io::Result<Self> {
         let target = target.map_or("-".to_owned(), |target| target.to_string());
-        let mut process =
-            Command::new(std::env::current_exe()?).args([role, &target]).stdout(Stdio::piped()).spawn()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.env("BODY", scenario.body.to_string()).env("HOSTS", scenario.hosts.to_string());
+        let mut process = command.args([role, &target]).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line)?;
         let address = line.trim().parse().map_err(io::Error::other)?;
-        Ok(Self { name, address, process, _dir: None })
+        Ok(Self { name, address, process, behind: None, _dir: None })
     }
 
     /// Starts `command`, which listens on `address`; `None` when it is not installed.
     fn theirs(name: &'static str, address: SocketAddr, dir: TempDir, mut command: Command) -> Option<Self> {
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        let peer = Self { name, address, process, _dir: Some(dir) };
+        let peer = Self { name, address, process, behind: None, _dir: Some(dir) };
         let deadline = Instant::now() + Duration::from_secs(5);
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "{name} does not listen");
@@ -77,16 +86,18 @@ impl Drop for Peer {
 }
 
 /// Starts nginx before `target`, if it is installed.
-pub(crate) fn nginx(target: SocketAddr, workers: usize) -> Option<Peer> {
+pub(crate) fn nginx(target: SocketAddr, workers: usize, scenario: &Scenario) -> Option<Peer> {
     let (dir, address) = (TempDir::new().ok()?, free());
     let path = dir.path().display();
+    let names: String = scenario.names().map(|name| format!(" {name}")).collect();
     let config = format!(
         "worker_processes {workers}; daemon off; pid {path}/pid; error_log {path}/error.log;\n\
          events {{ worker_connections 4096; }}\n\
-         http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {path}/body;\n\
+         http {{ access_log off; server_names_hash_max_size 65536; server_names_hash_bucket_size 128; keepalive_requests 1000000000; client_body_temp_path {path}/body;\n\
          proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/f; uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
          upstream app {{ server {target}; keepalive 512; keepalive_requests 1000000000; }}\n\
-         server {{ listen {address} reuseport; location / {{ proxy_pass http://app; proxy_http_version 1.1;\n\
+         server {{ listen {address} reuseport default_server; return 404; }}\n\
+         server {{ listen {address}; server_name{names}; location / {{ proxy_pass http://app; proxy_http_version 1.1;\n\
          proxy_set_header Connection \"\"; proxy_set_header Host $host;\n\
          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;\n\
          proxy_set_header X-Request-Id $request_id; }} }} }}\n"
@@ -99,13 +110,17 @@ pub(crate) fn nginx(target: SocketAddr, workers: usize) -> Option<Peer> {
 }
 
 /// Starts `HAProxy` before `target`, if it is installed.
-pub(crate) fn haproxy(target: SocketAddr, workers: usize) -> Option<Peer> {
+pub(crate) fn haproxy(target: SocketAddr, workers: usize, scenario: &Scenario) -> Option<Peer> {
     let (dir, address) = (TempDir::new().ok()?, free());
+    let map = dir.path().join("hosts");
+    fs::write(&map, scenario.names().map(|name| format!("{name} app\n")).collect::<String>()).ok()?;
+    let map = map.display();
     let config = format!(
         "global\n nbthread {workers}\n maxconn 8192\n\
          defaults\n mode http\n timeout connect 5s\n timeout client 55s\n timeout server 55s\n http-reuse always\n\
          frontend in\n bind {address}\n option forwardfor\n http-request set-header X-Forwarded-Proto http\n\
-         unique-id-format %[uuid()]\n unique-id-header X-Request-Id\n default_backend app\n\
+         unique-id-format %[uuid()]\n unique-id-header X-Request-Id\n\
+         use_backend %[req.hdr(host),lower,map({map})]\n\
          backend app\n server web1 {target}\n"
     );
     fs::write(dir.path().join("haproxy.cfg"), config).ok()?;

@@ -1,7 +1,7 @@
 //! One run of wrk against one server.
 
 use crate::peer::Peer;
-use crate::setting;
+use crate::scenario::Scenario;
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,14 +21,34 @@ pub(crate) struct Run {
     pub(crate) failed: u64,
 }
 
-/// Runs wrk for `time` with the host `app`.
-pub(crate) fn run(peer: &Peer, time: Duration) -> Run {
-    let connections = setting("CONNECTIONS", 64);
+/// Asks for one host after another; the requests are made before, so that the client's work is the same for any number.
+const SCRIPT: &str = "
+local requests, turn = {}, 0
+function init(args)
+  for n = 0, tonumber(args[1]) - 1 do
+    wrk.headers['Host'] = 'app-' .. n .. '.example.org'
+    requests[n] = wrk.format()
+  end
+  turn = math.random(0, #requests)
+end
+function request()
+  turn = (turn + 1) % (#requests + 1)
+  return requests[turn]
+end
+";
+
+/// Runs wrk for `time`.
+pub(crate) fn run(peer: &Peer, scenario: &Scenario, time: Duration) -> Run {
+    let connections = scenario.connections;
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), SCRIPT).unwrap();
     let before = peer.cpu();
     let output = Command::new("wrk")
-        .args(["--latency", "-H", "Host: app", &format!("-t{}", connections.min(2))])
+        .args(["--latency", &format!("-t{}", connections.min(2)), "-s"])
+        .arg(script.path())
         .args([format!("-c{connections}"), format!("-d{}s", time.as_secs())])
         .arg(format!("http://{}/", peer.address))
+        .args(["--", &scenario.hosts.to_string()])
         .output()
         .expect("wrk is needed for this benchmark");
     let text = String::from_utf8_lossy(&output.stdout);
