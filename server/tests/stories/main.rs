@@ -20,6 +20,7 @@ mod deploy;
 mod disk;
 mod failures;
 mod git_shapes;
+mod hanging;
 mod isolation;
 mod log_flood;
 mod logs;
