@@ -45,13 +45,23 @@ pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     stop.run_until_cancelled(turns).await;
 }
 
-/// Returns whether nothing was left to be removed later.
+/// Does what there is to do, in steps none of which depends on another. Returns whether nothing was left to be removed
+/// later.
 async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
-    settle_pushes(platform).await?;
-    forget_old(&platform.options.dir("uploads")).await?;
-    sweep_builds(platform).await?;
+    let pushes = settle_pushes(platform).await;
+    let uploads = forget_old(&platform.options.dir("uploads")).await;
+    let builds = sweep_builds(platform).await;
     let logs = platform.logs.clone();
     tokio::task::spawn_blocking(move || logs.expire()).await?;
+    let complete = remove_destroyed(platform).await;
+    pushes?;
+    uploads?;
+    builds?;
+    complete
+}
+
+/// Removes what destroyed apps left. Returns whether that was all.
+async fn remove_destroyed(platform: &Platform) -> anyhow::Result<bool> {
     let mut complete = true;
     let living: BTreeSet<AppId> =
         store::app_ids(&mut *platform.store.read().await?).await?.into_iter().collect();
@@ -82,16 +92,15 @@ async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
     let apps = store::list_apps(&mut db).await?;
     drop(db);
     for app in apps {
-        let repository = platform.repositories.repository(&app.id.to_string())?;
-        let unsettled = tokio::task::spawn_blocking(move || {
-            if !repository.exists() {
-                return Ok(None);
+        let first = match unsettled(platform, app.id).await {
+            Ok(Some(first)) => first,
+            Ok(None) => continue,
+            // A repository that cannot be read is its app's alone.
+            Err(error) => {
+                warn!(app.name = %app.name, error = format!("{error:#}"), "a repository cannot be swept");
+                continue;
             }
-            let first =
-                repository.kept_builds()?.first().and_then(|(build, _)| build.parse::<BuildId>().ok());
-            Ok::<_, anyhow::Error>(first.or_else(|| repository.wants_maintenance().then(BuildId::new)))
-        });
-        let Some(first) = unsettled.await?? else { continue };
+        };
         if let Some(place) = BuildRoom::enter(platform, app.id, first) {
             let platform = platform.clone();
             tokio::spawn(async move {
@@ -106,6 +115,19 @@ async fn settle_pushes(platform: &Arc<Platform>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the build that an app's place is taken for when there is something to see to in its repository.
+async fn unsettled(platform: &Platform, app: AppId) -> anyhow::Result<Option<BuildId>> {
+    let repository = platform.repositories.repository(&app.to_string())?;
+    let looked = tokio::task::spawn_blocking(move || {
+        if !repository.exists() {
+            return Ok(None);
+        }
+        let first = repository.kept_builds()?.first().and_then(|(build, _)| build.parse::<BuildId>().ok());
+        Ok(first.or_else(|| repository.wants_maintenance().then(BuildId::new)))
+    });
+    looked.await?
 }
 
 /// Removes what builds left that this process does not run: all but the log, and that too when the app was destroyed.

@@ -13,3 +13,4 @@ mod roles;
 mod server;
 mod sign_in;
 mod sources;
+mod sweep;
