@@ -1,7 +1,6 @@
 //! Slugs that no release within reach needs: noted first, so that nobody makes a release of them, then their images are
 //! removed.
 
-use anyhow::Context as _;
 use fail_point::Step;
 use jiff::Timestamp;
 use model::id::AppId;
@@ -16,10 +15,19 @@ pub(super) async fn collect(platform: &Platform, freed: &mut Freed) -> anyhow::R
     let mut db = platform.store.read().await?;
     let apps = store::apps_with_old_slugs(&mut db).await?;
     drop(db);
+    let mut failed = None;
     for app in apps {
-        for digest in give_up(platform, app).await.with_context(|| format!("slugs of app {app}"))? {
-            remove(platform, &digest, freed).await?;
+        // What cannot be collected of one app holds up no other.
+        if let Err(error) = collect_of(platform, app, freed).await {
+            failed = Some(error.context(format!("slugs of app {app}")));
         }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn collect_of(platform: &Platform, app: AppId, freed: &mut Freed) -> anyhow::Result<()> {
+    for digest in give_up(platform, app).await? {
+        remove(platform, &digest, freed).await?;
     }
     Ok(())
 }
