@@ -102,23 +102,18 @@ impl DataDir {
             std::thread::sleep(LOOK);
         }
         keep_ballast(options)?;
-        let mut taken = Self { lock: file };
-        taken.note("")?;
-        Ok(taken)
+        file.set_len(0)?;
+        file.rewind()?;
+        write!(file, "{}", std::process::id())?;
+        Ok(Self { lock: file })
     }
 
     /// Says that this process will give the directory up soon, for one that comes in its place.
     pub(crate) fn leave(&mut self) {
-        if let Err(error) = self.note(LEAVING) {
+        // Behind the process id, in one write: one that looks just now finds either both or the id.
+        if let Err(error) = self.lock.write_all(LEAVING.as_bytes()) {
             warn!(%error, "whoever starts now will not wait");
         }
-    }
-
-    fn note(&mut self, word: &str) -> anyhow::Result<()> {
-        self.lock.set_len(0)?;
-        self.lock.rewind()?;
-        write!(self.lock, "{}{word}", std::process::id())?;
-        Ok(())
     }
 
     /// Returns the process that has the directory, if one has.
