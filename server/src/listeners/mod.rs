@@ -11,6 +11,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tracing::{info, warn};
@@ -19,6 +20,10 @@ use crate::options::Options;
 use line::Line;
 
 pub use keeper::main as keep;
+
+/// How long at least a keeper is there before another is started: one that cannot even start, as on a full disk, is not
+/// started over and over.
+const KEEPER_LIFE: Duration = Duration::from_secs(5);
 
 /// The sockets of a server that starts.
 pub(crate) struct Listeners {
@@ -78,12 +83,14 @@ impl Kept {
     /// Watches over the keeper, and starts another if it ends, for as long as this is polled.
     pub(crate) async fn watch(mut self) {
         loop {
+            let begun = Instant::now();
             match &self.line {
                 Some(line) => line.ended().await,
                 // Nothing can be done about a machine that starts no process; a restart will show.
                 None => std::future::pending().await,
             }
             warn!("the keeper of the sockets ended; another is started");
+            tokio::time::sleep(KEEPER_LIFE.saturating_sub(begun.elapsed())).await;
             self.line = None;
             self.hand_over();
         }
