@@ -66,7 +66,7 @@ pub async fn cancel_operation(
     app: &App,
     id: OperationId,
 ) -> Result<Operation, ChangeError> {
-    const HINT: &str = "`paasctl releases` shows how it ended";
+    const HINT: &str = "`paasctl operations` shows how it ended";
     let reason = format!("cancelled by {}", actor.email);
     let mut tx = platform.store.write().await?;
     let operation = store::find_operation(&mut tx, id).await?.filter(|operation| operation.app_id == app.id);

@@ -2,10 +2,11 @@
 
 use fail_point::Step;
 use model::formation::Scale;
+use model::id::{BuildId, SlugId};
 use model::pins::Pins;
 use model::release::CommitRef;
 use model::slug::{Digest, SlugManifest};
-use store::{App, Build, BuildOutcome, Db, NewRelease, OperationKind, ReleaseKind};
+use store::{App, Build, BuildOutcome, Db, NewRelease, OperationKind, Release, ReleaseKind};
 
 use super::change::{ChangeError, Made, begin};
 use super::config::announcement;
@@ -57,23 +58,8 @@ pub async fn release_slug(
     };
     store::finish_build(&mut tx, built.build.id, outcome).await?;
     join_formation(&mut tx, app, &built.manifest).await?;
-    let config = store::current_config(&mut tx, &platform.vault, app.id).await?;
-    let new = NewRelease {
-        app: app.id,
-        kind: ReleaseKind::Deploy,
-        description: built
-            .commit
-            .as_ref()
-            .map_or("Deploy".to_owned(), |commit| format!("Deploy {}", commit.short())),
-        user: actor.user,
-        slug: Some(slug.id),
-        config: &config,
-        commit: built.commit,
-        build: Some(built.build.id),
-        rollback_of: None,
-    };
-    let release = store::create_release(&mut tx, &platform.vault, new).await?;
-    store::set_build_release(&mut tx, built.build.id, release.version).await?;
+    let release =
+        make_release(platform, &mut tx, (actor, app), (built.build.id, slug.id, built.commit)).await?;
     // The settings may have changed while the build ran.
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;
@@ -83,6 +69,31 @@ pub async fn release_slug(
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();
     Ok(made)
+}
+
+async fn make_release(
+    platform: &Platform,
+    db: &mut Db,
+    (actor, app): (&Actor, &App),
+    (build, slug, commit): (BuildId, SlugId, Option<CommitRef>),
+) -> store::Result<Release> {
+    let config = store::current_config(db, &platform.vault, app.id).await?;
+    let description =
+        commit.as_ref().map_or("Deploy".to_owned(), |commit| format!("Deploy {}", commit.short()));
+    let new = NewRelease {
+        app: app.id,
+        kind: ReleaseKind::Deploy,
+        description,
+        user: actor.user,
+        slug: Some(slug),
+        config: &config,
+        commit,
+        build: Some(build),
+        rollback_of: None,
+    };
+    let release = store::create_release(db, &platform.vault, new).await?;
+    store::set_build_release(db, build, release.version).await?;
+    Ok(release)
 }
 
 /// New process types appear: one `web`, none of the others. Present ones stay as they are scaled.

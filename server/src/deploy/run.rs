@@ -33,12 +33,7 @@ pub async fn run_detached(
     app: &App,
     one_off: OneOff,
 ) -> Result<Replica, ChangeError> {
-    if one_off.command.trim().is_empty() || one_off.command.contains('\0') {
-        return Err(ChangeError::invalid(
-            "a command is needed",
-            "such as `paasctl run:detached python manage.py migrate`",
-        ));
-    }
+    check_command(&one_off.command)?;
     let mut tx = platform.store.write().await?;
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let Some(serving) = app.serving else {
@@ -68,6 +63,16 @@ pub async fn run_detached(
     platform.logs.event(app.id, "api", Some(serving.version), text);
     platform.wished();
     Ok(replica)
+}
+
+fn check_command(command: &str) -> Result<(), ChangeError> {
+    if !command.trim().is_empty() && !command.contains('\0') {
+        return Ok(());
+    }
+    Err(ChangeError::invalid(
+        "a command is needed",
+        "such as `paasctl run:detached python manage.py migrate`",
+    ))
 }
 
 /// Stops one-off processes by name, and replaces replicas of the formation, which are wanted for as long as it says so.
