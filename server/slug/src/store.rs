@@ -2,12 +2,14 @@
 //!
 //! What `put` acknowledged is on disk. What is handed out was read and found to have its digest.
 
+mod folder;
+
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures::{StreamExt, TryStreamExt};
@@ -18,6 +20,8 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{task::spawn_blocking, time::timeout};
+
+use folder::sync;
 
 use crate::{
     SlugError,
@@ -236,69 +240,6 @@ impl SlugStore {
         })
         .await
     }
-
-    /// Gives the image a second name in the store. Returns whether it is in the store now; otherwise the store is on
-    /// another file system.
-    fn link(&self, digest: &Digest, image: &Path, target: &Path) -> Result<bool, SlugError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let linked = link(&self.intact, digest, image, target)?;
-        if linked {
-            // After it was found intact: the time is part of what that is remembered by.
-            set_put_at(target, Timestamp::now()).map_err(SlugError::file("write", target))?;
-            self.intact.touched(digest, target).map_err(SlugError::file("read", target))?;
-        }
-        Ok(linked)
-    }
-
-    fn unlink(&self, seen: &StoredImage, path: &Path) -> Result<bool, SlugError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        match fs::metadata(path).and_then(|facts| facts.modified()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-            Ok(modified) if milliseconds(modified) == seen.put_at => {}
-            Ok(_) => return Ok(false),
-            Err(error) => return Err(SlugError::file("find", path)(error)),
-        }
-        self.intact.forget(path);
-        fs::remove_file(path).map_err(SlugError::file("remove", path))?;
-        Ok(true)
-    }
-}
-
-/// Gives the image a second name in the store. Returns whether it is in the store now; otherwise the
-/// store is on another file system.
-fn link(intact: &Intact, digest: &Digest, image: &Path, target: &Path) -> Result<bool, SlugError> {
-    let file = File::open(image).map_err(SlugError::file("read", image))?;
-    file.sync_all().map_err(SlugError::file("write", image))?;
-    let folder = target.parent().expect("it is in the folder of slugs");
-    if target.exists() {
-        match intact.check(digest, target) {
-            // An earlier put may have been cut off before this.
-            Ok(()) => return sync(folder).map(|()| true),
-            Err(SlugError::Altered { found, .. }) => {
-                tracing::warn!(%digest, %found, "a damaged slug in the store is replaced");
-                fs::remove_file(target).map_err(SlugError::file("replace", target))?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    match fs::hard_link(image, target) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::CrossesDevices) => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(SlugError::file("write", target)(error));
-        }
-        _ => {}
-    }
-    sync(folder)?;
-    let checked = intact.check(digest, target);
-    if checked.is_err() {
-        fs::remove_file(target).map_err(SlugError::file("remove", target))?;
-    }
-    checked.map(|()| true)
-}
-
-fn sync(folder: &Path) -> Result<(), SlugError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(SlugError::file("write", folder))
 }
 
 /// Reads and hashes the next piece of a file.
@@ -343,16 +284,6 @@ fn stored(digest: Digest, facts: &object_store::ObjectMeta) -> StoredImage {
 /// What was put there in the future is as good as new.
 fn is_fresh(put_at: Timestamp) -> bool {
     Timestamp::now().duration_since(put_at) < FRESH.try_into().unwrap_or(jiff::SignedDuration::MAX)
-}
-
-fn set_put_at(path: &Path, at: Timestamp) -> io::Result<()> {
-    let at = Timestamp::from_millisecond(at.as_millisecond()).map_err(io::Error::other)?;
-    File::open(path)?.set_modified(at.into())
-}
-
-fn milliseconds(time: SystemTime) -> Timestamp {
-    let at = Timestamp::try_from(time).ok();
-    at.and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok()).unwrap_or(Timestamp::MAX)
 }
 
 fn failed(verb: &'static str, digest: &Digest) -> impl FnOnce(object_store::Error) -> SlugError {
