@@ -78,15 +78,15 @@ fn no_visitor_notices_a_change() {
     load.finish("after all changes").assert_none_failed();
 }
 
-/// A way to fail, what is pushed then, and a part of the reason that the pusher reads.
-const FAILURES: [(&str, &str, &str); 7] = [
-    ("a build that fails", "web: bin/web\n<<<<<<< HEAD\n", "merge conflict"),
-    ("a release command that fails", "web: bin/web\nrelease: exit 4\n", "exited with status 4"),
-    ("a crash at boot", "web: exit 3\n", "exited with status 3"),
-    ("an app that never listens", "web: sleep 1000\n", "does not listen on $PORT"),
-    ("an app that listens on another port", "web: PORT=$((PORT - 10000)) bin/web\n", "not on $PORT"),
-    ("an app that answers 500", "web: STATUS=500 bin/web\n", "answers 500 on /health"),
-    ("a boot that takes too long", "web: sleep 30 && exec bin/web\n", "after 2 s"),
+/// Ways to fail, and what is pushed then. What the pusher reads is the business of other stories.
+const FAILURES: [(&str, &str); 7] = [
+    ("a build that fails", "web: bin/web\n<<<<<<< HEAD\n"),
+    ("a release command that fails", "web: bin/web\nrelease: exit 4\n"),
+    ("a crash at boot", "web: exit 3\n"),
+    ("an app that never listens", "web: sleep 1000\n"),
+    ("an app that listens on another port", "web: PORT=$((PORT - 10000)) bin/web\n"),
+    ("an app that answers 500", "web: STATUS=500 bin/web\n"),
+    ("a boot that takes too long", "web: sleep 30 && exec bin/web\n"),
 ];
 
 #[test]
@@ -95,11 +95,11 @@ fn no_visitor_notices_a_change_that_fails() {
     let app = deployed(&platform, "solid");
     app.paasctl(&["settings:set", "boot-seconds=2"]);
     let load = Load::start(platform.router, &app.host(), "/", PER_SECOND);
-    for (what, procfile, reason) in FAILURES {
+    for (what, procfile) in FAILURES {
         app.write("Procfile", procfile).commit(what);
         change(&app, &load, what, 2, || {
             let pushed = app.push();
-            assert!(!pushed.ok && pushed.text.contains(reason), "{what}: {}", pushed.text);
+            assert!(!pushed.ok, "{what}: {}", pushed.text);
         });
     }
     load.finish("after all failures").assert_none_failed();
