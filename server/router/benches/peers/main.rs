@@ -23,10 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use wrk::Run;
 
-/// The one that `paasd` has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 struct Nowhere;
 
 impl RequestLog for Nowhere {
