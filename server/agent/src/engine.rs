@@ -29,6 +29,8 @@ pub enum Instance {
     Running,
     /// It ended.
     Ended(Exit),
+    /// A start was begun, and cut off before anything of it ran.
+    Prepared,
 }
 
 /// Runs replicas. Its replicas outlive it.

@@ -93,8 +93,9 @@ impl ReplicaDir {
         self.read("spec.json")
     }
 
-    pub(crate) fn write_run(&self, run: RunFile) -> io::Result<()> {
-        self.write("run.json", &run, Durability::Cached)
+    /// Says that from now on something of the run may be there.
+    pub(crate) fn write_run(&self, run: RunFile, durability: Durability) -> io::Result<()> {
+        self.write("run.json", &run, durability)
     }
 
     pub(crate) fn run(&self) -> Option<RunFile> {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Host;
+use crate::converge::Run;
 use crate::engine::{EngineError, Instance};
 use crate::record::Record;
 use crate::replica::Replica;
@@ -20,6 +21,11 @@ impl Host {
                 Record::read(&dir).unwrap_or_else(|| Record { runs: 1, up: true, ..Record::default() });
             // A start that was given up may have come to something after all.
             record.up |= running;
+            // The server died before anything of the run was there: it is begun again, and is nobody's failure.
+            let prepared = record.up && instance == Instance::Prepared;
+            if prepared {
+                (record.up, record.port, record.runs) = (false, None, record.runs.saturating_sub(1));
+            }
             if let Instance::Ended(exit) = instance
                 && record.up
             {
@@ -28,7 +34,11 @@ impl Host {
             if let Some(port) = record.port {
                 self.parts.ports.take(port);
             }
-            self.replicas.insert(id, Replica::found(dir.spec(), record, running, now));
+            let mut replica = Replica::found(dir.spec(), record, running, now);
+            if prepared {
+                replica.run = Run::Never;
+            }
+            self.replicas.insert(id, replica);
         }
         self.apply_specs(now);
         for (id, run, exit) in ended {

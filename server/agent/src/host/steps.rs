@@ -146,6 +146,8 @@ impl Host {
 async fn prepare(dir: ReplicaDir, spec: ReplicaSpec, record: Record) -> anyhow::Result<()> {
     let write = move || {
         dir.create()?;
+        // How the run before ended is not how this one does.
+        dir.remove_run()?;
         dir.write_spec(&spec)?;
         // What runs once must not run again after a loss of power.
         let durability = match spec.wish {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use fail_point::Step;
 use model::id::ReplicaId;
-use model::replica::ReplicaSpec;
+use model::replica::{ReplicaSpec, Wish};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 use sandbox::{Identity, Privilege};
@@ -92,6 +92,7 @@ impl Inner {
             cpu_shares: spec.size.cpu_shares(),
             cgroup: self.cgroup_name(spec.id),
             stop_seconds: spec.stop_seconds,
+            once: matches!(spec.wish, Wish::Once { .. }),
         }
     }
 

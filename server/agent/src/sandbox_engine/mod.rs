@@ -275,7 +275,11 @@ impl Inner {
             return Instance::Running;
         }
         let lost = || Exit { cause: ExitCause::Lost, at: jiff::Timestamp::now(), last_lines: Vec::new() };
-        Instance::Ended(dir.exit().unwrap_or_else(lost))
+        match dir.exit() {
+            Some(exit) => Instance::Ended(exit),
+            None if dir.run().is_none() => Instance::Prepared,
+            None => Instance::Ended(lost()),
+        }
     }
 
     /// Kills what runs of a replica, whoever started it, and waits until its directory is free.

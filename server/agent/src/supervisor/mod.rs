@@ -23,6 +23,7 @@ use sandbox::{Cgroup, HostFacts};
 
 pub(crate) use order::Order;
 
+use crate::atomic::Durability;
 use crate::process_identity::start_ticks;
 use crate::replica_dir::{ReplicaDir, RunFile};
 use last_lines::{LastLines, Tee};
@@ -70,8 +71,10 @@ fn supervise() -> Result<()> {
     let memory_mb = order.memory_mb;
 
     let lines = LastLines::default();
+    // Before it is so: without this file nothing ran.
+    let durability = if order.once { Durability::Synced } else { Durability::Cached };
+    directory.write_run(this_run()?, durability).context("cannot write run.json")?;
     let (mut child, output) = start(order, &host, lines.clone())?;
-    directory.write_run(this_run()?).context("cannot write run.json")?;
     say(STARTED);
 
     let (status, killed) = wishes.follow(&mut child, stop_time);

@@ -47,6 +47,8 @@ pub(crate) struct Order {
     pub(crate) cgroup: String,
     /// The time between SIGTERM and SIGKILL, in seconds.
     pub(crate) stop_seconds: u32,
+    /// It must not run a second time, not even after a loss of power.
+    pub(crate) once: bool,
 }
 
 impl Order {
