@@ -2,6 +2,8 @@
 //! processes are killed.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 
 use fail_point::Step;
 
@@ -80,16 +82,16 @@ fn a_slug_that_nobody_needs_goes_wherever_the_server_dies() {
     app.paasctl(&["ps:scale", "web=0"]);
     for (number, step) in [Step::SlugGivenUp, Step::ImageRemoved].into_iter().enumerate() {
         let what = format!("{step:?}");
-        dies_at(&mut platform, step, |platform| {
+        let mut client = dies_at(&mut platform, step, |platform| {
             let app = platform.known_app("thrifty");
             app.greeting(&(number + 1).to_string()).deploy();
             // Until the slug of before is out of reach, and the server dies of that.
-            let sets = |count: u32| {
-                app.try_paasctl(&["config:set", &format!("COUNT={number}.{count}")]).status.success()
-            };
-            let set = (0..100).take_while(|count| sets(*count)).count();
-            assert!(set >= 19, "{what}: it was given up after {set} releases");
+            let sets = format!("for i in {{1..60}}; do paasctl config:set COUNT={number}.$i; done");
+            let mut client = platform.command(Path::new("bash"), &app.dir);
+            client.args(["-c", &sets]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         });
+        client.kill().unwrap();
+        client.wait().unwrap();
         let ledger = converges(&platform, &what);
         assert_eq!(ledger.images.len(), 1, "{what}: {:?}", ledger.images);
         wait::until(&format!("{what}: the image to go"), || {
