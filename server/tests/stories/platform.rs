@@ -103,6 +103,7 @@ impl TestPlatform {
     }
 
     /// Starts an ended server at the same addresses; it dies when it comes to a step, which may be before it is ready.
+    #[cfg(debug_assertions)]
     pub(crate) fn start_doomed(&mut self, step: Step) {
         let addresses = (self.api.to_string(), self.router.to_string());
         let mut serve = serve(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
