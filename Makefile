@@ -1,7 +1,7 @@
 # Two commands do everything: `make up` runs the platform with a sample app, `make test` runs the whole suite.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint bench
+.PHONY: help up down test lint bench fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -20,3 +20,6 @@ lint: ## Check format, lints, licences and who depends on what
 
 bench: ## Measure against floors and peers; prints ratios
 	@scripts/bench
+
+fuzz: ## Throw odd bytes at all that reads what strangers send, a minute each
+	@scripts/fuzz
