@@ -67,9 +67,11 @@ impl Hasher for Spread {
     }
 }
 
+type BySerial<T> = HashMap<u64, T, BuildHasherDefault<Spread>>;
+
 /// Unused connections by backend.
 pub(crate) struct Pool {
-    idle: RefCell<HashMap<u64, Vec<(u64, Link)>, BuildHasherDefault<Spread>>>,
+    idle: RefCell<BySerial<Vec<(u64, Link)>>>,
     limit: usize,
 }
 
