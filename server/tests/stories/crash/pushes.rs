@@ -28,7 +28,6 @@ pub(super) const STEPS: &[Step] = &[
     Step::ReplicaHealthy,
     Step::SwitchWritten,
     Step::Switched,
-    Step::DrainWished,
     Step::BranchBehind,
     Step::BranchMoved,
     Step::Answering,
