@@ -9,10 +9,17 @@ use detection::Outcome;
 use libfuzzer_sys::fuzz_target;
 use model::procfile::Procfile;
 
-fuzz_target!(|given: (&str, &[u8], &[u8], &str)| {
-    let (printed, procfile, slugignore, trace) = given;
+/// Stands between what `bin/release` prints, the Procfile, the `.slugignore` and the trace.
+const BETWEEN: u8 = 0x1e;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut parts = bytes.split(|byte| *byte == BETWEEN);
+    let mut part = || parts.next().unwrap_or_default();
+    let (printed, procfile, slugignore) = (String::from_utf8_lossy(part()), part(), part());
+    let trace = String::from_utf8_lossy(part()).into_owned();
+
     let procfile = Procfile::parse(procfile).ok();
-    let (table, warnings) = processes(printed, procfile.as_ref());
+    let (table, warnings) = processes(&printed, procfile.as_ref());
     for (process, command) in &table {
         assert!(!command.contains(['\n', '\0']) && !command.trim().is_empty(), "{process}: {command:?}");
     }
@@ -26,7 +33,7 @@ fuzz_target!(|given: (&str, &[u8], &[u8], &str)| {
     assert_eq!(named.len(), paths.len());
     assert!(warnings.len() <= slugignore.len());
 
-    let (buildpack, trace) = ("python".to_owned(), trace.to_owned());
+    let buildpack = "python".to_owned();
     let attempt = detection::attempt(&Outcome { buildpack, matched: false, said: trace.clone(), trace });
     let words = attempt.looked_for.iter().flat_map(|look| [Some(&look.path), look.note.as_ref()]).flatten();
     for word in words.chain([&attempt.therefore]) {

@@ -12,8 +12,14 @@ mod quoting;
 #[path = "../../cli/src/commands/config/words.rs"]
 mod words;
 
-fuzz_target!(|given: (&str, Vec<u8>, &[u8])| {
-    let (name, bytes, json) = given;
+/// Stands between the name, the value and what was stored.
+const BETWEEN: u8 = 0x1e;
+
+fuzz_target!(|given: &[u8]| {
+    let mut parts = given.splitn(3, |byte| *byte == BETWEEN);
+    let mut part = || parts.next().unwrap_or_default();
+    let (name, bytes, json) = (part(), part(), part());
+    let (name, bytes) = (&*String::from_utf8_lossy(name), bytes.to_vec());
     check_value(&bytes);
     if let Ok(key) = name.parse::<ConfigKey>() {
         assert_eq!(ConfigKey::known(name).as_ref(), Ok(&key), "what may be set may be removed");

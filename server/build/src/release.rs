@@ -40,7 +40,8 @@ impl Release {
 
 fn map(value: &Value, key: &str) -> BTreeMap<String, String> {
     let entries = value.get(key).and_then(Value::as_mapping).into_iter().flatten();
-    let text = |value: &Value| value.as_str().map(|text| text.trim().replace(['\n', '\0'], " "));
+    let text = |value: &Value| Some(value.as_str()?.replace(['\n', '\0'], " ").trim().to_owned());
+    let text = |value: &Value| text(value).filter(|text| !text.is_empty());
     entries.filter_map(|(name, command)| Some((name.as_str()?.to_owned(), text(command)?))).collect()
 }
 
@@ -58,6 +59,10 @@ mod tests {
         );
         assert_eq!(release.types.into_iter().collect::<Vec<_>>(), [("web".into(), "a \"b\" $PORT".into())]);
         assert!(Release::parse("a: [").warning.is_some());
+        for blank in ["''", "' '", "\"\\0 \\n\""] {
+            let release = Release::parse(&format!("default_process_types: {{web: {blank}}}"));
+            assert_eq!(release, Release::default(), "{blank} is nothing that runs");
+        }
     }
 
     #[test]
