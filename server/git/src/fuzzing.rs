@@ -19,9 +19,15 @@ pub struct PushHead {
     pub rest: Vec<u8>,
 }
 
-/// Returns the data of the first pkt-line, none of one without, and what follows; nothing while it is not whole.
+/// The data of a pkt-line, none of one without, and what follows it.
+pub type Split<'a> = (Option<&'a [u8]>, &'a [u8]);
+
+/// A path, and what git is told of it.
+pub type Told = (Vec<u8>, Vec<u8>);
+
+/// Returns the first pkt-line; nothing while it is not whole.
 #[expect(clippy::result_unit_err, reason = "nobody tells the user of a fuzzer why")]
-pub fn split_pkt(buffer: &[u8]) -> Result<Option<(Option<&[u8]>, &[u8])>, ()> {
+pub fn split_pkt(buffer: &[u8]) -> Result<Option<Split<'_>>, ()> {
     let split = pkt::split(buffer).map_err(|_| ())?;
     Ok(split.map(|(line, rest)| match line {
         Pkt::Data(data) => (Some(data), rest),
@@ -53,11 +59,11 @@ pub fn push_head<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Optio
     Ok(None)
 }
 
-/// Reads a tar.gz and returns what `git fast-import` is told of each file and link, with its path.
+/// Reads a tar.gz and returns what `git fast-import` is told of each file and link.
 ///
 /// # Errors
 /// What an upload is refused for.
-pub fn imported(archive: impl Read, limits: &ImportLimits) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ImportError> {
+pub fn imported(archive: impl Read, limits: &ImportLimits) -> Result<Vec<Told>, ImportError> {
     let mut told = Vec::new();
     archive::read(archive, limits, |item: Item<'_>| {
         let (path, mut words) = (item.path.clone(), Vec::new());
