@@ -31,7 +31,21 @@ fn open(address: SocketAddr) -> std::io::Result<Socket> {
     }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections have it from here. Without it a file waits for the other side to acknowledge its head, which takes 40 ms.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_send_without_delay() {
+        let listener = listen(Ipv4Addr::LOCALHOST.into(), 0).unwrap();
+        let _visitor = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(listener.accept().await.unwrap().0.nodelay().unwrap());
+    }
 }
