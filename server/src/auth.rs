@@ -58,13 +58,8 @@ pub enum SignInError {
     Store(#[from] store::Error),
 }
 
-/// Returns the token of `Authorization: Bearer TOKEN`, or the password of `Basic`, whoever the user is said to be.
-#[must_use]
-pub fn token(headers: &HeaderMap) -> Option<String> {
-    credentials(headers).map(|(_, token)| token)
-}
-
-/// Returns who the sender says to be, if they say, and the token.
+/// Returns who the sender says to be, if they say, and the token of `Authorization: Bearer TOKEN`, or the password of
+/// `Basic`, whoever that is.
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.trim().split_once(' ')?;
@@ -144,6 +139,10 @@ mod tests {
 
     fn with(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())])
+    }
+
+    fn token(headers: &HeaderMap) -> Option<String> {
+        credentials(headers).map(|(_, token)| token)
     }
 
     #[test]

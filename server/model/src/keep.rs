@@ -22,7 +22,7 @@ pub const BUILDS: u32 = 100;
 pub const OPERATIONS: u32 = 100;
 
 /// How long an image lies without a release: its build is about to make one.
-pub const UNRELEASED: SignedDuration = SignedDuration::from_hours(1);
+const UNRELEASED: SignedDuration = SignedDuration::from_hours(1);
 
 /// A release of a slug whose image is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,7 @@ impl AppSlugs {
 }
 
 /// Tells whether a release is one of the app's newest.
-#[must_use]
-pub fn is_recent(version: Version, newest: u64) -> bool {
+fn is_recent(version: Version, newest: u64) -> bool {
     version.0 + RELEASES > newest
 }
 

@@ -215,7 +215,7 @@ pub async fn set_serving(db: &mut Db, id: AppId, serving: Serving) -> Result<()>
 ///
 /// # Errors
 /// A database that fails, or an app that is not there.
-pub async fn next_generation(db: &mut Db, id: AppId) -> Result<u64> {
+pub(crate) async fn next_generation(db: &mut Db, id: AppId) -> Result<u64> {
     let row = sqlx::query(
         "update apps set generation_counter = generation_counter + 1 where id = $1 returning generation_counter",
     )
