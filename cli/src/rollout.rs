@@ -17,10 +17,11 @@ use crate::wait;
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What happens when a newer operation takes the place of the one we follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Superseded {
-    /// The newer one includes what was asked: follow it.
+pub(crate) enum Superseded<'a> {
+    /// The newer one includes what was asked, whatever it is: follow it.
     Follow,
+    /// Follow it if its release holds what was asked, which this tells.
+    FollowIf(&'a dyn Fn(Version) -> Result<bool>),
     /// What was asked will not be.
     Fail,
 }
@@ -34,18 +35,26 @@ pub(crate) fn follow(
     api: &Api,
     app: &AppName,
     operation: &str,
-    superseded: Superseded,
+    superseded: Superseded<'_>,
 ) -> Result<()> {
     let start = screen.now();
     interrupt::leave_with(screen, format!("Still going on; `paasctl ps -a {app}` shows how far it is."));
     let mut id = operation.to_owned();
     loop {
         let ended = until_ended(screen, api, app, &id)?;
-        let next = ended.superseded_by.clone().filter(|_| superseded == Superseded::Follow);
-        match (ended.state, next) {
+        match (ended.state, &ended.superseded_by) {
             (OperationState::Superseded, Some(next)) => {
-                screen.say("  A newer change took over and includes this one.");
-                id = next;
+                let (subject, newer) = (subject(&ended), operation_of(api, app, next)?);
+                let includes = match (&superseded, version_of(&newer)) {
+                    (Superseded::Follow, _) => true,
+                    (Superseded::FollowIf(holds), Some(version)) => holds(version)?,
+                    _ => return Err(failure(&ended, app)),
+                };
+                if !includes {
+                    return Err(lost(&subject, &newer, app));
+                }
+                screen.say(&format!("  {} took over and includes this change.", newest(&newer)));
+                id.clone_from(next);
             }
             (OperationState::Succeeded, _) => break,
             _ => return Err(failure(&ended, app)),
@@ -69,9 +78,38 @@ fn until_ended(screen: &Screen, api: &Api, app: &AppName, id: &str) -> Result<Op
     ended.ok_or_else(|| Error::failed("the server did not end the operation in two hours"))
 }
 
+fn operation_of(api: &Api, app: &AppName, id: &str) -> Result<Operation> {
+    read(&api.get(&format!("/apps/{app}/operations/{}", segment(id)))?)
+}
+
+fn version_of(operation: &Operation) -> Option<Version> {
+    operation.release.as_ref().and_then(|release| release.version)
+}
+
+fn subject(operation: &Operation) -> String {
+    version_of(operation).map_or_else(|| "the change".to_owned(), |version| version.to_string())
+}
+
+/// Returns what took over, such as `v43, a rollback,`.
+fn newest(newer: &Operation) -> String {
+    let version = version_of(newer).map_or_else(|| "A newer change".to_owned(), |version| version.to_string());
+    match newer.kind.as_deref() {
+        Some(kind @ ("rollback" | "deploy" | "restart")) => format!("{version}, a {kind},"),
+        Some("config") => format!("{version}, a change of config,"),
+        _ => version,
+    }
+}
+
+fn lost(subject: &str, newer: &Operation, app: &AppName) -> Error {
+    let message = format!("{} took the place of {subject} and does not include this change", newest(newer));
+    Error::failed(message).hint(format!(
+        "{subject} never served. If the change is still wanted, run the command again; `paasctl releases -a {app}` \
+         shows what happened."
+    ))
+}
+
 fn failure(ended: &Operation, app: &AppName) -> Error {
-    let version = ended.release.as_ref().and_then(|release| release.version);
-    let subject = version.map_or_else(|| "the change".to_owned(), |version| version.to_string());
+    let (version, subject) = (version_of(ended), subject(ended));
     let message = match (ended.state, &ended.reason) {
         (OperationState::Superseded, _) => {
             format!("a newer release took the place of {subject} before it served")

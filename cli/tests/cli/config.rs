@@ -94,27 +94,6 @@ fn a_rollout_that_fails_says_why_and_what_serves() {
 }
 
 #[test]
-fn a_change_that_was_superseded_is_followed_to_the_one_that_includes_it() {
-    let env = TestEnvironment::new();
-    env.server
-        .on("GET /apps/shop/releases", release(41))
-        .on("GET /apps/shop/releases", release(42))
-        .answer("PATCH /apps/shop/config-vars", 200, &[("Paas-Operation", "op1")], "{}")
-        .on(
-            "GET /apps/shop/operations/op1",
-            json!({"state": "superseded", "superseded_by": "op2", "steps": []}),
-        )
-        .on("GET /apps/shop/operations/op2", json!({"state": "succeeded", "steps": []}));
-    assert_snapshot!(env.run(&["config:unset", "A", "-a", "shop"]), @"
-    --- stderr
-    Removed A from shop: v42.
-      A newer change took over and includes this one.
-    Done in 0.0 s.
-    ");
-    assert!(env.server.asked().contains(&r#"PATCH /apps/shop/config-vars {"A":null}"#.to_owned()));
-}
-
-#[test]
 fn what_is_set_already_makes_no_release() {
     let env = TestEnvironment::new();
     env.server

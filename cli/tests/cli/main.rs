@@ -19,3 +19,4 @@ mod ps;
 mod releases;
 mod server;
 mod settings;
+mod superseded;

@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::id::SlugId;
 use crate::release::Version;
 
-/// The newest releases of an app that can be rolled back to; as many of the newest that served are kept beside them,
-/// so that a series of failed deploys costs nobody the way back.
-pub const RELEASES: u64 = 20;
+/// The newest slugs of an app whose releases can be rolled back to, however many releases those are: a change of config
+/// is one without a slug of its own. As many of the newest that served are kept beside them, so that a series of failed
+/// deploys costs nobody the way back.
+pub const SLUGS: usize = 20;
 
 /// The newest builds of an app whose output is kept.
 pub const BUILD_LOGS: u32 = 50;
@@ -40,8 +41,6 @@ pub struct SlugUse {
 pub struct AppSlugs {
     /// The app is no more; what still runs of it is pinned.
     pub destroyed: bool,
-    /// The number of its newest release, 0 before the first.
-    pub newest: u64,
     /// The slugs whose image is there.
     pub slugs: BTreeSet<SlugId>,
     /// The releases of those, in any order.
@@ -56,20 +55,25 @@ impl AppSlugs {
     pub fn unneeded(&self) -> BTreeSet<SlugId> {
         let mut needed = self.pinned.clone();
         if !self.destroyed {
-            let recent = self.uses.iter().filter(|release| is_recent(release.version, self.newest));
-            needed.extend(recent.map(|release| release.slug));
-            let mut served: Vec<&SlugUse> = self.uses.iter().filter(|release| release.succeeded).collect();
-            served.sort_by_key(|release| std::cmp::Reverse(release.version));
-            let reach = usize::try_from(RELEASES).unwrap_or(usize::MAX);
-            needed.extend(served.iter().take(reach).map(|release| release.slug));
+            needed.extend(newest_slugs(self.uses.iter()));
+            needed.extend(newest_slugs(self.uses.iter().filter(|release| release.succeeded)));
         }
         self.slugs.difference(&needed).copied().collect()
     }
 }
 
-/// Tells whether a release is one of the app's newest.
-fn is_recent(version: Version, newest: u64) -> bool {
-    version.0 + RELEASES > newest
+/// Returns the slugs within reach, by the newest release of each.
+fn newest_slugs<'a>(uses: impl Iterator<Item = &'a SlugUse>) -> BTreeSet<SlugId> {
+    let mut newest_first: Vec<&SlugUse> = uses.collect();
+    newest_first.sort_by_key(|release| std::cmp::Reverse(release.version));
+    let mut slugs = BTreeSet::new();
+    for release in newest_first {
+        if slugs.len() == SLUGS {
+            break;
+        }
+        slugs.insert(release.slug);
+    }
+    slugs
 }
 
 /// What the slugs of all apps say of one image.

@@ -67,9 +67,9 @@ async fn target(db: &mut Db, app: &App, to: Option<Version>) -> Result<Release, 
 }
 
 fn out_of_reach(app: &App, target: &Release) -> ChangeError {
-    let (version, reach) = (target.version, keep::RELEASES);
+    let (version, reach) = (target.version, keep::SLUGS);
     let message = format!(
-        "{version} is older than the last {reach} releases of {}, and its slug is no longer kept",
+        "{version} is older than the last {reach} slugs of {}, and its own is no longer kept",
         app.name
     );
     let commit = target.commit.as_ref().map(|commit| commit.id.as_str());

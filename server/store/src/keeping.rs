@@ -16,16 +16,16 @@ use crate::row::{Columns as _, big, now};
 /// What is asked after every release.
 pub(crate) const USES: &str = "select r.version, r.status, r.slug_id from slugs s join releases r on r.slug_id = s.id \
      where s.app_id = $1 and s.collected_at is null";
-pub(crate) const OLD_SLUGS: &str = "select distinct s.app_id from slugs s join apps a on a.id = s.app_id \
-     where s.collected_at is null and (a.deleted_at is not null or a.release_counter >= $1 + \
-     coalesce((select max(r.version) from releases r where r.slug_id = s.id), 0))";
+pub(crate) const OLD_SLUGS: &str = "select s.app_id from slugs s join apps a on a.id = s.app_id \
+     where s.collected_at is null group by s.app_id, a.deleted_at \
+     having a.deleted_at is not null or count(*) > $1";
 
-/// Returns the apps that may have slugs which nothing needs; most have none, which costs an index lookup per slug.
+/// Returns the apps that may have slugs which nothing needs; most have none, which costs an index entry per slug.
 ///
 /// # Errors
 /// A database that fails.
 pub async fn apps_with_old_slugs(db: &mut Db) -> Result<Vec<AppId>> {
-    let rows = sqlx::query(OLD_SLUGS).bind(big(keep::RELEASES)).fetch_all(db).await?;
+    let rows = sqlx::query(OLD_SLUGS).bind(big(keep::SLUGS as u64)).fetch_all(db).await?;
     rows.iter().map(|row| row.parsed("app_id")).collect()
 }
 
@@ -34,13 +34,12 @@ pub async fn apps_with_old_slugs(db: &mut Db) -> Result<Vec<AppId>> {
 /// # Errors
 /// An app that is not there, or a database that fails.
 pub async fn app_slugs(db: &mut Db, app: AppId) -> Result<AppSlugs> {
-    let row = sqlx::query("select release_counter, deleted_at from apps where id = $1")
+    let row = sqlx::query("select deleted_at from apps where id = $1")
         .bind(app.to_string())
         .fetch_optional(&mut *db)
         .await?
         .ok_or(Error::Refused("the app is gone"))?;
     let destroyed = row.integer_or_none("deleted_at")?.is_some();
-    let newest = row.number("release_counter")?;
     let slugs = ids(db, "select id from slugs where app_id = $1 and collected_at is null", app).await?;
     let pinned = ids(
         db,
@@ -61,7 +60,7 @@ pub async fn app_slugs(db: &mut Db, app: AppId) -> Result<AppSlugs> {
             slug: row.parsed("slug_id")?,
         })
     });
-    Ok(AppSlugs { destroyed, newest, slugs, uses: uses.collect::<Result<_>>()?, pinned })
+    Ok(AppSlugs { destroyed, slugs, uses: uses.collect::<Result<_>>()?, pinned })
 }
 
 async fn ids(db: &mut Db, query: &'static str, app: AppId) -> Result<BTreeSet<SlugId>> {

@@ -90,7 +90,7 @@ fn two_hundred_deploys_never_fill_a_small_disk_and_all_that_is_within_reach_roll
     let app = &apps[0];
     let refused = app.try_paasctl(&["rollback", "v3"]);
     let text = crate::app::text(&refused);
-    assert!(!refused.status.success() && text.contains("older than the last 20 releases"), "{text}");
+    assert!(!refused.status.success() && text.contains("older than the last 20 slugs of often"), "{text}");
     let builds = app.json(&["builds", "-n", "1000"]);
     let oldest = builds.as_array().unwrap().iter().filter_map(|build| build["id"].as_str()).min().unwrap();
     let refused = crate::app::text(&app.try_paasctl(&["builds:output", oldest]));

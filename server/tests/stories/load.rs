@@ -116,8 +116,9 @@ impl Load {
         outcome
     }
 
-    /// Lets no more visitors come, waits for those that are there, and prints what came of them.
+    /// Waits for one more visitor, lets no more come, waits for those that are there, and prints what came of them.
     pub(crate) fn finish(self, what: &str) -> Outcome {
+        wait::until("a visitor to come last", || (self.asked() > 0).then_some(()));
         self.stop.cancel();
         self.tracker.close();
         let tracker = self.tracker;

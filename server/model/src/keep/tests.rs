@@ -127,7 +127,6 @@ impl Toy {
         });
         AppSlugs {
             destroyed: toy.destroyed,
-            newest: toy.releases.len() as u64,
             uses: uses.filter(|release| slugs.contains(&release.slug)).collect(),
             slugs,
             pinned: toy.serving.into_iter().collect(),
@@ -155,9 +154,9 @@ impl Toy {
     /// What users were promised.
     fn check(&self) {
         for toy in self.apps.iter().filter(|toy| !toy.destroyed) {
-            let recent = toy.releases.iter().rev().take(20).map(|(slug, _)| slug);
-            let served = toy.releases.iter().rev().filter(|(_, good)| *good).take(20).map(|(slug, _)| slug);
-            for slug in recent.chain(served).chain(&toy.serving) {
+            let recent = within_reach(toy.releases.iter().rev());
+            let served = within_reach(toy.releases.iter().rev().filter(|(_, good)| *good));
+            for slug in recent.iter().chain(&served).chain(&toy.serving) {
                 let row = self.rows.iter().find(|row| row.slug == *slug).unwrap();
                 assert!(row.kept && self.images.contains_key(&row.image), "{row:?} is needed");
             }
@@ -167,6 +166,16 @@ impl Toy {
             }
         }
     }
+}
+
+/// Goes back until a twenty-first slug.
+fn within_reach<'a>(newest_first: impl Iterator<Item = &'a (SlugId, bool)>) -> BTreeSet<SlugId> {
+    newest_first.fold(BTreeSet::new(), |mut slugs, (slug, _)| {
+        if slugs.len() < 20 || slugs.contains(slug) {
+            slugs.insert(*slug);
+        }
+        slugs
+    })
 }
 
 proptest! {
@@ -200,17 +209,27 @@ fn failed_deploys_do_not_push_out_what_served() {
     let uses = (1..).zip(&slugs);
     let uses =
         uses.map(|(n, slug)| SlugUse { version: Version(n), succeeded: n == 1, slug: *slug }).collect();
-    let app = AppSlugs { newest: 30, slugs: slugs.iter().copied().collect(), uses, ..AppSlugs::default() };
+    let app = AppSlugs { slugs: slugs.iter().copied().collect(), uses, ..AppSlugs::default() };
     let gone = app.unneeded();
     assert!(!gone.contains(&slugs[0]), "the only one that served");
     assert_eq!(gone, slugs[1..10].iter().copied().collect());
 }
 
 #[test]
+fn changes_of_config_do_not_push_out_slugs() {
+    let slugs: Vec<SlugId> = (0..21).map(|_| SlugId::new()).collect();
+    let deploys = slugs.iter().copied();
+    let changes = std::iter::repeat_n(slugs[20], 100);
+    let uses = (1..).zip(deploys.chain(changes));
+    let uses = uses.map(|(n, slug)| SlugUse { version: Version(n), succeeded: true, slug }).collect();
+    let app = AppSlugs { slugs: slugs.iter().copied().collect(), uses, ..AppSlugs::default() };
+    assert_eq!(app.unneeded(), [slugs[0]].into());
+}
+
+#[test]
 fn a_destroyed_app_keeps_only_what_still_runs() {
     let (runs, other) = (SlugId::new(), SlugId::new());
     let uses = vec![SlugUse { version: Version(1), succeeded: true, slug: other }];
-    let app =
-        AppSlugs { destroyed: true, newest: 1, slugs: [runs, other].into(), uses, pinned: [runs].into() };
+    let app = AppSlugs { destroyed: true, slugs: [runs, other].into(), uses, pinned: [runs].into() };
     assert_eq!(app.unneeded(), [other].into());
 }
