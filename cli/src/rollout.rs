@@ -92,7 +92,8 @@ fn subject(operation: &Operation) -> String {
 
 /// Returns what took over, such as `v43, a rollback,`.
 fn newest(newer: &Operation) -> String {
-    let version = version_of(newer).map_or_else(|| "A newer change".to_owned(), |version| version.to_string());
+    let version =
+        version_of(newer).map_or_else(|| "A newer change".to_owned(), |version| version.to_string());
     match newer.kind.as_deref() {
         Some(kind @ ("rollback" | "deploy" | "restart")) => format!("{version}, a {kind},"),
         Some("config") => format!("{version}, a change of config,"),
