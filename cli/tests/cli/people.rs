@@ -49,6 +49,18 @@ fn tokens_are_listed_and_revoked_by_id_and_never_repeated() {
 }
 
 #[test]
+fn a_token_that_may_less_than_its_user_is_told_apart() {
+    let env = TestEnvironment::new();
+    let account = json!({"email": "ada@example.com", "scope": "read", "role": "admin", "token": {"name": "ci"}});
+    env.server.on("GET /account", account);
+    assert_snapshot!(env.run(&["whoami"]), @"
+    ada@example.com
+    --- stderr
+    at http://SERVER, token `ci`, scope read (ada@example.com may have admin)
+    ");
+}
+
+#[test]
 fn users_access_and_activity() {
     let env = TestEnvironment::new();
     let row = json!({

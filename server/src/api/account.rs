@@ -10,11 +10,15 @@ use super::reply::RATE_LIMIT;
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let user = signed_in(&call).await?;
+    let token = call.actor().token.as_ref();
     Ok(Answer::ok(json!({
         "id": user.id,
         "email": user.email,
         "name": user.email,
-        "scope": user.scope,
+        // What this token may be used for; another one of the same user may do more.
+        "scope": call.session().scope,
+        "role": user.scope,
+        "token": token.map(|(id, name)| json!({ "id": id, "name": name })),
         "allow_tracking": false,
         "beta": false,
         "federated": false,

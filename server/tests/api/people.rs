@@ -37,7 +37,9 @@ fn a_token_makes_lesser_tokens_and_never_greater_ones() {
     let read = made["access_token"]["token"].as_str().unwrap().to_owned();
     assert_eq!(made["user"]["email"], "ann@example.org");
     assert!(made["access_token"]["expires_in"].as_i64().unwrap() > 3500);
-    server.bare("GET", "/account").token(&read).expect(200);
+    let account = server.bare("GET", "/account").token(&read).expect(200);
+    assert_eq!((&account["scope"], &account["role"]), (&json!("read"), &json!("write")));
+    assert_eq!(account["token"], json!({ "id": made["id"], "name": "ci" }));
     assert_eq!(make(&write, "admin").status, 403);
     assert_eq!(make(&read, "write").status, 403);
     assert_eq!(make(&write, "nonsense").status, 422);
