@@ -86,6 +86,11 @@ fn a_build_is_found_by_the_beginning_of_its_id_and_explains_its_detection() {
       Hint: `paasctl builds -a shop` lists its builds.
     --- exit Some(1)
     ");
+    let unlisted = "0190a1a0-0000-7000-8000-000000000009";
+    let old = build(unlisted, "failed", "2026-01-01T12:00:00Z", json!({}));
+    env.server.on(&format!("GET /apps/shop/builds/{unlisted}"), old);
+    let shown = env.run(&["builds:info", unlisted, "-a", "shop"]);
+    assert!(shown.contains(unlisted), "a whole id is enough, however old: {shown}");
 }
 
 #[test]

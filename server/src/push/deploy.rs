@@ -224,10 +224,9 @@ impl Push {
     }
 }
 
-/// Returns the digits of a build's id that are shown: the last ones, which are random.
-pub(crate) fn short(id: BuildId) -> String {
-    let text = id.to_string();
-    text[text.len() - 12..].to_owned()
+/// Returns as much of a build's id as `paasctl builds` shows and takes: its beginning, the time in milliseconds.
+fn short(id: BuildId) -> String {
+    id.to_string().chars().take(13).collect()
 }
 
 fn say_all(reply: &PushReply, lines: &[String]) {

@@ -33,8 +33,10 @@ fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
     interrupt(&mut pusher);
     let again = app.push();
     assert!(again.ok, "{}", again.text);
-    assert!(again.text.contains("Attached to build"), "{}", again.text);
-    assert_eq!(app.json(&["builds"]).as_array().unwrap().len(), 1);
+    let told = again.text.split("Attached to build ").nth(1).and_then(|rest| rest.split(' ').next());
+    let told = app.json(&["builds:info", told.expect(&again.text)]);
+    let builds = app.json(&["builds"]);
+    assert_eq!((builds.as_array().unwrap().len(), &builds[0]["id"]), (1, &told["id"]));
     assert_eq!(app.get("/").body, "slow");
 }
 
