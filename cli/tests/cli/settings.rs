@@ -10,6 +10,8 @@ fn settings() -> Value {
         "deploy_branch": null, "health": {"path": "/up", "boot_seconds": 60, "timeout_seconds": 5, "settle_ms": 1000},
         "rollout_seconds": 300, "release_command_seconds": 600, "drain_seconds": 30, "stop_seconds": 30,
         "build_seconds": null, "maintenance": false, "buildpacks": [], "watch_seconds": 60,
+        "sticky_sessions": true, "connection_limit": null,
+        "defaults": {"build_seconds": 900, "drain_seconds": 30, "buildpacks": [], "sticky_sessions": false},
         "processes": {"worker": {"drain_seconds": null, "stop_seconds": 600, "overlap": false}},
     })
 }
@@ -19,22 +21,24 @@ fn settings_are_listed_with_what_they_decide() {
     let env = TestEnvironment::new();
     env.server.on("GET /apps/shop/settings", settings());
     assert_snapshot!(env.run(&["settings", "-a", "shop"]), @"
-    SETTING                  VALUE        DECIDES
-    deploy-branch            (default)    the branch whose push deploys
-    health-path              /up          the path that health checks ask for
-    boot-seconds             60           time until first healthy
-    health-timeout-seconds   5            time for one answer
-    settle-ms                1000         uptime that counts without a port
-    rollout-seconds          300          time for a whole rollout
-    release-command-seconds  600          time for `release:`
-    watch-seconds            60           time a new release is watched for
-    drain-seconds            30           time for last requests
-    stop-seconds             30           time from SIGTERM to SIGKILL
-    build-seconds            (default)    time for a build
-    buildpacks               (detection)  used instead of detection
-    worker.drain-seconds     (default)    time for last requests
-    worker.stop-seconds      600          time from SIGTERM to SIGKILL
-    worker.overlap           off          whether new ones start beside old ones
+    SETTING                  VALUE                   DECIDES
+    deploy-branch            main, master (default)  the branch whose push deploys
+    health-path              /up                     what health checks ask for
+    boot-seconds             60                      time until first healthy
+    health-timeout-seconds   5                       time for one answer
+    settle-ms                1000                    uptime that counts, if no port
+    rollout-seconds          300                     time for a whole rollout
+    release-command-seconds  600                     time for `release:`
+    watch-seconds            60                      time a release is watched for
+    drain-seconds            30 (default)            time for last requests
+    stop-seconds             30                      time from SIGTERM to SIGKILL
+    build-seconds            900 (default)           time for a build
+    sticky-sessions          on                      visitors return to one replica
+    connection-limit         unlimited (default)     requests in flight at a time
+    buildpacks               detection (default)     used instead of detection
+    worker.drain-seconds     30 (default)            time for last requests
+    worker.stop-seconds      600                     time from SIGTERM to SIGKILL
+    worker.overlap           off                     new ones start beside old ones
     ");
 }
 
@@ -44,7 +48,7 @@ fn several_are_changed_as_one_and_a_misspelt_one_is_refused_here() {
     env.server.on("PATCH /apps/shop/settings", settings());
     assert_snapshot!(env.run(&["settings:set", "health-path=/up", "drain-seconds=", "-a", "shop"]), @"
     --- stderr
-    shop: health-path is /up, drain-seconds is 30.
+    shop: health-path is /up, drain-seconds is 30 (default).
     ");
     assert_eq!(
         env.server.asked(),

@@ -1,6 +1,7 @@
 //! What an owner sets for an app beside its code, config vars and formation.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,34 @@ impl Default for AppSettings {
     }
 }
 
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+
+/// A setting that is a number: where it is in the settings as JSON, what it may be, and what it counts.
+pub type Bounds = (&'static str, RangeInclusive<u32>, &'static str);
+
+/// The bounds of all settings that are numbers. Those of a process type are the app's.
+pub const BOUNDS: &[Bounds] = &[
+    ("/rollout_seconds", 1..=HOUR, "seconds"),
+    ("/release_command_seconds", 1..=DAY, "seconds"),
+    ("/watch_seconds", 0..=HOUR, "seconds"),
+    ("/drain_seconds", 0..=HOUR, "seconds"),
+    ("/stop_seconds", 0..=HOUR, "seconds"),
+    ("/build_seconds", 1..=DAY, "seconds"),
+    ("/connection_limit", 1..=1_000_000, "requests"),
+    ("/health/boot_seconds", 1..=HOUR, "seconds"),
+    ("/health/timeout_seconds", 1..=HOUR, "seconds"),
+    ("/health/settle_ms", 0..=60_000, "milliseconds"),
+];
+
+/// Returns the bounds of the setting that is there in the settings as JSON, such as `/processes/worker/stop_seconds`,
+/// if it is a number.
+#[must_use]
+pub fn bounds(pointer: &str) -> Option<&'static Bounds> {
+    let own = pointer.strip_prefix("/processes/").and_then(|own| own.find('/').map(|at| &own[at..]));
+    BOUNDS.iter().find(|(known, ..)| *known == own.unwrap_or(pointer))
+}
+
 /// What is set for one process type; what is not is as for the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -96,5 +125,28 @@ impl AppSettings {
             Some(name) => name.as_str() == branch,
             None => matches!(branch, "main" | "master"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_that_is_a_number_has_bounds_and_its_default_is_within() {
+        let numbers =
+            AppSettings { build_seconds: Some(900), connection_limit: Some(1), ..Default::default() };
+        let all = serde_json::to_value(numbers).unwrap();
+        let health = all["health"].as_object().unwrap().keys().map(|name| format!("/health/{name}"));
+        let names = all.as_object().unwrap().keys().map(|name| format!("/{name}")).chain(health);
+        let mut found = 0;
+        for (number, pointer) in names.filter_map(|name| Some((all.pointer(&name)?.as_u64()?, name))) {
+            let (_, range, _) = bounds(&pointer).expect(&pointer);
+            assert!(range.contains(&u32::try_from(number).unwrap()), "{pointer}");
+            found += 1;
+        }
+        assert_eq!(found, BOUNDS.len());
+        assert_eq!(bounds("/processes/worker/stop_seconds"), bounds("/stop_seconds"));
+        assert_eq!(bounds("/maintenance"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What an owner sets for an app beside its code, config vars and formation.
 
 use http::uri::PathAndQuery;
-use model::app::{AppSettings, ProcessSettings};
+use model::app::{AppSettings, BOUNDS, ProcessSettings, bounds};
 use model::name::ProcessType;
 use serde_json::{Map, Value};
 
@@ -9,15 +9,19 @@ use super::answer::Answer;
 use super::call::{Call, commit};
 use super::error::ApiError;
 
-/// Longest times that limits may be set to, in seconds.
-const HOUR: u32 = 3600;
-const DAY: u32 = 24 * HOUR;
-
 /// Most bytes of the path that is probed.
 const PATH_MAX: usize = 1000;
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::ok(value(&call.app().settings)?))
+    Ok(Answer::ok(shown(&call, &call.app().settings)?))
+}
+
+/// Returns the settings, with what holds where nothing is set.
+fn shown(call: &Call, settings: &AppSettings) -> Result<Value, ApiError> {
+    let mut shown = value(settings)?;
+    let limit = Some(call.platform.options.build_seconds);
+    shown["defaults"] = value(&AppSettings { build_seconds: limit, ..AppSettings::default() })?;
+    Ok(shown)
 }
 
 /// Changes what is named and leaves the rest; null brings the default back.
@@ -26,15 +30,18 @@ pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
     let app =
         store::find_app_by_id(&mut tx, call.app().id).await?.ok_or_else(|| ApiError::not_found("app"))?;
     let settings = patched(&app.settings, &call.fields.0)?;
+    check_build_seconds(&call, &settings)?;
     store::set_settings(&mut tx, app.id, &settings).await?;
     commit(tx).await?;
     call.platform.wished();
-    Ok(Answer::ok(value(&settings)?).noting("changes", Value::Object(call.fields.0)))
+    let shown = shown(&call, &settings)?;
+    Ok(Answer::ok(shown).noting("changes", Value::Object(call.fields.0)))
 }
 
 pub(super) fn patched(present: &AppSettings, changes: &Map<String, Value>) -> Result<AppSettings, ApiError> {
     let (mut wanted, default) = (value(present)?, value(&AppSettings::default())?);
     patch(&mut wanted, &default, changes, "")?;
+    check_numbers(&wanted)?;
     let settings: AppSettings = serde_json::from_value(wanted)
         .map_err(|error| ApiError::invalid(format!("a setting is wrong: {error}")))?;
     check(&settings)?;
@@ -113,30 +120,35 @@ fn check(settings: &AppSettings) -> Result<(), ApiError> {
     let health = &settings.health;
     check_path(&health.path)?;
     check_buildpacks(&settings.buildpacks)?;
-    for (process, own) in &settings.processes {
-        for (name, value) in [("drain_seconds", own.drain_seconds), ("stop_seconds", own.stop_seconds)] {
-            if value.is_some_and(|value| value > HOUR) {
-                let message = format!("`processes.{process}.{name}` is between 0 and {HOUR} seconds");
-                return Err(ApiError::invalid(message));
-            }
+    Ok(())
+}
+
+/// Looks at the numbers before they are read, so that one that is none is told by its name.
+fn check_numbers(wanted: &Value) -> Result<(), ApiError> {
+    let types = wanted["processes"].as_object().into_iter().flat_map(Map::keys);
+    let own = types.flat_map(|process| {
+        ["drain_seconds", "stop_seconds"].map(|name| format!("/processes/{process}/{name}"))
+    });
+    for pointer in BOUNDS.iter().map(|(pointer, ..)| (*pointer).to_owned()).chain(own) {
+        let given = wanted.pointer(&pointer).unwrap_or(&Value::Null);
+        let (Some((_, range, unit)), false) = (bounds(&pointer), given.is_null()) else { continue };
+        let number = given.as_u64().and_then(|number| u32::try_from(number).ok());
+        if !number.is_some_and(|number| range.contains(&number)) {
+            let (name, least, most) = (pointer[1..].replace('/', "."), range.start(), range.end());
+            let message = format!("`{name}` is between {least} and {most} {unit}, a whole number");
+            return Err(ApiError::invalid(message));
         }
     }
-    for (name, value, bounds, unit) in [
-        ("watch_seconds", settings.watch_seconds, 0..=HOUR, "seconds"),
-        ("rollout_seconds", settings.rollout_seconds, 1..=HOUR, "seconds"),
-        ("release_command_seconds", settings.release_command_seconds, 1..=DAY, "seconds"),
-        ("build_seconds", settings.build_seconds.unwrap_or(1), 1..=DAY, "seconds"),
-        ("drain_seconds", settings.drain_seconds, 0..=HOUR, "seconds"),
-        ("stop_seconds", settings.stop_seconds, 0..=HOUR, "seconds"),
-        ("connection_limit", settings.connection_limit.unwrap_or(1), 1..=1_000_000, "requests"),
-        ("health.boot_seconds", health.boot_seconds, 1..=HOUR, "seconds"),
-        ("health.timeout_seconds", health.timeout_seconds, 1..=HOUR, "seconds"),
-        ("health.settle_ms", health.settle_ms, 0..=60_000, "milliseconds"),
-    ] {
-        if !bounds.contains(&value) {
-            let (least, most) = (bounds.start(), bounds.end());
-            return Err(ApiError::invalid(format!("`{name}` is between {least} and {most} {unit}")));
-        }
+    Ok(())
+}
+
+/// A longer time would be promised and not given.
+fn check_build_seconds(call: &Call, settings: &AppSettings) -> Result<(), ApiError> {
+    let limit = call.platform.options.build_seconds;
+    let named = call.fields.0.contains_key("build_seconds");
+    if named && settings.build_seconds.is_some_and(|seconds| seconds > limit) {
+        let message = format!("`build_seconds` is at most {limit} on this platform");
+        return Err(ApiError::invalid(message).hint("`paasd serve --build-seconds` sets what it is at most"));
     }
     Ok(())
 }
@@ -192,10 +204,12 @@ mod tests {
         ] {
             assert!(changed(wrong.clone()).is_err(), "{wrong}");
         }
+        let soon = changed(json!({ "rollout_seconds": "soon" })).unwrap_err();
+        assert!(soon.contains("`rollout_seconds` is between 1 and 3600 seconds, a whole number"), "{soon}");
     }
 
     #[test]
-    fn a_time_beyond_its_bounds_is_refused_with_its_name_and_them() {
+    fn a_number_beyond_its_bounds_or_none_is_refused_with_its_name_and_them() {
         for (name, least, most) in [
             ("rollout_seconds", 1, 3600),
             ("release_command_seconds", 1, 86_400),
@@ -212,7 +226,8 @@ mod tests {
             assert!(set(least).is_ok() && set(most).is_ok(), "{name}");
             let refused = set(most + 1).unwrap_err();
             assert!(refused.contains(&format!("`{name}` is between {least} and {most} ")), "{refused}");
-            assert!(set(least - 1).is_err(), "{name}");
+            assert_eq!(set(least - 1).unwrap_err(), refused);
+            assert_eq!(set(i64::MAX).unwrap_err(), refused);
         }
     }
 

@@ -108,6 +108,12 @@ fn settings_are_patched_in_part() {
         (&json!("/up"), &json!(60))
     );
     assert_eq!(server.get("/apps/shop/settings"), settings);
+    assert_eq!(
+        (&settings["build_seconds"], &settings["defaults"]["build_seconds"]),
+        (&json!(null), &json!(60))
+    );
+    let long = server.ask("PATCH", "/apps/shop/settings").body(json!({ "build_seconds": 61 })).expect(422);
+    assert_eq!(long["message"], "`build_seconds` is at most 60 on this platform");
     let wrong = server.ask("PATCH", "/apps/shop/settings").body(json!({ "rolout_seconds": 1 })).expect(422);
     assert_eq!(wrong["hint"], "did you mean `rollout_seconds`?");
 }

@@ -11,9 +11,9 @@ use crate::table::{Cell, Table};
 #[command(after_help = "\
 Example:
   $ paasctl settings -a shop
-  SETTING                  VALUE        DECIDES
-  deploy-branch            (default)    the branch whose push deploys
-  health-path              /healthz     the path that health checks ask for
+  SETTING                  VALUE                   DECIDES
+  deploy-branch            main, master (default)  the branch whose push deploys
+  health-path              /healthz                what health checks ask for
   …")]
 pub(crate) struct List {
     #[command(flatten)]

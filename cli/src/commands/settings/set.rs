@@ -3,7 +3,7 @@
 use model::wording;
 use serde_json::{Map, Value};
 
-use super::names::{Setting, find, names_near};
+use super::names::{SETTINGS, Setting, find, meant};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 Example:
   $ paasctl settings:set health-path=/healthz drain-seconds=60 -a shop
   shop: health-path is /healthz, drain-seconds is 60.
+  $ paasctl settings:set sticky-sessions=on connection-limit=500 -a shop
+  shop: sticky-sessions is on, connection-limit is 500.
   $ paasctl settings:set worker.stop-seconds=600 worker.overlap=off -a shop
   shop: worker.stop-seconds is 600, worker.overlap is off.
   Old replicas of worker stop before new ones start from now on: a change of worker is not gapless.")]
@@ -59,9 +61,10 @@ fn wish(text: &str) -> Result<(Setting, Value)> {
     }
     let setting = find(name).ok_or_else(|| {
         let error = Error::usage(format!("there is no setting `{}`", wording::plain(name, 60)));
-        match wording::did_you_mean(name, names_near(name).iter().map(String::as_str)) {
+        let names = || SETTINGS.iter().map(|setting| &*setting.name).collect::<Vec<_>>().join(", ");
+        match meant(name) {
             Some(near) => error.hint(format!("Did you mean `{near}`? `paasctl settings` lists all of them.")),
-            None => error.hint("`paasctl settings` lists all of them."),
+            None => error.hint(format!("The settings are {}.", names())),
         }
     })?;
     let value = setting.parse(value).map_err(Error::usage)?;
