@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fail_point::Step;
+use model::exit::ExitCause;
 use model::id::ReplicaId;
-use model::plan::{AppView, Observation, ReplicaView, World};
+use model::plan::{AppView, Observation, Observed, ReplicaView, World};
 use model::replica::Phase;
 use store::{DesiredApp, Operation};
 
@@ -52,7 +53,7 @@ impl Progress {
         for replica in view.replicas.iter().filter(of_operation) {
             let Observation::Seen(seen) = &replica.seen else { continue };
             if self.told.insert(replica.id, seen.phase) != Some(seen.phase)
-                && let Some(words) = words(seen.phase, seen.reason.as_deref())
+                && let Some(words) = words(seen)
             {
                 lines.push(format!("{} {words}", replica.name()));
                 if seen.phase == Phase::Healthy {
@@ -64,14 +65,36 @@ impl Progress {
     }
 }
 
-fn words(phase: Phase, reason: Option<&str>) -> Option<String> {
-    Some(match phase {
+fn words(seen: &Observed) -> Option<String> {
+    Some(match seen.phase {
         Phase::Starting => "starting".to_owned(),
         Phase::Healthy => "healthy".to_owned(),
         Phase::Unhealthy | Phase::Backoff | Phase::Impossible => {
-            reason.map_or_else(|| "not healthy".to_owned(), ToOwned::to_owned)
+            seen.reason.clone().unwrap_or_else(|| "not healthy".to_owned())
         }
-        Phase::Ended => "done".to_owned(),
+        Phase::Ended => ended(seen.exit),
         Phase::Stopping => return None,
     })
+}
+
+/// What runs once, such as a release command, ends either way.
+fn ended(exit: Option<ExitCause>) -> String {
+    match exit {
+        Some(ExitCause::Code(0)) | None => "done".to_owned(),
+        Some(ExitCause::Code(code)) => format!("failed (exit code {code})"),
+        Some(other) => format!("failed ({other})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_command_that_failed_is_not_done() {
+        let of = |exit| ended(Some(exit));
+        assert_eq!(of(ExitCause::Code(0)), "done");
+        assert_eq!(of(ExitCause::Code(4)), "failed (exit code 4)");
+        assert_eq!(of(ExitCause::Signal(9)), "failed (was ended by SIGKILL)");
+    }
 }
