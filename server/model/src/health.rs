@@ -25,6 +25,9 @@ impl Default for HealthCheck {
     }
 }
 
+/// What helps where it listens elsewhere.
+const BIND: &str = "bind to 0.0.0.0:$PORT";
+
 /// Why a web replica is not healthy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,9 +67,9 @@ impl fmt::Display for ProbeFailure {
         match self {
             Self::NotListening { port, elsewhere } => match elsewhere.as_slice() {
                 [] => write!(f, "does not listen on $PORT {port}"),
-                [one] => write!(f, "listens on {one}, not on $PORT {port}"),
+                [one] => write!(f, "listens on {one}, not on $PORT {port} ({BIND})"),
                 [one, rest @ ..] => {
-                    write!(f, "listens on {one} and {} more, not on $PORT {port}", rest.len())
+                    write!(f, "listens on {one} and {} more, not on $PORT {port} ({BIND})", rest.len())
                 }
             },
             Self::Status { path, status, body } if body.is_empty() => write!(f, "answers {status} on {path}"),

@@ -47,6 +47,13 @@ pub fn plain(text: &str, max: usize) -> String {
     text.chars().filter(|c| !c.is_control() || *c == '\t').take(max).collect()
 }
 
+/// Returns the text as a sentence: with a full stop, unless it ends with something like one.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
 /// Returns the candidate that `given` was probably meant to be.
 #[must_use]
 pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -57,6 +64,14 @@ pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_ends_with_one_full_stop() {
+        assert_eq!(
+            ["it failed", "boot failed.", "why? "].map(sentence),
+            ["it failed.", "boot failed.", "why?"]
+        );
+    }
 
     #[test]
     fn a_typo_finds_its_command_and_nonsense_finds_none() {

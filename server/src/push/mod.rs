@@ -3,6 +3,7 @@
 mod access;
 mod arrival;
 mod deploy;
+mod failure;
 mod http;
 mod ledger;
 mod watch;

@@ -6,12 +6,13 @@ use futures::StreamExt as _;
 use git::PushReply;
 use logs::{Line, LogDir, Position, Query, Source, Tail, Tailed};
 use model::build::BuildState;
-use model::id::{AppId, BuildId, OperationId};
+use model::id::{BuildId, OperationId};
 use model::name::ProcessType;
 use model::release::Version;
 use model::wording::plain;
-use store::{App, Build, Operation, OperationState};
+use store::{App, Operation, OperationState};
 
+use super::failure;
 use crate::platform::Platform;
 use crate::{builds, deploy};
 
@@ -48,37 +49,10 @@ pub(super) async fn build(
             release(platform, app, version, &commit.id, reply).await
         }
         _ => {
-            say_failure(platform, &build, &String::from_utf8_lossy(&last), reply).await?;
+            failure::say_build(platform, &build, &String::from_utf8_lossy(&last), reply).await?;
             Ok(Ending::Refused)
         }
     }
-}
-
-/// Says how a build ended that made no slug. Why is usually what its log says last; where it is not, it is said here.
-async fn say_failure(
-    platform: &Platform,
-    build: &Build,
-    last: &str,
-    reply: &PushReply,
-) -> anyhow::Result<()> {
-    let why = match &build.reason {
-        Some(reason) if !last.contains(reason.as_str()) => format!(": {reason}"),
-        _ => String::new(),
-    };
-    let stays = stays(platform, build.app_id).await?;
-    let words = format!("\n !     Push rejected{why}\n !     Nothing was deployed. {stays}\n");
-    reply.say(words.as_bytes());
-    Ok(())
-}
-
-/// Says what serves where a push changed nothing.
-async fn stays(platform: &Platform, app: AppId) -> anyhow::Result<String> {
-    let mut db = platform.store.read().await?;
-    let serving = store::find_app_by_id(&mut db, app).await?.and_then(|app| app.serving);
-    Ok(match serving {
-        Some(serving) => format!("{} goes on serving; nothing that runs was touched.", serving.version),
-        None => "Nothing served before, so nothing serves now.".to_owned(),
-    })
 }
 
 /// Says once whom the push waits for, and returns when the build is no longer in the queue.
@@ -163,7 +137,7 @@ async fn conclude(
     reply: &PushReply,
 ) -> anyhow::Result<Ending> {
     if operation.state != OperationState::Succeeded {
-        say_failed_rollout(platform, app, &operation, reply).await?;
+        failure::say_rollout(platform, app, &operation, reply).await?;
         return Ok(Ending::Refused);
     }
     let outcome = deploy::outcome_of(platform, operation).await?;
@@ -179,23 +153,6 @@ async fn conclude(
     );
     reply.say(words.as_bytes());
     Ok(Ending::Refused)
-}
-
-async fn say_failed_rollout(
-    platform: &Platform,
-    app: &App,
-    operation: &Operation,
-    reply: &PushReply,
-) -> anyhow::Result<()> {
-    let reason = plain(operation.reason.as_deref().unwrap_or("it was ended"), 2_000);
-    let stays = stays(platform, app.id).await?;
-    let version = operation.version;
-    let words = format!(
-        "\n !     {version} failed: {reason}.\n !     {stays}\n !     See what it wrote: paasctl logs -n 100 -a {0}\n",
-        app.name
-    );
-    reply.say(words.as_bytes());
-    Ok(())
 }
 
 /// Shows an operation's steps as they happen and returns it when it has ended.

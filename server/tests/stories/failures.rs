@@ -46,9 +46,10 @@ fn a_procfile_with_conflict_markers() {
 fn an_app_that_crashes_at_boot() {
     let platform = TestPlatform::start();
     let text = push_fails(&platform, "crash", |app| {
-        app.write("bin/web", "#!/bin/bash\necho the database is not there >&2\nexit 3\n");
+        app.write("bin/web", "#!/bin/bash\necho the database is not there >&2\necho Boot failed.\nexit 3\n");
     });
-    assert!(text.contains("exited with status 3") && text.contains("the database is not there"), "{text}");
+    assert!(text.contains("exited with status 3") && !text.contains("failed.."), "{text}");
+    assert!(text.contains("app[web.1]: the database is not there"), "{text}");
     assert!(text.contains("v1 goes on serving"), "{text}");
 }
 
@@ -61,6 +62,7 @@ fn an_app_that_listens_on_another_port() {
         app.write("bin/web", &format!("#!/bin/bash\nexec python3 -m http.server --bind 127.0.0.1 {port}\n"));
     });
     assert!(text.contains(&format!("listens on 127.0.0.1:{port}, not on $PORT")), "{text}");
+    assert!(text.contains("(bind to 0.0.0.0:$PORT)"), "{text}");
 }
 
 #[test]
@@ -93,6 +95,8 @@ fn a_release_command_that_fails() {
         text.contains("release: no such table") && text.contains("the release command exited with status 4"),
         "{text}"
     );
+    assert!(text.contains("release.2 failed (exit code 4)") && !text.contains("release.2 done"), "{text}");
+    assert!(text.contains("See what it wrote: paasctl releases:output v2 -a migrate"), "{text}");
 }
 
 #[test]
