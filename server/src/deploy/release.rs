@@ -3,6 +3,7 @@
 use fail_point::Step;
 use model::formation::Scale;
 use model::id::{BuildId, SlugId};
+use model::name::ProcessType;
 use model::pins::Pins;
 use model::release::CommitRef;
 use model::slug::{Digest, SlugManifest};
@@ -57,12 +58,18 @@ pub async fn release_slug(
         durations: built.durations,
     };
     store::finish_build(&mut tx, built.build.id, outcome).await?;
-    join_formation(&mut tx, app, &built.manifest).await?;
+    let idle = join_formation(&mut tx, app, &built.manifest).await?;
     let release =
         make_release(platform, &mut tx, (actor, app), (built.build.id, slug.id, built.commit)).await?;
     // The settings may have changed while the build ran.
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;
+    for process in idle {
+        let text = format!("{process}: 0 replicas; start it with `paasctl ps:scale {process}=1`");
+        if let Some(operation) = &made.operation {
+            store::add_step(&mut tx, operation.id, &text).await?;
+        }
+    }
     fail_point::reach(Step::ReleaseWritten);
     tx.commit().await.map_err(store::Error::from)?;
     fail_point::reach(Step::ReleaseMade);
@@ -96,11 +103,17 @@ async fn make_release(
     Ok(release)
 }
 
-/// New process types appear: one `web`, none of the others. Present ones stay as they are scaled.
-async fn join_formation(db: &mut Db, app: &App, manifest: &SlugManifest) -> Result<(), ChangeError> {
+/// New process types appear: one `web`, none of the others. Present ones stay as they are scaled. Returns the new ones
+/// of which none runs.
+async fn join_formation(db: &mut Db, app: &App, manifest: &SlugManifest) -> store::Result<Vec<ProcessType>> {
+    let before = store::find_formation(db, app.id).await?;
+    let mut idle = Vec::new();
     for process in manifest.processes.keys().filter(|process| process.is_scalable()) {
         let scale = Scale { quantity: u32::from(process.is_web()), ..Scale::default() };
         store::ensure_scale(db, app.id, process, scale).await?;
+        if !process.is_web() && before.get(process).is_none() {
+            idle.push(process.clone());
+        }
     }
-    Ok(())
+    Ok(idle)
 }

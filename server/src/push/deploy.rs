@@ -152,6 +152,8 @@ impl Push {
                 }
             }
             Known::Release(version) => {
+                let text = format!("-----> Attached to {version} of this commit, which is built already\n");
+                reply.say(text.as_bytes());
                 let ending = watch::release(&self.platform, &self.app, version, &commit.id, reply).await?;
                 if ending == Ending::Refused {
                     return Ok(Err("not deployed"));

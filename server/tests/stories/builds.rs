@@ -1,5 +1,7 @@
 //! A build and whoever waits for it: pushers that leave, come back, or cancel.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::platform::TestPlatform;
@@ -38,6 +40,31 @@ fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
     let builds = app.json(&["builds"]);
     assert_eq!((builds.as_array().unwrap().len(), &builds[0]["id"]), (1, &told["id"]));
     assert_eq!(app.get("/").body, "slow");
+}
+
+#[test]
+fn pushing_again_during_the_rollout_attaches_to_it_and_says_which_types_do_not_run() {
+    let platform = TestPlatform::start();
+    let app = platform.app("again");
+    let gate = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = gate.local_addr().unwrap().port();
+    let web = format!("web: read -r < /dev/tcp/127.0.0.1/{port}; exec bin/web\nworker: sleep 1000\n");
+    app.greets("open").write("Procfile", &web).commit("Wait at the gate");
+    let mut pusher = app.push_in_background();
+    let (mut boot, _) = gate.accept().unwrap();
+    interrupt(&mut pusher);
+    let mut again = app.push_in_background();
+    let mut said = String::new();
+    for line in BufReader::new(again.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        said += &format!("{line}\n");
+        if line.contains("Attached to v1 of this commit") {
+            boot.write_all(b"go\n").unwrap();
+        }
+    }
+    assert!(again.wait().unwrap().success(), "{said}");
+    assert!(said.contains("worker: 0 replicas; start it with `paasctl ps:scale worker=1`"), "{said}");
+    app.write("Procfile", "web: bin/web\nworker: sleep 1000\n").commit("Take the gate away");
+    assert!(!app.deploy().contains("worker: 0 replicas"), "it is news only once");
 }
 
 #[test]
