@@ -111,7 +111,7 @@ async fn join_formation(db: &mut Db, app: &App, manifest: &SlugManifest) -> stor
     for process in manifest.processes.keys().filter(|process| process.is_scalable()) {
         let scale = Scale { quantity: u32::from(process.is_web()), ..Scale::default() };
         store::ensure_scale(db, app.id, process, scale).await?;
-        if !process.is_web() && before.get(process).is_none() {
+        if !process.is_web() && !before.contains_key(process) {
             idle.push(process.clone());
         }
     }

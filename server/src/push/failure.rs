@@ -64,7 +64,8 @@ pub(super) async fn say_rollout(
 fn replica_in(reason: &str) -> Option<&str> {
     let is_replica = |word: &&str| {
         word.split_once('.').is_some_and(|(process, number)| {
-            process.parse::<ProcessType>().is_ok_and(|process| process.is_scalable())
+            process.starts_with(|first: char| first.is_ascii_alphabetic())
+                && process.parse::<ProcessType>().is_ok_and(|process| process.is_scalable())
                 && number.parse::<u32>().is_ok()
         })
     };
