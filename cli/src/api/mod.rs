@@ -13,6 +13,7 @@ pub(crate) mod release;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
+use model::release::Version;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -50,6 +51,8 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
     /// The operation that the request started.
     pub(crate) operation: Option<String>,
+    /// The release that the request made, of a change of config.
+    pub(crate) release: Option<Version>,
     next_range: Option<String>,
 }
 
@@ -205,6 +208,7 @@ impl Api {
         let header =
             |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (operation, next_range) = (header("Paas-Operation"), header("Next-Range"));
+        let release = header("Paas-Release").and_then(|version| version.parse().ok());
         let status = response.status();
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|error| refusal::unreachable(&self.url, &error))?;
@@ -215,7 +219,7 @@ impl Api {
             Error::failed(format!("{} answered something else than JSON", self.url))
                 .hint("Is it the address of the platform's API? `paasctl doctor` checks it.")
         })?;
-        Ok(Answer { body, operation, next_range })
+        Ok(Answer { body, operation, release, next_range })
     }
 }
 

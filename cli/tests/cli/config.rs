@@ -7,10 +7,6 @@ use crate::environment::TestEnvironment;
 
 const SECRET: &str = "s3cret-value";
 
-fn release(version: u64) -> serde_json::Value {
-    json!([{"id": "r", "version": version, "status": "succeeded"}])
-}
-
 #[test]
 fn values_are_shown_with_their_lines_aligned() {
     let env = TestEnvironment::new();
@@ -47,9 +43,12 @@ fn several_vars_are_one_release_whose_rollout_is_followed() {
         json!({"id": "op1", "state": state, "release": {"version": 42}, "steps": steps})
     };
     env.server
-        .on("GET /apps/shop/releases", release(41))
-        .on("GET /apps/shop/releases", release(42))
-        .answer("PATCH /apps/shop/config-vars", 200, &[("Paas-Operation", "op1")], "{}")
+        .answer(
+            "PATCH /apps/shop/config-vars",
+            200,
+            &[("Paas-Operation", "op1"), ("Paas-Release", "42")],
+            "{}",
+        )
         .on("GET /apps/shop/operations/op1", operation("active", &["web.1 of v42 is starting"]))
         .refuse("GET /apps/shop/operations/op1", 503, json!({}))
         .on(
@@ -74,9 +73,7 @@ fn several_vars_are_one_release_whose_rollout_is_followed() {
 fn a_rollout_that_fails_says_why_and_what_serves() {
     let env = TestEnvironment::new();
     env.server
-        .on("GET /apps/shop/releases", release(41))
-        .on("GET /apps/shop/releases", release(42))
-        .answer("PATCH /apps/shop/config-vars", 200, &[("Paas-Operation", "op1")], "{}")
+        .answer("PATCH /apps/shop/config-vars", 200, &[("Paas-Operation", "op1"), ("Paas-Release", "42")], "{}")
         .on(
             "GET /apps/shop/operations/op1",
             json!({"state": "failed", "release": {"version": 42}, "reason": "web.1 answers 500 on /", "steps": []}),
@@ -96,9 +93,7 @@ fn a_rollout_that_fails_says_why_and_what_serves() {
 #[test]
 fn what_is_set_already_makes_no_release() {
     let env = TestEnvironment::new();
-    env.server
-        .on("GET /apps/shop/releases", release(41))
-        .on("PATCH /apps/shop/config-vars", json!({"A": "1"}));
+    env.server.on("PATCH /apps/shop/config-vars", json!({"A": "1"}));
     assert_snapshot!(env.run(&["config:set", "A=1", "-a", "shop"]), @"
     --- stderr
     Nothing changed: shop had it so already.
@@ -132,30 +127,25 @@ fn no_wrong_usage_repeats_a_value_and_nothing_is_sent() {
 }
 
 #[test]
-fn an_editor_changes_only_what_differs_and_leaves_no_file() {
+fn what_is_not_set_is_not_removed_and_said() {
     let env = TestEnvironment::new();
-    env.server
-        .on("GET /apps/shop/config-vars", json!({"A": "two\nlines", "B": "1", "C": "it's"}))
-        .on("GET /apps/shop/releases", release(41))
-        .on("GET /apps/shop/releases", release(42))
-        .on("PATCH /apps/shop/config-vars", json!({}));
-    let mut command = env.command(&["config:edit", "-a", "shop"]);
-    command.env("TMPDIR", env.work()).env("EDITOR", "sed -i -e s/^B=1/B=2/ -e /^C=/d");
-    assert_snapshot!(env.shown(&command.output().unwrap()), @"
+    env.server.on("GET /apps/shop/config-vars", json!({"GREETING": "hello", "B": "1"})).answer(
+        "PATCH /apps/shop/config-vars",
+        200,
+        &[("Paas-Release", "42")],
+        "{}",
+    );
+    assert_snapshot!(env.run(&["config:unset", "GREETIN", "NOPE", "-a", "shop"]), @"
     --- stderr
-    Changed B, C on shop: v42.
+    GREETIN was not set on shop. Did you mean `GREETING`?
+    NOPE was not set on shop.
+    Nothing changed.
     ");
-    let patch = env.server.requests().into_iter().find(|asked| asked.line.starts_with("PATCH")).unwrap();
-    assert_eq!(patch.body, json!({"B": "2", "C": null}));
-    assert_snapshot!(env.shown(&command.env("EDITOR", "true").output().unwrap()), @"
+    assert_eq!(env.server.asked(), ["GET /apps/shop/config-vars"], "nothing was asked to change");
+    assert_snapshot!(env.run(&["config:unset", "NOPE", "B", "-a", "shop"]), @"
     --- stderr
-    Nothing was changed.
+    NOPE was not set on shop.
+    Removed B from shop: v42.
     ");
-    assert_snapshot!(env.shown(&command.env("EDITOR", "false").output().unwrap()), @"
-    --- stderr
-    Error: the editor failed; nothing was changed
-      Hint: EDITOR names the one to use.
-    --- exit Some(1)
-    ");
-    assert_eq!(std::fs::read_dir(env.work()).unwrap().count(), 0);
+    assert_eq!(env.server.asked()[2], r#"PATCH /apps/shop/config-vars {"B":null}"#);
 }

@@ -12,9 +12,7 @@ use crate::environment::TestEnvironment;
 
 fn env_with_changes() -> TestEnvironment {
     let env = TestEnvironment::new();
-    env.server
-        .on("GET /apps/shop/releases", json!([{"id": "r", "version": 41, "status": "succeeded"}]))
-        .on("PATCH /apps/shop/config-vars", json!({}));
+    env.server.on("PATCH /apps/shop/config-vars", json!({}));
     env
 }
 
@@ -117,6 +115,7 @@ fn a_name_that_would_not_arrive_is_refused_to_be_set_and_can_be_removed() {
     --- exit Some(2)
     ");
     assert_eq!(env.server.asked(), [""; 0]);
+    env.server.on("GET /apps/shop/config-vars", json!({"RANDOM": "1"}));
     env.run(&["config:unset", "RANDOM", "-a", "shop"]);
     assert!(env.server.asked().contains(&r#"PATCH /apps/shop/config-vars {"RANDOM":null}"#.to_owned()));
 }

@@ -6,6 +6,7 @@ mod apps;
 mod builds;
 mod config;
 mod config_bytes;
+mod config_edit;
 mod doctor;
 mod environment;
 mod errors;

@@ -51,7 +51,8 @@ fn tokens_are_listed_and_revoked_by_id_and_never_repeated() {
 #[test]
 fn a_token_that_may_less_than_its_user_is_told_apart() {
     let env = TestEnvironment::new();
-    let account = json!({"email": "ada@example.com", "scope": "read", "role": "admin", "token": {"name": "ci"}});
+    let account =
+        json!({"email": "ada@example.com", "scope": "read", "role": "admin", "token": {"name": "ci"}});
     env.server.on("GET /account", account);
     assert_snapshot!(env.run(&["whoami"]), @"
     ada@example.com

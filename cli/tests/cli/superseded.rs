@@ -8,14 +8,17 @@ use crate::environment::TestEnvironment;
 /// Returns a place where v43 takes over from v42 and has these config vars.
 fn taken_over(kind: &str, vars: Value) -> TestEnvironment {
     let env = TestEnvironment::new();
-    let release = |version: u64| json!([{"id": "r", "version": version, "status": "succeeded"}]);
     let superseded =
         json!({"state": "superseded", "superseded_by": "op2", "release": {"version": 42}, "steps": []});
     let newer = json!({"kind": kind, "state": "succeeded", "release": {"version": 43}, "steps": []});
     env.server
-        .on("GET /apps/shop/releases", release(41))
-        .on("GET /apps/shop/releases", release(42))
-        .answer("PATCH /apps/shop/config-vars", 200, &[("Paas-Operation", "op1")], "{}")
+        .on("GET /apps/shop/config-vars", json!({"A": "0"}))
+        .answer(
+            "PATCH /apps/shop/config-vars",
+            200,
+            &[("Paas-Operation", "op1"), ("Paas-Release", "42")],
+            "{}",
+        )
         .on("GET /apps/shop/operations/op1", superseded)
         .on("GET /apps/shop/operations/op2", newer)
         .on("GET /apps/shop/releases/43/config-vars", vars);

@@ -32,7 +32,7 @@ pub(super) async fn of_release(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(shown(&vars)))
 }
 
-/// Answers with the whole result, after the release was made: clients read its number next.
+/// Answers with the whole result; the headers name the release and the rollout, if anything changed.
 pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
     let (mut changes, mut set, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, value) in &call.fields.0 {
@@ -44,6 +44,7 @@ pub(super) async fn change(call: Call) -> Result<Answer, ApiError> {
     let answer = Answer::ok(shown(&vars)).noting("set", set).noting("removed", removed);
     let Some(made) = made else { return Ok(answer) };
     let answer = answer.noting("release", made.release.version.0);
+    let answer = answer.header("paas-release", &made.release.version.0.to_string());
     Ok(match made.operation {
         Some(operation) => answer.header("paas-operation", &operation.id.to_string()),
         None => answer,

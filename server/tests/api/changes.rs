@@ -20,9 +20,11 @@ fn versions(list: &Value) -> Vec<u64> {
 fn each_change_of_config_is_one_release_and_no_change_is_none() {
     let server = shop();
     let set = json!({ "A": "1", "B": "two\nlines ü", "C": 3 });
-    let vars = server.ask("PATCH", "/apps/shop/config-vars").body(&set).expect(200);
-    assert_eq!(vars, json!({ "A": "1", "B": "two\nlines ü", "C": "3" }));
-    server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": "1" })).expect(200);
+    let reply = server.ask("PATCH", "/apps/shop/config-vars").body(&set).send();
+    assert_eq!((reply.status, reply.header("paas-release")), (200, Some("1")));
+    assert_eq!(reply.json(), json!({ "A": "1", "B": "two\nlines ü", "C": "3" }));
+    let reply = server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": "1" })).send();
+    assert_eq!((reply.status, reply.header("paas-release")), (200, None), "nothing changed");
     let vars =
         server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": null, "X": null })).expect(200);
     assert_eq!(vars, json!({ "B": "two\nlines ü", "C": "3" }));

@@ -7,45 +7,58 @@ use model::name::AppName;
 use model::release::Version;
 use serde_json::{Map, Value};
 
-use crate::api::release::Release;
 use crate::api::{Api, read};
 use crate::context::{AppOption, Context};
 use crate::error::Result;
 use crate::rollout::{self, Superseded};
+use crate::screen::Screen;
 
-/// Sends the changes (`null` removes a var) and waits for the rollout, if wanted.
+/// Changes that the server has taken.
+pub(super) struct Sent {
+    api: Api,
+    app: AppName,
+    changes: Map<String, Value>,
+    operation: Option<String>,
+}
+
+/// Sends the changes (`null` removes a var) and says which release they became.
+///
+/// # Errors
+/// The server refuses them or does not answer.
 pub(super) fn send(
     context: &Context,
     app: &AppOption,
     changes: Map<String, Value>,
     verb: (&str, &str),
-    wait: bool,
-) -> Result<()> {
+) -> Result<Sent> {
     let (api, app) = context.api_and_app(app)?;
-    let names = changes.keys().cloned().collect::<Vec<_>>().join(", ");
-    let before = newest_version(&api, &app)?;
     let answer = api.patch(&format!("/apps/{app}/config-vars"), &Value::Object(changes.clone()))?;
-    let after = newest_version(&api, &app)?;
-    let screen = &context.screen;
-    match after {
-        Some(version) if after != before => {
-            screen.say(&format!("{} {names} {} {app}: {version}.", verb.0, verb.1))
+    let names = changes.keys().cloned().collect::<Vec<_>>().join(", ");
+    context.screen.say(&match answer.release {
+        Some(version) => format!("{} {names} {} {app}: {version}.", verb.0, verb.1),
+        None => format!("Nothing changed: {app} had it so already."),
+    });
+    Ok(Sent { api, app, changes, operation: answer.operation })
+}
+
+impl Sent {
+    /// Waits for the rollout, if wanted.
+    ///
+    /// # Errors
+    /// The changes do not serve in the end.
+    pub(super) fn follow(self, screen: &Screen, wait: bool) -> Result<()> {
+        let Self { api, app, changes, operation } = self;
+        match operation {
+            Some(operation) if wait => {
+                let holds = |version| holds(&api, &app, version, &changes);
+                rollout::follow(screen, &api, &app, &operation, Superseded::FollowIf(&holds))
+            }
+            Some(_) => {
+                screen.say(&format!("The rollout goes on; `paasctl ps -a {app}` shows how far it is."));
+                Ok(())
+            }
+            None => Ok(()),
         }
-        _ => {
-            screen.say(&format!("Nothing changed: {app} had it so already."));
-            return Ok(());
-        }
-    }
-    match answer.operation {
-        Some(operation) if wait => {
-            let holds = |version| holds(&api, &app, version, &changes);
-            rollout::follow(screen, &api, &app, &operation, Superseded::FollowIf(&holds))
-        }
-        Some(_) => {
-            screen.say(&format!("The rollout goes on; `paasctl ps -a {app}` shows how far it is."));
-            Ok(())
-        }
-        None => Ok(()),
     }
 }
 
@@ -58,10 +71,4 @@ fn holds(api: &Api, app: &AppName, version: Version, changes: &Map<String, Value
         Ok(vars.get(key) == wanted.as_ref())
     };
     changes.iter().map(is_so).try_fold(true, |all, one: Result<bool>| Ok(all && one?))
-}
-
-fn newest_version(api: &Api, app: &AppName) -> Result<Option<Version>> {
-    let newest = api.newest(&format!("/apps/{app}/releases"), "version", 1)?;
-    let newest: Vec<Release> = read(&newest)?;
-    Ok(newest.first().map(|release| release.version))
 }

@@ -64,6 +64,6 @@ impl Set {
         }
         let pair = |one: assignment::Assignment| (one.key.to_string(), json!(one.value));
         let changes: Map<_, _> = all.into_iter().map(pair).collect();
-        change::send(context, &self.app, changes, ("Set", "on"), !self.no_wait)
+        change::send(context, &self.app, changes, ("Set", "on"))?.follow(&context.screen, !self.no_wait)
     }
 }

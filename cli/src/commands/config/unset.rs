@@ -1,9 +1,13 @@
 //! `config:unset`: removes config vars, all of them in one release.
 
+use std::collections::BTreeSet;
+
 use model::name::ConfigKey;
+use model::wording;
 use serde_json::{Map, Value};
 
 use super::change;
+use crate::api::read;
 use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
 
@@ -31,14 +35,25 @@ pub(crate) struct Unset {
 }
 
 impl Unset {
-    /// Removes them.
+    /// Removes those that are set and names the others.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let changes = self
-            .keys
-            .iter()
-            .map(|key| Ok((name(key)?.to_string(), Value::Null)))
-            .collect::<Result<Map<_, _>>>()?;
-        change::send(context, &self.app, changes, ("Removed", "from"), !self.no_wait)
+        let wanted = self.keys.iter().map(|key| name(key)).collect::<Result<BTreeSet<_>>>()?;
+        let (api, app) = context.api_and_app(&self.app)?;
+        let vars: Map<String, Value> = read(&api.get(&format!("/apps/{app}/config-vars"))?)?;
+        let (set, unset): (Vec<_>, Vec<_>) =
+            wanted.iter().map(ConfigKey::as_str).partition(|key| vars.contains_key(*key));
+        for key in unset {
+            let near = wording::did_you_mean(key, vars.keys().map(String::as_str));
+            let near = near.map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
+            context.screen.say(&format!("{key} was not set on {app}.{near}"));
+        }
+        if set.is_empty() {
+            context.screen.say("Nothing changed.");
+            return Ok(());
+        }
+        let changes = set.into_iter().map(|key| (key.to_owned(), Value::Null)).collect();
+        let sent = change::send(context, &self.app, changes, ("Removed", "from"))?;
+        sent.follow(&context.screen, !self.no_wait)
     }
 }
 
