@@ -91,7 +91,8 @@ fn unknown_command(given: &str) -> Error {
     }
 }
 
-fn capitalised(text: &str) -> String {
+/// Returns a sentence with its first letter in upper case.
+pub(crate) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -112,6 +112,7 @@ fn a_name_that_would_not_arrive_is_refused_to_be_set_and_can_be_removed() {
     assert_snapshot!(env.run(&["config:set", "RANDOM=1", "-a", "shop"]), @"
     --- stderr
     Error: a config var's name cannot be `RANDOM`: the shell that starts each process keeps it for itself, so that the value would not arrive
+      Hint: For a value of your own use another name, such as `MY_RANDOM`.
     --- exit Some(2)
     ");
     assert_eq!(env.server.asked(), [""; 0]);

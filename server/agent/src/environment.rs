@@ -36,22 +36,22 @@ pub(crate) fn command(command_line: &str) -> Vec<String> {
 
 /// Returns the variables of a replica, without those that every program of the stack has.
 ///
-/// What names the replica is the platform's to say; what tells of the app can be overruled by its config.
-/// `PORT` is there only for what is given a port.
+/// What tells of the replica and its release is the platform's to say (`ConfigKey` refuses it as a config var); the
+/// app's names in Heroku's words can be overruled by its config. `PORT` is there only for what is given a port.
 pub(crate) fn variables(spec: &ReplicaSpec, port: Option<u16>) -> Vec<(String, ConfigValue)> {
-    let told = [
+    // The dyno metadata of Heroku: <https://devcenter.heroku.com/articles/dyno-metadata>.
+    let told = [("HEROKU_APP_ID", spec.app.to_string()), ("HEROKU_APP_NAME", spec.app_name.to_string())];
+    let set = [
         ("PAAS_APP", spec.app_name.to_string()),
         ("PAAS_RELEASE", spec.release.to_string()),
         ("PAAS_MEMORY_MB", spec.size.memory_mb().to_string()),
-        // The dyno metadata of Heroku: <https://devcenter.heroku.com/articles/dyno-metadata>.
-        ("HEROKU_APP_ID", spec.app.to_string()),
-        ("HEROKU_APP_NAME", spec.app_name.to_string()),
         ("HEROKU_DYNO_ID", spec.id.to_string()),
         ("HEROKU_RELEASE_VERSION", spec.release.to_string()),
+        ("DYNO", spec.name()),
+        ("PS", spec.name()),
     ];
-    let set =
-        [("DYNO", Some(spec.name())), ("PS", Some(spec.name())), ("PORT", port.map(|port| port.to_string()))];
+    let named = |(name, value): (&str, String)| (name.to_owned(), value.into());
     let config = spec.config.iter().map(|(key, value)| (key.to_string(), value.clone()));
-    let set = set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
-    told.into_iter().map(|(name, value)| (name.to_owned(), value.into())).chain(config).chain(set).collect()
+    let port = port.map(|port| ("PORT", port.to_string()));
+    told.into_iter().map(named).chain(config).chain(set.into_iter().chain(port).map(named)).collect()
 }

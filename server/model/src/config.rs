@@ -28,6 +28,24 @@ pub enum ConfigError {
     TooMuch(usize),
 }
 
+impl ConfigError {
+    /// Returns what helps.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Nul(_) => {
+                "set it as base64 and let the app decode it; a text file may have been saved as UTF-16"
+            }
+            Self::TooLong(..) => {
+                "bring large files with the code, or fetch them at start from an address in a config var"
+            }
+            Self::TooMuch(_) => {
+                "`paasctl config` lists what is set; remove what is no longer used, or move large values to files"
+            }
+        }
+    }
+}
+
 /// The config vars of an app or a release, in the order of their names.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -55,6 +55,19 @@ const SHELLS_OWN: [&str; 37] = [
     "_sandbox",
 ];
 
+/// Variables that tell a process what it is. `HEROKU_APP_NAME` and `HEROKU_APP_ID` are not among them: on Heroku they
+/// are config vars of some apps, and who brings such an app may mean its old name.
+const PLATFORM_SETS: [&str; 8] = [
+    "DYNO",
+    "HEROKU_DYNO_ID",
+    "HEROKU_RELEASE_VERSION",
+    "PAAS_APP",
+    "PAAS_MEMORY_MB",
+    "PAAS_RELEASE",
+    "PORT",
+    "PS",
+];
+
 /// How names begin that the platform uses on the way into a replica.
 const PLATFORMS_OWN: [&str; 2] = ["_paas", "SANDBOX_ENV_"];
 
@@ -80,6 +93,16 @@ impl ConfigKey {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns what helps somebody whose name for a var was refused, if anything does.
+    #[must_use]
+    pub fn hint(error: &NameError) -> Option<String> {
+        let NameError::Reserved { found, .. } = error else { return None };
+        Some(format!(
+            "for a value of your own use another name, such as `MY_{}`",
+            found.trim_start_matches('_')
+        ))
+    }
+
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -93,7 +116,7 @@ impl FromStr for ConfigKey {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let key = Self::known(text)?;
         let reserved = |why| Err(NameError::Reserved { what: WHAT, found: text.to_owned(), why });
-        if matches!(text, "PORT" | "DYNO" | "PS") {
+        if PLATFORM_SETS.contains(&text) {
             return reserved("the platform sets it for each replica");
         }
         if SHELLS_OWN.contains(&text) {
@@ -130,7 +153,12 @@ mod tests {
 
     #[test]
     fn what_the_platform_sets_cannot_be_a_config_var() {
-        assert!(["PORT", "DYNO", "PS"].into_iter().all(is_reserved));
+        assert!(PLATFORM_SETS.into_iter().all(is_reserved));
+        assert!(!is_reserved("HEROKU_APP_NAME") && !is_reserved("PAAS_TOKEN"));
+        let refused = "PAAS_RELEASE".parse::<ConfigKey>().unwrap_err();
+        assert!(refused.to_string().contains("`PAAS_RELEASE`: the platform sets it"), "{refused}");
+        let hint = ConfigKey::hint(&refused).unwrap();
+        assert!(hint.ends_with("`MY_PAAS_RELEASE`") && !is_reserved("MY_PAAS_RELEASE"), "{hint}");
     }
 
     #[test]

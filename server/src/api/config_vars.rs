@@ -4,7 +4,7 @@
 //! `{"base64": "…"}`, in answers and in `PATCH`, which also takes text in that form. `null` removes a var.
 
 use model::config::{ConfigValue, ConfigVars};
-use model::name::ConfigKey;
+use model::name::{ConfigKey, NameError};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
@@ -56,7 +56,10 @@ pub(super) fn wish(name: &str, value: &Value) -> Result<(ConfigKey, Option<Confi
     if value.is_null() {
         return Ok((ConfigKey::known(name)?, None));
     }
-    let key: ConfigKey = name.parse()?;
+    let key: ConfigKey = name.parse().map_err(|error: NameError| {
+        let hint = ConfigKey::hint(&error);
+        hint.into_iter().fold(ApiError::from(error), ApiError::hint)
+    })?;
     if !value.is_object() {
         return Ok((key, Some(fields::text(name, value)?.into())));
     }
@@ -97,6 +100,7 @@ mod tests {
         assert_eq!(read("A", Value::Null).unwrap(), None);
         assert_eq!(read("RANDOM", Value::Null).unwrap(), None, "what was set before can be removed");
         assert!(read("RANDOM", json!("1")).unwrap_err().contains("would not arrive"));
+        assert!(read("PAAS_RELEASE", json!("1")).unwrap_err().contains("`MY_PAAS_RELEASE`"), "what helps");
     }
 
     #[test]

@@ -25,9 +25,8 @@ pub async fn change_config(
         Some(release) => release_config(platform, &mut tx, release).await?,
         None => ConfigVars::default(),
     };
-    let after = before
-        .changed(changes)
-        .map_err(|error| ChangeError::invalid(error.to_string(), "`paasctl config` lists what is set"))?;
+    let after =
+        before.changed(changes).map_err(|error| ChangeError::invalid(error.to_string(), error.hint()))?;
     if before == after {
         return Ok((after, None));
     }

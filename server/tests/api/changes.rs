@@ -35,6 +35,10 @@ fn each_change_of_config_is_one_release_and_no_change_is_none() {
     let current: Vec<_> = releases.as_array().unwrap().iter().filter(|r| r["current"] == true).collect();
     assert_eq!((current.len(), &current[0]["version"]), (1, &json!(2)));
     assert_eq!(server.get("/apps/shop/releases/v1/config-vars")["A"], "1");
+    for (bad, hint) in [(json!("x\u{0}y"), "base64"), (json!("x".repeat(64 * 1024 + 1)), "large files")] {
+        let refused = server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": bad })).expect(422);
+        assert!(refused["hint"].as_str().unwrap().contains(hint), "{refused}");
+    }
     for bad in [json!({ "a-b": "1" }), json!({ "PORT": "1" }), json!({ "A": {} }), json!({ "A": "x\u{0}y" })]
     {
         server.ask("PATCH", "/apps/shop/config-vars").body(bad).expect(422);

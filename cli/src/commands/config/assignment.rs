@@ -13,6 +13,7 @@ use model::name::{ConfigKey, NameError};
 
 use super::words;
 use crate::error::{Error, Result};
+use crate::usage::capitalised;
 
 /// Bytes read at most; more than all values together may have, so that the server's own limits speak.
 const READ_MAX: u64 = 32 * VALUE_BYTES_MAX as u64;
@@ -101,7 +102,8 @@ fn split<'a>(text: &'a [u8], place: &str) -> Result<(ConfigKey, &'a [u8])> {
 }
 
 fn wrong_name(error: NameError) -> Error {
-    Error::usage(error.to_string())
+    let hint = ConfigKey::hint(&error).map(|hint| format!("{}.", capitalised(&hint)));
+    Error { hint, ..Error::usage(error.to_string()) }
 }
 
 fn bytes_of(source: impl Read) -> io::Result<Vec<u8>> {
