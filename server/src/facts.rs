@@ -12,6 +12,7 @@ use model::watch::Traffic;
 use router::{Backend, GOODBYE};
 use tokio::sync::watch;
 
+use crate::doubt::Answers;
 use crate::predecessor::Predecessor;
 
 /// How long after it left the table a replica may still get a request that was chosen for it before: a worker of the
@@ -104,6 +105,18 @@ impl Facts {
             requests: backend.requests(),
             errors: backend.server_errors().saturating_add(backend.failed()),
         })
+    }
+
+    /// Returns what the router has counted of the answers of each replica.
+    #[must_use]
+    pub fn answers(&self) -> BTreeMap<ReplicaId, Answers> {
+        let answers = |backend: &Arc<Backend>| Answers {
+            // In this order, so that no more are answered than were sent.
+            answered: backend.answered(),
+            requests: backend.requests(),
+            waiting: backend.is_waited_for(),
+        };
+        lock(&self.backends).iter().map(|(id, backend)| (*id, answers(backend))).collect()
     }
 
     /// Returns the router's view of a replica, made once it has an address; it stays the same as long as the address.

@@ -16,6 +16,7 @@ mod data_dir;
 mod departure;
 pub mod deploy;
 pub mod disk;
+pub mod doubt;
 pub mod facts;
 pub mod listeners;
 pub mod options;

@@ -31,7 +31,7 @@ use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, collect, connections, push, sweep};
+use crate::{api, builds, collect, connections, doubt, push, sweep};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -114,7 +114,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     tokio::spawn(kept.watch());
 
     let (platform, agent) = assemble(options).await?;
-    let (serving, reconciler) = start_router(&platform, agent, sockets, tls).await?;
+    let (serving, reconciler) = start_router(&platform, agent.clone(), sockets, tls).await?;
     prepare_apps(&platform).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
@@ -122,6 +122,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
+    loops.spawn(doubt::run(platform.clone(), agent, stop.clone()));
     let coming = serving.coming.clone();
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;

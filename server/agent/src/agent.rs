@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use model::id::ReplicaId;
 use model::replica::{HostDesired, HostReport};
 use rustix::fs::{FlockOperation, flock};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::engine::Engine;
-use crate::host::{Host, Parts};
+use crate::host::{Event, Host, Parts};
 use crate::journal::Journal;
 use crate::ports::Ports;
 use crate::seal::{DesiredFile, Seal};
@@ -53,6 +54,7 @@ impl AgentOptions {
 pub struct Agent {
     desired: watch::Sender<Option<HostDesired>>,
     reports: watch::Receiver<Arc<HostReport>>,
+    events: mpsc::Sender<Event>,
     host: JoinHandle<()>,
     tasks: DropGuard,
 }
@@ -80,12 +82,12 @@ impl Agent {
         };
         let (host, reports) =
             Host::start(parts, tasks.clone()).await.context("cannot find what runs here")?;
-        let (desired, wishes) = watch::channel(None);
+        let ((desired, wishes), events) = (watch::channel(None), host.events());
         let host = tokio::spawn(async move {
             host.run(wishes).await;
             drop(lock);
         });
-        Ok(Self { desired, reports, host, tasks: tasks.drop_guard() })
+        Ok(Self { desired, reports, events, host, tasks: tasks.drop_guard() })
     }
 
     /// Gives the agent new wishes; those of an older generation than it has are refused.
@@ -97,6 +99,12 @@ impl Agent {
             }
             newer
         });
+    }
+
+    /// Has replicas probed at once, because requests to them are not answered. One that is lost is made up for by the
+    /// next, and by the probes that come anyhow.
+    pub fn doubt(&self, replicas: Vec<ReplicaId>) {
+        let _ = self.events.try_send(Event::Doubted(replicas));
     }
 
     /// Returns the reports; there is always one, and a new one as soon as something changes.

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use model::health::ProbeFailure;
 
-/// The pause between the probes of a healthy replica that is the only one of its kind.
-const STEADY: Duration = Duration::from_secs(2);
-/// The same when there are others that could take its requests: with `PROMPT`, one that hangs is known in two seconds.
-const ALERT: Duration = Duration::from_secs(1);
+/// The pause between the probes of a healthy replica. Each is a line in the log of many a server, so they are few: whoever
+/// sees that requests are not answered says so, and then it is asked at once.
+const STEADY: Duration = Duration::from_secs(30);
+/// The same for a while after it became healthy, when what is new may still turn out to be bad.
+const FRESH: Duration = Duration::from_secs(5);
+/// Good probes in a row after which it is not fresh any more.
+const FRESH_PROBES: u32 = 12;
 /// How long a healthy replica may take to answer a probe before requests had better go to others.
-pub(crate) const PROMPT: Duration = Duration::from_millis(750);
+pub const PROMPT: Duration = Duration::from_millis(750);
 /// The pause after a failure: the second failure in a row decides, and the first success brings it back.
 const DOUBT: Duration = Duration::from_millis(500);
 /// The bounds of the pause while it boots.
@@ -35,12 +38,15 @@ pub(crate) enum Health {
 pub(crate) struct Pulse {
     health: Health,
     failures: u32,
+    /// Good probes in a row.
+    good: u32,
 }
 
 impl Pulse {
     /// Returns the pulse of a run that begins, or that was already healthy when an earlier agent watched it.
     pub(crate) fn new(was_healthy: bool) -> Self {
-        Self { health: if was_healthy { Health::Healthy } else { Health::Booting }, failures: 0 }
+        let health = if was_healthy { Health::Healthy } else { Health::Booting };
+        Self { health, failures: 0, good: 0 }
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -50,8 +56,9 @@ impl Pulse {
     /// Takes note of a probe.
     pub(crate) fn note(&mut self, probe: Result<(), &ProbeFailure>) {
         match probe {
-            Ok(()) => *self = Self::new(true),
+            Ok(()) => *self = Self { good: self.good.saturating_add(1), ..Self::new(true) },
             Err(failure) => {
+                self.good = 0;
                 self.failures = self.failures.saturating_add(1);
                 // Nothing listens any more: there is no doubt to wait out.
                 let certain = matches!(failure, ProbeFailure::NotListening { .. });
@@ -64,16 +71,10 @@ impl Pulse {
 
     /// Returns how long to wait before the next probe, `up` after the start and after this probe.
     ///
-    /// One that is `accompanied` by others is asked more often, because they can take its requests. While nothing
-    /// listens the pause is a twentieth of the boot so far, so that waiting adds little to it.
-    pub(crate) fn pause(
-        &self,
-        probe: Result<(), &ProbeFailure>,
-        up: Duration,
-        accompanied: bool,
-    ) -> Duration {
+    /// While nothing listens the pause is a twentieth of the boot so far, so that waiting adds little to it.
+    pub(crate) fn pause(&self, probe: Result<(), &ProbeFailure>, up: Duration) -> Duration {
         match (self.health, probe) {
-            (_, Ok(())) if accompanied => ALERT,
+            (_, Ok(())) if self.good <= FRESH_PROBES => FRESH,
             (_, Ok(())) => STEADY,
             (Health::Booting, Err(ProbeFailure::NotListening { .. })) => (up / 20).clamp(BOOT.0, BOOT.1),
             (Health::Booting, Err(_)) => BOOT_ERRORS,
@@ -124,15 +125,27 @@ mod tests {
     #[test]
     fn waiting_for_a_boot_adds_a_twentieth_to_it_within_bounds() {
         let pulse = Pulse::new(false);
-        let pause = |ms| pulse.pause(Err(&GONE), Duration::from_millis(ms), false).as_millis();
+        let pause = |ms| pulse.pause(Err(&GONE), Duration::from_millis(ms)).as_millis();
         assert_eq!([pause(0), pause(400), pause(60_000)], [5, 20, 250]);
     }
 
     #[test]
-    fn one_of_several_that_hangs_is_known_in_less_than_two_seconds() {
-        let pulse = Pulse::new(true);
-        let pause = |accompanied| pulse.pause(Ok(()), Duration::ZERO, accompanied);
-        assert!(pause(true) + PROMPT < Duration::from_secs(2));
-        assert!(pause(false) > pause(true));
+    fn one_that_is_well_is_asked_seldom_and_more_often_after_a_failure() {
+        let mut pulse = Pulse::new(false);
+        let probes = |pulse: &mut Pulse, limit| {
+            let (mut at, mut probes) = (Duration::ZERO, 0);
+            while at < limit {
+                pulse.note(Ok(()));
+                at += pulse.pause(Ok(()), Duration::ZERO);
+                probes += 1;
+            }
+            probes
+        };
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+        assert_eq!(probes(&mut pulse, minute), 12);
+        assert!(probes(&mut pulse, hour) <= 121);
+        pulse.note(Err(&error()));
+        assert_eq!(pulse.pause(Err(&error()), Duration::ZERO), DOUBT);
+        assert_eq!(probes(&mut pulse, minute), 12);
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use model::health::ProbeFailure;
 use model::replica::ReplicaSpec;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::engine::Engine;
@@ -46,6 +46,8 @@ pub(crate) struct Watched {
     pub(crate) was_healthy: bool,
     /// Whether there are others of its kind.
     pub(crate) accompanied: Arc<AtomicBool>,
+    /// Tells that it should be asked now.
+    pub(crate) doubt: Arc<Notify>,
     /// How long it has been up.
     pub(crate) up: Duration,
     /// The number of this run.
@@ -102,7 +104,8 @@ impl Watched {
                 self.tell(felt.clone()).await;
                 told = Some(felt);
             }
-            tokio::time::sleep(pulse.pause(outcome, started.elapsed(), self.accompanied.load(Relaxed))).await;
+            // Asked sooner than that only if somebody has a reason to.
+            let _ = timeout(pulse.pause(outcome, started.elapsed()), self.doubt.notified()).await;
         }
     }
 

@@ -29,6 +29,7 @@ mod words;
 
 pub use agent::{Agent, AgentOptions};
 pub use engine::{Engine, EngineError, Instance};
+pub use health::PROMPT;
 pub use sandbox_engine::{SandboxEngine, SandboxOptions};
 pub use seal::Seal;
 pub use supervisor::supervise_main;

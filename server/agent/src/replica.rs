@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::exit::{Exit, ExitCause};
 use model::health::ProbeFailure;
 use model::replica::{Phase, ReplicaSpec, ReplicaStatus, Wish};
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::backoff;
@@ -36,6 +37,8 @@ pub(crate) struct Replica {
     pub(crate) silent: bool,
     /// Others of its process type run here, so that it can be done without.
     pub(crate) accompanied: Arc<AtomicBool>,
+    /// Has it probed at once.
+    pub(crate) doubt: Arc<Notify>,
     pub(crate) memory: Option<u64>,
     /// It was said that it takes too long to boot.
     pub(crate) late: bool,
@@ -67,6 +70,7 @@ impl Replica {
             probe: None,
             silent: false,
             accompanied: Arc::default(),
+            doubt: Arc::default(),
             memory: None,
             late: false,
             watch: None,

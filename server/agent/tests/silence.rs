@@ -25,6 +25,7 @@ async fn one_of_two_that_hangs_is_silent_before_it_is_unhealthy_and_heard_again_
     stage.phase(&one, Phase::Healthy).await;
     stage.phase(&two, Phase::Healthy).await;
     signal(&stage, &one, Signal::STOP);
+    stage.agent().doubt(vec![one.id]);
     let status = stage.status(&one, "silent", |status| status.silent).await;
     assert_eq!(status.phase, Phase::Healthy);
     let other = stage.phase(&two, Phase::Healthy).await;
@@ -47,6 +48,7 @@ async fn the_only_one_that_hangs_is_unhealthy_after_two_probes_and_never_silent(
     stage.desire(&[&web]);
     stage.phase(&web, Phase::Healthy).await;
     signal(&stage, &web, Signal::STOP);
+    stage.agent().doubt(vec![web.id]);
     let status = stage.status(&web, "noticed", |status| status.silent || status.probe.is_some()).await;
     assert!(!status.silent);
     let status = stage.phase(&web, Phase::Unhealthy).await;

@@ -23,6 +23,9 @@ pub struct Backend {
     /// Requests that were sent to it; those that ended.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Those that it began to answer; those that ended before.
+    answered: AtomicU64,
+    unanswered: AtomicU64,
     tunnels: AtomicUsize,
     /// When its tunnels are closed, once it is leaving.
     leaves: watch::Sender<Option<Instant>>,
@@ -41,6 +44,8 @@ impl Backend {
             address,
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
             tunnels: AtomicUsize::new(0),
             leaves: watch::Sender::new(None),
             server_errors: AtomicU64::new(0),
@@ -100,6 +105,18 @@ impl Backend {
         self.begun.load(Relaxed)
     }
 
+    /// Returns how many requests it began to answer.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Acquire)
+    }
+
+    /// Returns whether requests wait for the beginning of their answers.
+    pub fn is_waited_for(&self) -> bool {
+        // In this order, as above.
+        let over = self.answered().saturating_add(self.unanswered.load(Acquire));
+        self.begun.load(Relaxed) > over
+    }
+
     /// Returns how many of its answers had a status of 500 or above.
     pub fn server_errors(&self) -> u64 {
         self.server_errors.load(Relaxed)
@@ -145,13 +162,14 @@ impl Backend {
 pub(crate) struct Lease {
     backend: Option<Arc<Backend>>,
     tunnel: bool,
+    answered: bool,
 }
 
 impl Lease {
     /// Counts one more request in flight on `backend`.
     pub(crate) fn new(backend: Arc<Backend>) -> Self {
         backend.begun.fetch_add(1, Relaxed);
-        Self { backend: Some(backend), tunnel: false }
+        Self { backend: Some(backend), tunnel: false, answered: false }
     }
 
     /// Returns the backend.
@@ -167,6 +185,14 @@ impl Lease {
         }
     }
 
+    /// Counts the request as one that the backend began to answer.
+    pub(crate) fn answer(&mut self) {
+        if let (Some(backend), false) = (&self.backend, self.answered) {
+            backend.answered.fetch_add(1, Release);
+            self.answered = true;
+        }
+    }
+
     /// Ends the claim and returns the backend.
     pub(crate) fn end(mut self) -> Option<Arc<Backend>> {
         self.release()
@@ -174,6 +200,9 @@ impl Lease {
 
     fn release(&mut self) -> Option<Arc<Backend>> {
         let backend = self.backend.take()?;
+        if !self.answered {
+            backend.unanswered.fetch_add(1, Release);
+        }
         backend.ended.fetch_add(1, Release);
         if self.tunnel {
             backend.tunnels.fetch_sub(1, Relaxed);
@@ -185,5 +214,21 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_waited_for_until_it_begins_to_answer_or_the_visitor_leaves() {
+        let backend = Backend::new("r", "web.1", SocketAddr::from(([127, 0, 0, 1], 1)));
+        let (mut stream, gives_up) = (Lease::new(backend.clone()), Lease::new(backend.clone()));
+        stream.answer();
+        assert!(backend.is_waited_for());
+        drop(gives_up);
+        assert!(!backend.is_waited_for(), "a long answer is one");
+        assert_eq!((backend.answered(), backend.in_flight(), backend.requests()), (1, 1, 2));
     }
 }

@@ -127,6 +127,9 @@ impl Exchange {
     /// Notes that the replica began to answer.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.answered = true;
+        if let Some(lease) = &mut self.lease {
+            lease.answer();
+        }
         if let Some(line) = &mut self.line {
             line.status = status;
         }

@@ -24,6 +24,10 @@ impl Host {
             Event::Done(step, outcome) => self.note_step(step, outcome),
             Event::Ended(id, run, exit) => self.note_end(id, run, exit),
             Event::Felt(id, run, felt) => self.note_health(id, run, felt),
+            Event::Doubted(ids) => {
+                let doubted = ids.iter().filter_map(|id| self.replicas.get(id));
+                doubted.for_each(|replica| replica.doubt.notify_one());
+            }
             Event::Measured(measured) => {
                 for (id, bytes) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Ended(ReplicaId, u32, Exit),
     /// The health of a run changed.
     Felt(ReplicaId, u32, Felt),
+    /// Somebody sees no answers from these.
+    Doubted(Vec<ReplicaId>),
     /// The memory in use of each replica that runs.
     Measured(Vec<(ReplicaId, Option<u64>)>),
 }
@@ -93,6 +95,11 @@ impl Host {
         host.adopt().await?;
         host.settle();
         Ok((host, receiver))
+    }
+
+    /// Returns where the host is told of what happens.
+    pub(crate) fn events(&self) -> mpsc::Sender<Event> {
+        self.events.0.clone()
     }
 
     /// Runs until it is stopped. Replicas go on.

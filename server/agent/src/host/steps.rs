@@ -118,6 +118,7 @@ impl Host {
         replica.watch = Some(token.clone().drop_guard());
         let (run, record) = (replica.record.runs, replica.record.clone());
         let (spec, accompanied) = (replica.spec.clone(), Arc::clone(&replica.accompanied));
+        let doubt = Arc::clone(&replica.doubt);
         let engine = Arc::clone(&self.parts.engine);
         let (events, ends) = (self.events.0.clone(), token.clone());
         tokio::spawn(async move {
@@ -134,6 +135,7 @@ impl Host {
             answered: record.address.filter(|_| record.healthy),
             was_healthy: record.healthy,
             accompanied,
+            doubt,
             up: Duration::try_from(since(record.started, now)).unwrap_or_default(),
             run,
             events: self.events.0.clone(),
