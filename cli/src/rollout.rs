@@ -43,15 +43,17 @@ pub(crate) fn follow(
     loop {
         let ended = until_ended(screen, api, app, &id)?;
         match (ended.state, &ended.superseded_by) {
-            (OperationState::Superseded, Some(next)) => {
-                let (subject, newer) = (subject(&ended), operation_of(api, app, next)?);
-                let includes = match (&superseded, version_of(&newer)) {
-                    (Superseded::Follow, _) => true,
-                    (Superseded::FollowIf(holds), Some(version)) => holds(version)?,
-                    _ => return Err(failure(&ended, app)),
-                };
+            (OperationState::Superseded, Some(next)) if !matches!(superseded, Superseded::Fail) => {
+                let (newer, includes) = asked_again(screen, || {
+                    let newer = operation_of(api, app, next)?;
+                    let includes = match (&superseded, version_of(&newer)) {
+                        (Superseded::FollowIf(holds), Some(version)) => holds(version)?,
+                        _ => true,
+                    };
+                    Ok((newer, includes))
+                })?;
                 if !includes {
-                    return Err(lost(&subject, &newer, app));
+                    return Err(lost(&subject(&ended), &newer, app));
                 }
                 screen.say(&format!("  {} took over and includes this change.", newest(&newer)));
                 id.clone_from(next);
@@ -65,10 +67,9 @@ pub(crate) fn follow(
 }
 
 fn until_ended(screen: &Screen, api: &Api, app: &AppName, id: &str) -> Result<Operation> {
-    let path = format!("/apps/{app}/operations/{}", segment(id));
     let mut told = 0;
     let ended = wait::until(screen, LIMIT, || {
-        let operation: Operation = read(&api.get(&path)?)?;
+        let operation = operation_of(api, app, id)?;
         for step in operation.steps.iter().skip(told) {
             screen.say(&format!("  {}", wording::plain(&step.text, 500)));
         }
@@ -76,6 +77,12 @@ fn until_ended(screen: &Screen, api: &Api, app: &AppName, id: &str) -> Result<Op
         Ok((operation.state != OperationState::Active).then_some(operation))
     })?;
     ended.ok_or_else(|| Error::failed("the server did not end the operation in two hours"))
+}
+
+/// Asks, and again while the server is silent for a while.
+fn asked_again<T>(screen: &Screen, ask: impl Fn() -> Result<T>) -> Result<T> {
+    let answer = wait::until(screen, LIMIT, || ask().map(Some))?;
+    answer.ok_or_else(|| Error::failed("the server does not answer"))
 }
 
 fn operation_of(api: &Api, app: &AppName, id: &str) -> Result<Operation> {

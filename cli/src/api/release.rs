@@ -14,9 +14,9 @@ pub(crate) struct Release {
     /// What it changed.
     #[serde(default)]
     pub(crate) description: Option<String>,
-    /// `pending`, `succeeded`, `failed` or `expired`.
+    /// `pending`, `succeeded`, `failed`, `expired` or `cancelled`.
     #[serde(default)]
-    pub(crate) status: String,
+    pub(crate) state: String,
     /// Whether it is the one that serves.
     #[serde(default)]
     pub(crate) current: bool,

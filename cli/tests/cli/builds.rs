@@ -128,6 +128,23 @@ fn cancel_takes_the_build_that_runs_and_waits_until_it_has_ended() {
 }
 
 #[test]
+fn a_rollout_is_no_build_and_cancel_says_what_ends_it() {
+    let env = TestEnvironment::new();
+    env.server
+        .on("GET /apps/shop/builds", json!([build(SECOND, "succeeded", "2026-01-05T11:59:55Z", json!({}))]))
+        .on(
+            "GET /apps/shop/operations?state=active",
+            json!([{"state": "active", "release": {"version": 42}}]),
+        );
+    assert_snapshot!(env.run(&["builds:cancel", "-a", "shop"]), @"
+    --- stderr
+    Error: no build of shop is under way
+      Hint: v42 is being rolled out: `paasctl releases:cancel -a shop` cancels that.
+    --- exit Some(1)
+    ");
+}
+
+#[test]
 fn pins_are_listed_and_released() {
     let env = TestEnvironment::new();
     env.server

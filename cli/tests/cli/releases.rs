@@ -7,7 +7,7 @@ use crate::environment::TestEnvironment;
 
 fn release(version: u64, status: &str, more: Value) -> Value {
     let mut release = json!({
-        "id": format!("id-{version}"), "version": version, "status": status, "current": false,
+        "id": format!("id-{version}"), "version": version, "state": status, "current": false,
         "description": format!("Deploy {version}"), "user": {"id": "x", "email": "ada@example.com"},
         "created_at": "2026-01-05T10:00:00Z", "slug": null, "reason": null, "operation": null,
     });
@@ -24,15 +24,18 @@ fn the_newest_come_first_and_a_failed_one_with_its_reason() {
             release(40, "succeeded", json!({})),
             release(41, "succeeded", json!({"current": true})),
             release(42, "failed", json!({"reason": "web.1 answers 500 on /\nlast line"})),
+            release(43, "cancelled", json!({"reason": "cancelled by bob@example.com"})),
         ]),
     );
-    assert_snapshot!(env.run(&["releases", "-n", "2", "-a", "shop"]), @"
-    RELEASE  STATUS   WHAT       BY               WHEN
-    v42      failed   Deploy 42  ada@example.com  2 h ago
+    assert_snapshot!(env.run(&["releases", "-n", "3", "-a", "shop"]), @"
+    RELEASE  STATUS     WHAT       BY               WHEN
+    v43      cancelled  Deploy 43  ada@example.com  2 h ago
+      cancelled by bob@example.com
+    v42      failed     Deploy 42  ada@example.com  2 h ago
       web.1 answers 500 on /
-    v41      current  Deploy 41  ada@example.com  2 h ago
+    v41      current    Deploy 41  ada@example.com  2 h ago
     ");
-    assert_eq!(env.server.requests()[0].headers["range"], "version ..; order=desc, max=2");
+    assert_eq!(env.server.requests()[0].headers["range"], "version ..; order=desc, max=3");
 }
 
 #[test]

@@ -40,10 +40,12 @@ pub enum ReleaseStatus {
     Failed,
     /// A newer release took its place before it served.
     Expired,
+    /// A user ended its rollout before it served.
+    Cancelled,
 }
 
 impl ReleaseStatus {
-    /// Returns the word that is stored and shown; they are those of Heroku's API.
+    /// Returns the word that is stored and shown.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,6 +53,16 @@ impl ReleaseStatus {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Returns the word of Heroku's API that says most of it.
+    #[must_use]
+    pub fn heroku(self) -> &'static str {
+        match self {
+            Self::Cancelled => "failed",
+            other => other.as_str(),
         }
     }
 }
@@ -59,7 +71,7 @@ impl FromStr for ReleaseStatus {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Pending, Self::Succeeded, Self::Failed, Self::Expired]
+        [Self::Pending, Self::Succeeded, Self::Failed, Self::Expired, Self::Cancelled]
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or_else(|| format!("no release status `{text}`"))

@@ -74,7 +74,7 @@ pub async fn cancel_operation(
     if !store::finish_operation(&mut tx, id, OperationState::Cancelled, Some(&reason)).await? {
         return Err(ChangeError::invalid("the operation has already ended", HINT));
     }
-    store::set_release_status(&mut tx, app.id, operation.version, ReleaseStatus::Failed, Some(&reason))
+    store::set_release_status(&mut tx, app.id, operation.version, ReleaseStatus::Cancelled, Some(&reason))
         .await?;
     let operation = store::find_operation(&mut tx, id).await?.unwrap_or(operation);
     tx.commit().await.map_err(store::Error::from)?;

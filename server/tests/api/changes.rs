@@ -151,6 +151,22 @@ fn a_restart_answers_with_its_operation_and_can_be_cancelled() {
 }
 
 #[test]
+fn a_rollout_that_was_cancelled_is_no_failure_and_says_who_did_it() {
+    let server = shop();
+    server.deploy(&server.app("shop"), "a");
+    server.ask("PATCH", "/apps/shop/config-vars").body(json!({ "A": "1" })).expect(200);
+    let operation = server.get("/apps/shop/operations?state=active")[0]["id"].clone();
+    let operation = format!("/apps/shop/operations/{}/actions/cancel", operation.as_str().unwrap());
+    server.ask("POST", &operation).expect(202);
+    let release = server.get("/apps/shop/releases/v2");
+    assert_eq!(
+        (&release["state"], &release["status"], &release["reason"]),
+        (&json!("cancelled"), &json!("failed"), &json!("cancelled by admin@localhost"))
+    );
+    assert_eq!(server.get("/apps/shop/config-vars"), json!({}), "what was cancelled does not count");
+}
+
+#[test]
 fn every_change_leaves_one_row_and_no_value_leaks() {
     let server = shop();
     server.deploy(&server.app("shop"), "a");

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::find;
 use crate::api::build::Build;
+use crate::api::operation::Operation;
 use crate::api::{Api, read, segment, short_id};
 use crate::context::{AppOption, Context};
 use crate::error::{Error, Result};
@@ -60,8 +61,15 @@ impl Cancel {
 fn open_build(api: &Api, app: &AppName) -> Result<String> {
     let builds: Vec<Build> = read(&find::newest(api, app, 100)?)?;
     let open = builds.into_iter().rev().find(Build::is_open);
-    open.map(|build| build.id).ok_or_else(|| {
-        Error::failed(format!("no build of {app} is under way"))
-            .hint(format!("`paasctl builds -a {app}` lists all."))
-    })
+    if let Some(open) = open {
+        return Ok(open.id);
+    }
+    let rollouts: Vec<Operation> = read(&api.get(&format!("/apps/{app}/operations?state=active"))?)?;
+    let version = rollouts.first().and_then(|rollout| rollout.release.as_ref()?.version);
+    Err(Error::failed(format!("no build of {app} is under way")).hint(match version {
+        Some(version) => {
+            format!("{version} is being rolled out: `paasctl releases:cancel -a {app}` cancels that.")
+        }
+        None => format!("`paasctl builds -a {app}` lists all."),
+    }))
 }

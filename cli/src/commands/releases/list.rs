@@ -71,8 +71,9 @@ fn described(context: &Context, releases: &[Release]) -> String {
 
 /// Returns the word for where it stands; the one that serves is `current`.
 pub(super) fn status(release: &Release) -> (&str, Tone) {
-    match release.status.as_str() {
+    match release.state.as_str() {
         "failed" => ("failed", Tone::Bad),
+        "cancelled" => ("cancelled", Tone::Care),
         "pending" => ("pending", Tone::Care),
         _ if release.current => ("current", Tone::Good),
         other => (other, Tone::Plain),
