@@ -5,6 +5,8 @@ use crate::error::Result;
 use crate::{git, remote};
 
 /// Add the git remote of an app to this repository
+///
+/// Each clone needs it once, also one whose remote was added by hand: from then on git asks paasctl for the token.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -34,7 +34,7 @@ fn a_healthy_installation_is_told_link_by_link() {
     ok    disk      12.0 GB of 40.0 GB free in /srv/paas
     ok    apps      1 app, 3 replicas behind http://127.0.0.1:8080
     care  remote    this repository has no remote `paas`
-          `paasctl apps:create NAME` makes an app and adds it.
+          `paasctl apps:create NAME` makes an app and adds it; `paasctl git:remote -a NAME` adds that of an app of yours.
     ");
 }
 

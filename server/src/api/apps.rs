@@ -39,7 +39,13 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let app = match wanted {
         Some(name) => {
             check_free(&name)?;
-            store::create_app(&mut tx, &name, call.actor().user).await?
+            match store::create_app(&mut tx, &name, call.actor().user).await {
+                Err(error @ store::Error::Taken { .. }) => {
+                    drop(tx);
+                    return Err(ApiError::from(error).hint(hint_of_taken(&call, &name).await?));
+                }
+                made => made?,
+            }
         }
         None => create_with_some_name(&call, &mut tx).await?,
     };
@@ -66,7 +72,10 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let current = store::find_app_by_id(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app"))?;
     if let Some(name) = name.as_ref().filter(|name| **name != current.name) {
         check_free(name)?;
-        store::rename_app(&mut tx, id, name).await?;
+        store::rename_app(&mut tx, id, name).await.map_err(|error| match error {
+            store::Error::Taken { .. } => ApiError::from(error).hint("choose another name"),
+            error => error.into(),
+        })?;
     }
     if let Some(maintenance) = maintenance {
         let mut settings = current.settings.clone();
@@ -103,6 +112,22 @@ fn check_free(name: &AppName) -> Result<(), ApiError> {
         )));
     }
     Ok(())
+}
+
+/// Tells who may see the app how to work with it, and everybody else no more than that the name is taken.
+async fn hint_of_taken(call: &Call, name: &AppName) -> Result<String, ApiError> {
+    let mut db = call.read().await?;
+    let theirs = match store::find_app(&mut db, name.as_str()).await? {
+        Some(app) => call.session().access(&mut db, &app).await?.is_some(),
+        None => false,
+    };
+    Ok(if theirs {
+        format!(
+            "you have it: `paasctl git:remote -a {name}` connects this repository to it; otherwise choose another name"
+        )
+    } else {
+        "choose another name; without one the platform makes one up".to_owned()
+    })
 }
 
 async fn create_with_some_name(call: &Call, tx: &mut Transaction) -> Result<App, ApiError> {

@@ -30,7 +30,15 @@ pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
         call.fields.name("hostname")?.ok_or_else(|| ApiError::invalid("`hostname` is missing"))?;
     check_foreign(&call, &hostname)?;
     let mut tx = call.write().await?;
-    let domain = store::create_domain(&mut tx, call.app().id, &hostname).await?;
+    if store::find_domain(&mut tx, call.app().id, hostname.as_str()).await?.is_some() {
+        return Err(already(&call, &hostname));
+    }
+    let domain =
+        store::create_domain(&mut tx, call.app().id, &hostname).await.map_err(|error| match error {
+            store::Error::Taken { .. } => ApiError::from(error)
+                .hint("another app has it; whoever owns that can let it go with `paasctl domains:remove`"),
+            error => error.into(),
+        })?;
     commit(tx).await?;
     call.platform.wished();
     Ok(Answer::created(shown(&call, &domain)).noting("hostname", hostname.as_str()))
@@ -62,6 +70,9 @@ async fn find(call: &Call) -> Result<Domain, ApiError> {
 
 /// The names under the platform's own domain belong to the apps of these names, also to those to come.
 fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
+    if own_hostname(call) == hostname.as_str() {
+        return Err(already(call, hostname));
+    }
     let platform = call.platform.options.domain.as_str();
     let name = hostname.as_str().trim_start_matches("*.");
     if name == platform || name.strip_suffix(platform).is_some_and(|rest| rest.ends_with('.')) {
@@ -69,6 +80,12 @@ fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
         return Err(ApiError::invalid(message).hint("`paasctl apps:rename` gives an app another name"));
     }
     Ok(())
+}
+
+fn already(call: &Call, hostname: &Hostname) -> ApiError {
+    let name = &call.app().name;
+    ApiError::invalid(format!("{name} has the domain {hostname} already"))
+        .hint(format!("`paasctl domains -a {name}` lists them"))
 }
 
 fn own_hostname(call: &Call) -> String {

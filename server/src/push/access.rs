@@ -21,8 +21,8 @@ use crate::platform::Platform;
 pub(super) enum Refused {
     /// No token yet: git asks its user, or its credential helper.
     NoToken,
-    /// The token does not work.
-    WrongToken,
+    /// The token does not work; and the repository.
+    WrongToken(String),
     /// Too many tokens did not work; and how long to wait.
     TooOften(Duration),
     /// No such app; and the one that may have been meant.
@@ -63,9 +63,12 @@ impl IntoResponse for Refused {
             Self::NoToken => {
                 (StatusCode::UNAUTHORIZED, "Sign in with an API token as the password.".to_owned())
             }
-            Self::WrongToken => (
+            Self::WrongToken(name) => (
                 StatusCode::UNAUTHORIZED,
-                "The token is wrong, expired or revoked. `paasctl login` stores a new one.".to_owned(),
+                format!(
+                    "The token is wrong, expired or revoked. `paasctl login` stores a new one; \
+                     `paasctl git:remote -a {name}` lets git in this repository use it."
+                ),
             ),
             Self::TooOften(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -143,7 +146,7 @@ pub(super) async fn admit(
     let name = repository.strip_suffix(".git").unwrap_or(repository);
     let session = auth::sign_in(platform, headers, Some(remote.ip())).await.map_err(|error| match error {
         SignInError::Missing => Refused::NoToken,
-        SignInError::Wrong => Refused::WrongToken,
+        SignInError::Wrong => Refused::WrongToken(plain(name, 60)),
         SignInError::TooOften(wait) => Refused::TooOften(wait),
         SignInError::Store(error) => error.into(),
     })?;

@@ -23,6 +23,7 @@ fn an_app_is_made_found_renamed_and_destroyed() {
     assert_eq!(server.get(&format!("/apps/{id}"))["name"], "shop");
     let taken = server.ask("POST", "/apps").body(json!({ "name": "shop" })).expect(422);
     assert!(taken["message"].as_str().unwrap().contains("Name is already taken"), "{taken}");
+    assert!(taken["hint"].as_str().unwrap().contains("`paasctl git:remote -a "), "{taken}");
     let odd = server.ask("POST", "/apps").body(json!({ "name": "Shop!" })).expect(422);
     assert_eq!(odd["id"], "invalid_params");
     let renamed =
@@ -85,7 +86,13 @@ fn domains_are_added_found_by_name_and_never_another_apps() {
     let list = server.get("/apps/shop/domains");
     let kinds: Vec<_> = list.as_array().unwrap().iter().map(|d| d["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["custom", "heroku"]);
-    server.ask("POST", "/apps/blog/domains").body(&body).expect(422);
+    let told = |app: &str, body: &serde_json::Value| {
+        let refused = server.ask("POST", &format!("/apps/{app}/domains")).body(body).expect(422);
+        format!("{}; {}", refused["message"].as_str().unwrap(), refused["hint"].as_str().unwrap())
+    };
+    assert!(told("blog", &body).contains("is already taken; another app has it"));
+    assert!(told("shop", &body).contains("shop has the domain shop.example.org already"));
+    assert!(told("shop", &json!({ "hostname": "shop.localhost" })).contains("shop.localhost already"));
     for own in ["blog.localhost", "localhost", "*.localhost", "new.blog.localhost"] {
         server.ask("POST", "/apps/shop/domains").body(json!({ "hostname": own })).expect(422);
     }

@@ -42,7 +42,9 @@ fn of_config_file() -> Option<Finding> {
 fn of_remote(server: Option<&Address>) -> Vec<Finding> {
     let Some(url) = git::remote_url(git::REMOTE) else {
         let finding = Finding::care("remote", "this repository has no remote `paas`");
-        return vec![finding.hint("`paasctl apps:create NAME` makes an app and adds it.")];
+        return vec![finding.hint(
+            "`paasctl apps:create NAME` makes an app and adds it; `paasctl git:remote -a NAME` adds that of an app of yours.",
+        )];
     };
     let Some(app) = address::app_of(&url) else {
         let finding = Finding::failed("remote", "the remote `paas` leads to no app");
@@ -59,7 +61,6 @@ fn of_remote(server: Option<&Address>) -> Vec<Finding> {
     if git::uses_our_credentials(server) {
         return vec![remote];
     }
-    let key = format!("credential.{}://{}.helper", server.scheme(), server.authority());
     let finding = Finding::care("password", "git asks for the token as password at each push");
-    vec![remote, finding.hint(format!("`git config {key} '!paasctl git:credentials'` ends that."))]
+    vec![remote, finding.hint(format!("`paasctl git:remote -a {app}` ends that."))]
 }
