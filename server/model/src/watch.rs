@@ -46,6 +46,15 @@ pub struct Watch {
     pub before: Before,
 }
 
+/// Why a release does not stand its watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What happened, as a sentence for the app's owner.
+    pub reason: String,
+    /// The rule that it broke, with its numbers.
+    pub rule: String,
+}
+
 /// How things stood when a watch began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -99,6 +108,16 @@ impl Traffic {
             && self.errors >= ERRORS_MIN
             && self.likely().0 > bar
             && self.rate() >= FAR * before.rate()
+    }
+
+    /// Returns what is far above, in words.
+    #[must_use]
+    pub fn rule() -> String {
+        format!(
+            "of {REQUESTS_MIN} requests or more, {ERRORS_MIN} or more fail, {FAR:.0} times as many of a hundred as before \
+             and beyond what chance explains (when little is known of before: {:.0}%)",
+            RATE_MAX * 100.0
+        )
     }
 
     /// Returns the bounds between which the true rate lies: Wilson's score interval.

@@ -17,7 +17,7 @@ pub use destroy::destroy_app;
 pub use operation::{Outcome, cancel_operation, outcome, outcome_of};
 pub use release::{BuiltSlug, release_slug};
 pub use restart::{RestartTarget, restart};
-pub use revert::revert;
+pub use revert::{Reverted, revert};
 pub use rollback::roll_back;
 pub use run::{OneOff, run_detached, stop_replicas};
 pub use scale::{ScaleUpdate, scale};

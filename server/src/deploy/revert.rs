@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::plan::RolloutPhase;
 use model::release::Version;
-use model::watch::Watch;
+use model::watch::{Fault, Watch};
 use model::wording;
 use store::{App, Db, NewOperation, NewRelease, OperationKind, Release, ReleaseKind};
 
@@ -13,8 +13,17 @@ use crate::platform::Platform;
 /// Longest description of a release made this way, in characters; the whole reason is with the release that failed.
 const DESCRIPTION_MAX: usize = 300;
 
+/// What going back came to.
+#[derive(Clone, Debug)]
+pub struct Reverted {
+    /// The release that was made.
+    pub release: Release,
+    /// Which rule was broken, how to switch it off, and what to do next.
+    pub advice: [String; 2],
+}
+
 /// Makes what serves a failed release and begins to go back, unless somebody has done something about it meanwhile.
-/// Returns the release that was made.
+/// The reason that is stored is what happened in a line, and the advice in those after it.
 ///
 /// The release command does not run: it did when the release was made, and what fails now must not wait for it. There
 /// is no watch after this, so that two releases that both fail do not take turns.
@@ -26,25 +35,50 @@ pub async fn revert(
     db: &mut Db,
     app: &App,
     watch: &Watch,
-    reason: &str,
-) -> Result<Option<Release>, ChangeError> {
+    fault: &Fault,
+) -> Result<Option<Reverted>, ChangeError> {
     let watched = store::find_watch(db, app.id).await?;
     if watched.as_ref() != Some(watch) || store::active_operation(db, app.id).await?.is_some() {
         return Ok(None);
     }
     store::end_watch(db, app.id).await?;
-    if !store::fail_watched_release(db, app.id, watch.version, reason).await? {
-        return Ok(None);
-    }
     let (Some(failed), Some(fallback)) = (
         store::find_release(db, app.id, watch.version).await?,
         store::find_release(db, app.id, watch.fallback).await?,
     ) else {
         return Ok(None);
     };
-    let release = make(platform, db, (app, &failed, &fallback), reason).await?;
+    let advice = advice(&failed, &fallback, &fault.rule);
+    let reason = format!("{}\n{}", fault.reason, advice.join("\n"));
+    if !store::fail_watched_release(db, app.id, watch.version, &reason).await? {
+        return Ok(None);
+    }
+    let release = make(platform, db, (app, &failed, &fallback), &fault.reason).await?;
     begin(db, app, &release).await?;
-    Ok(Some(release))
+    Ok(Some(Reverted { release, advice }))
+}
+
+/// Returns why a release is reverted at all, and what its owner can do now: the branch stays where the push has moved it,
+/// so that git has nothing to send and the server nothing to say to whoever pushes once more.
+fn advice(failed: &Release, fallback: &Release, rule: &str) -> [String; 2] {
+    let version = failed.version;
+    let is_push = failed.commit.is_some() && failed.commit != fallback.commit;
+    let next = if is_push {
+        format!(
+            "Next: the branch still has its commit, so that pushing it once more sends nothing. Push a fix, or deploy \
+             {version} again as it is: `paasctl rollback {version}`"
+        )
+    } else {
+        format!(
+            "Next: change the config again, or bring {version} back as it is: `paasctl rollback {version}`"
+        )
+    };
+    [
+        format!(
+            "Rule: a release is reverted if {rule}. Switch this off: `paasctl settings:set watch-seconds=0`"
+        ),
+        next,
+    ]
 }
 
 async fn make(

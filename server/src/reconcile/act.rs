@@ -160,10 +160,10 @@ async fn change(
             let Some(desired) = index.apps.get(&id) else { return Ok(()) };
             events.extend(watch::end(db, desired).await?.map(|said| Event::about(id, said)));
         }
-        Action::Revert(id, reason) => {
+        Action::Revert(id, fault) => {
             let Some(desired) = index.apps.get(&id) else { return Ok(()) };
-            let said = watch::revert(platform, db, desired, &reason).await?;
-            events.extend(said.map(|said| Event::about(id, said)));
+            let said = watch::revert(platform, db, desired, &fault).await?;
+            events.extend(said.into_iter().map(|said| Event::about(id, said)));
         }
         Action::Verify(_) => {}
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::plan::{AppView, before_switch};
 use model::release::{ReleaseStatus, Version};
-use model::watch::Watch;
+use model::watch::{Fault, Watch};
 use store::{Db, DesiredApp, Operation, OperationKind};
 
 use crate::deploy;
@@ -54,16 +54,19 @@ pub(super) async fn end(db: &mut Db, desired: &DesiredApp) -> store::Result<Opti
     Ok((stood && desired.operation.is_none()).then_some((watch.version, text)))
 }
 
-/// Goes back to the release before, in the transaction. Returns what is to be said, and about which release.
+/// Goes back to the release before, in the transaction. Returns what is to be said, line by line, and about which release.
 pub(super) async fn revert(
     platform: &Platform,
     db: &mut Db,
     desired: &DesiredApp,
-    reason: &str,
-) -> anyhow::Result<Option<(Version, String)>> {
-    let Some(watch) = &desired.watch else { return Ok(None) };
-    let made = deploy::revert(platform, db, &desired.app, watch, reason).await?;
+    fault: &Fault,
+) -> anyhow::Result<Vec<(Version, String)>> {
+    let Some(watch) = &desired.watch else { return Ok(Vec::new()) };
+    let Some(reverted) = deploy::revert(platform, db, &desired.app, watch, fault).await? else {
+        return Ok(Vec::new());
+    };
     let Watch { version, fallback, .. } = watch;
-    let text = |made: Version| format!("{version} failed: {reason}; reverting to {fallback} as {made}");
-    Ok(made.map(|release| (*version, text(release.version))))
+    let made = reverted.release.version;
+    let text = format!("{version} failed: {}; reverting to {fallback} as {made}", fault.reason);
+    Ok(std::iter::once(text).chain(reverted.advice).map(|text| (*version, text)).collect())
 }

@@ -12,6 +12,10 @@ fn release(app: &TestApp<'_>, version: u64) -> Value {
     found.unwrap_or_default()
 }
 
+fn info_of(app: &TestApp<'_>, version: u64) -> String {
+    app.paasctl(&["releases:info", &format!("v{version}")])
+}
+
 /// Waits until this release serves and all replicas are its.
 fn serves(app: &TestApp<'_>, version: u64) {
     wait::until(&format!("v{version} to serve"), || {
@@ -42,6 +46,14 @@ fn a_release_that_crashes_after_its_rollout_is_reverted_with_the_reason_and_with
         "{reason}"
     );
     assert!(reason.contains("last words"), "{reason}");
+    for part in [
+        "Rule: a release is reverted if one replica crashes 2 times",
+        "watch-seconds=0",
+        "paasctl rollback v2",
+    ] {
+        assert!(reason.contains(part) && info_of(&app, 2).contains(part), "`{part}` is missing in {reason}");
+        app.wait_for_log(part);
+    }
     assert!(back["description"].as_str().unwrap().starts_with("Reverted to v1: worker.1 crashed"), "{back}");
     assert_eq!(
         (&back["slug"]["id"], &back["watching_until"]),
@@ -71,7 +83,8 @@ fn a_release_that_answers_with_errors_is_reverted_and_the_probe_need_not_notice(
     serves(&app, 3);
     let reason = release(&app, 2)["reason"].as_str().unwrap().to_owned();
     assert!(
-        reason.contains("of requests were answered 5xx or not at all") && reason.ends_with("v1 had 0%"),
+        reason.contains("of requests were answered 5xx or not at all")
+            && reason.contains("v1 had 0%\nRule: "),
         "{reason}"
     );
 }

@@ -53,7 +53,12 @@ impl Info {
         for (label, value) in details(context, &release) {
             table.row([Cell::toned(Tone::Faint, label), value.into()]);
         }
-        context.screen.print(&table.render(&context.screen))
+        context.screen.print(&table.render(&context.screen))?;
+        // What follows the reason itself is advice, which no narrow terminal may cut off.
+        for line in release.reason.iter().flat_map(|reason| reason.lines().skip(1)) {
+            context.screen.print(&wording::plain(line, 1_000))?;
+        }
+        Ok(())
     }
 }
 
@@ -62,14 +67,14 @@ fn details(context: &Context, release: &Release) -> Vec<(&'static str, String)> 
     let digest = release.slug.as_ref().and_then(|slug| slug.digest.as_deref());
     let digest = digest.map(|digest| digest.get(..12).unwrap_or(digest).to_owned());
     let size = release.slug.as_ref().and_then(|slug| slug.bytes).map(|n| format!(", {}", wording::bytes(n)));
-    let lines = |text: &str| text.lines().collect::<Vec<_>>().join(" | ");
+    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     let watched = release.watching_until.zip(release.reverts_to).map(|(until, fallback)| {
         let left = wording::duration(until.duration_since(context.screen.now()));
         format!("for {left} more; it reverts to {fallback} by itself if it fails")
     });
     let rows = [
         ("Watched", watched),
-        ("Reason", release.reason.as_deref().map(lines)),
+        ("Reason", release.reason.as_deref().map(first)),
         ("What", release.description.clone()),
         ("Commit", commit),
         ("Slug", digest.map(|digest| digest + &size.unwrap_or_default())),

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
 use crate::release::Version;
+use crate::watch::Fault;
 
 pub use watch::before as before_switch;
 
@@ -60,8 +61,8 @@ pub enum Action {
     Fail(OperationId, String),
     /// What serves has stood its watch, or the watch is over something that serves no more.
     EndWatch(AppId),
-    /// What serves fails: go back to the release before it. The reason is a sentence for the app's owner.
-    Revert(AppId, String),
+    /// What serves fails: go back to the release before it.
+    Revert(AppId, Fault),
 }
 
 /// A replica to be made.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::exit::ExitCause;
 use crate::name::ProcessType;
 use crate::replica::Phase;
-use crate::watch::{Before, Traffic, Watch};
+use crate::watch::{Before, Fault, Traffic, Watch};
 use crate::wording;
 
 use super::view::{AppView, Observed, ReplicaView, Target};
@@ -31,9 +31,9 @@ pub(super) fn keep(app: &AppView, now: Timestamp, plan: &mut Plan) {
         return;
     };
     let watched: Vec<_> = app.replicas.iter().filter(|replica| replica.runs(serving)).collect();
-    let reason =
+    let fault =
         crash(&watched, watch).or_else(|| probe(&watched, watch, now)).or_else(|| errors(&watched, watch));
-    plan.actions.extend(reason.map(|reason| Action::Revert(app.id, reason)));
+    plan.actions.extend(fault.map(|fault| Action::Revert(app.id, fault)));
 }
 
 /// Returns how things stand before `target` takes the place of what serves.
@@ -69,12 +69,17 @@ fn ends(replica: &ReplicaView, watch: &Watch) -> u32 {
     (seen.restarts + u32::from(ended)).saturating_sub(before)
 }
 
-fn crash(watched: &[&ReplicaView], watch: &Watch) -> Option<String> {
+fn crash(watched: &[&ReplicaView], watch: &Watch) -> Option<Fault> {
     let judged = || watched.iter().filter(|replica| !watch.before.unsteady.contains(&replica.process));
     let within = format!("within {} s after the rollout", watch.until.duration_since(watch.since).as_secs());
+    let rule = format!(
+        "one replica crashes {} times {within}, or more than half of its type once each",
+        ENDS_ALLOWED + 1
+    );
     if let Some(replica) = judged().find(|replica| ends(replica, watch) > ENDS_ALLOWED) {
         let times = wording::count(ends(replica, watch) as usize, "time");
-        return Some(format!("{} crashed {times} {within}: {}", replica.name(), how(replica)));
+        let reason = format!("{} crashed {times} {within}: {}", replica.name(), how(replica));
+        return Some(Fault { reason, rule });
     }
     let mut by_type: BTreeMap<&ProcessType, (usize, Vec<&ReplicaView>)> = BTreeMap::new();
     for replica in judged() {
@@ -84,7 +89,8 @@ fn crash(watched: &[&ReplicaView], watch: &Watch) -> Option<String> {
     }
     let most = by_type.iter().find(|(_, (all, crashed))| crashed.len() > 1 && 2 * crashed.len() > *all);
     most.map(|(process, (all, crashed))| {
-        format!("{} of {all} {process} replicas crashed {within}: {}", crashed.len(), how(crashed[0]))
+        let crashes = format!("{} of {all} {process} replicas crashed {within}", crashed.len());
+        Fault { reason: format!("{crashes}: {}", how(crashed[0])), rule }
     })
 }
 
@@ -95,7 +101,7 @@ fn how(replica: &ReplicaView) -> String {
     reason.or_else(exit).unwrap_or_else(|| "nobody saw how".to_owned())
 }
 
-fn probe(watched: &[&ReplicaView], watch: &Watch, now: Timestamp) -> Option<String> {
+fn probe(watched: &[&ReplicaView], watch: &Watch, now: Timestamp) -> Option<Fault> {
     let failing = |replica: &&&ReplicaView| {
         let since = replica.observed().filter(|seen| seen.phase == Phase::Unhealthy).map(|seen| seen.since);
         since.is_some_and(|since| now.duration_since(since) >= UNHEALTHY)
@@ -104,10 +110,14 @@ fn probe(watched: &[&ReplicaView], watch: &Watch, now: Timestamp) -> Option<Stri
     let replica = watched.iter().find(failing)?;
     let why = replica.observed().and_then(|seen| seen.reason.as_deref());
     let why = why.map(|why| format!(": it {why}")).unwrap_or_default();
-    Some(format!("{} failed its health checks for {} s{why}", replica.name(), UNHEALTHY.as_secs()))
+    let seconds = UNHEALTHY.as_secs();
+    Some(Fault {
+        reason: format!("{} failed its health checks for {seconds} s{why}", replica.name()),
+        rule: format!("the health checks of one replica fail for {seconds} s"),
+    })
 }
 
-fn errors(watched: &[&ReplicaView], watch: &Watch) -> Option<String> {
+fn errors(watched: &[&ReplicaView], watch: &Watch) -> Option<Fault> {
     let traffic: Traffic = watched.iter().filter_map(|replica| Some(replica.observed()?.traffic)).sum();
     let before = watch.before.traffic;
     if !traffic.is_far_above(before) {
@@ -118,8 +128,9 @@ fn errors(watched: &[&ReplicaView], watch: &Watch) -> Option<String> {
         _ => format!("had {before}"),
     };
     let Traffic { requests, errors } = traffic;
-    Some(format!(
+    let reason = format!(
         "{traffic} of requests were answered 5xx or not at all ({errors} of {requests}), {} {had}",
         watch.fallback
-    ))
+    );
+    Some(Fault { reason, rule: Traffic::rule() })
 }

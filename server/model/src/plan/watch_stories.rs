@@ -44,7 +44,7 @@ fn verdict(toy: &Toy) -> Vec<Action> {
 
 fn reverts(toy: &Toy) -> Option<String> {
     verdict(toy).into_iter().find_map(|action| match action {
-        Action::Revert(_, reason) => Some(reason),
+        Action::Revert(_, fault) => Some(fault.reason),
         _ => None,
     })
 }
@@ -129,6 +129,26 @@ fn errors_far_above_those_of_before_revert_and_no_traffic_says_nothing() {
     change(&mut toy, 1, |seen| seen.traffic = Traffic { requests: 100, errors: 4 });
     let reason = "12% of requests were answered 5xx or not at all (24 of 200), v1 had 0.1%";
     assert_eq!(reverts(&toy).as_deref(), Some(reason));
+}
+
+#[test]
+fn a_revert_comes_with_the_rule_and_its_numbers() {
+    let rule = |toy: &Toy| {
+        verdict(toy).into_iter().find_map(|action| match action {
+            Action::Revert(_, fault) => Some(fault.rule),
+            _ => None,
+        })
+    };
+    let mut toy = watched();
+    change(&mut toy, 0, |seen| seen.traffic = Traffic { requests: 100, errors: 90 });
+    assert!(rule(&toy).unwrap().starts_with("of 20 requests or more, 5 or more fail, 3 times as many"));
+    change(&mut toy, 0, |seen| {
+        crash(seen);
+        seen.restarts = 1;
+    });
+    let crashes =
+        "one replica crashes 2 times within 60 s after the rollout, or more than half of its type once each";
+    assert_eq!(rule(&toy).as_deref(), Some(crashes));
 }
 
 #[test]
