@@ -14,6 +14,7 @@ mod error;
 mod git;
 mod interrupt;
 mod lines;
+mod patience;
 mod question;
 mod remote;
 mod rollout;

@@ -25,6 +25,7 @@ use ureq::http::{Request, Response};
 use crate::address::Address;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::patience::Patience;
 
 const ACCEPT: &str = "application/vnd.heroku+json; version=3";
 const TEXT: &str = "text/plain";
@@ -175,8 +176,10 @@ impl Api {
         }
         let request =
             request.body(()).map_err(|_| Error::failed("the server gave an address that cannot be read"))?;
+        let patience = Patience::with(&self.url);
         let mut response =
-            self.agent.run(request).map_err(|error| refusal::unreachable(&self.url, &error))?;
+            self.agent.run(request).map_err(|error| refusal::unreachable(&self.url, &error, "GET"))?;
+        drop(patience);
         if !response.status().is_success() {
             let text = response.body_mut().read_to_string().unwrap_or_default();
             return Err(refusal::of(response.status().as_u16(), &text, path));
@@ -194,6 +197,7 @@ impl Api {
             request = request.header("Range", range);
         }
         let unusable = |_| Error::failed("the request cannot be written; is the token a single line?");
+        let patience = Patience::with(&self.url);
         let sent = match body {
             Some(json) => {
                 let request = request.header("Content-Type", "application/json");
@@ -201,17 +205,19 @@ impl Api {
             }
             None => self.agent.run(request.body(()).map_err(unusable)?),
         };
-        self.answer(sent.map_err(|error| refusal::unreachable(&self.url, &error))?, path)
+        drop(patience);
+        let unreachable = |error: ureq::Error| refusal::unreachable(&self.url, &error, method);
+        self.answer(sent.map_err(unreachable)?, (method, path))
     }
 
-    fn answer(&self, mut response: Response<ureq::Body>, path: &str) -> Result<Answer> {
+    fn answer(&self, mut response: Response<ureq::Body>, (method, path): (&str, &str)) -> Result<Answer> {
         let header =
             |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (operation, next_range) = (header("Paas-Operation"), header("Next-Range"));
         let release = header("Paas-Release").and_then(|version| version.parse().ok());
         let status = response.status();
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
-        let text = text.map_err(|error| refusal::unreachable(&self.url, &error))?;
+        let text = text.map_err(|error| refusal::unreachable(&self.url, &error, method))?;
         if !status.is_success() {
             return Err(refusal::of(status.as_u16(), &text, path));
         }

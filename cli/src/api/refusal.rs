@@ -36,21 +36,32 @@ pub(super) fn of(status: u16, text: &str, path: &str) -> Error {
     }
 }
 
-/// Returns the error for a server that could not be asked.
-pub(super) fn unreachable(url: &Address, error: &ureq::Error) -> Error {
+/// Returns the error for a server that could not be asked; `method` is what was asked of it.
+pub(super) fn unreachable(url: &Address, error: &ureq::Error, method: &str) -> Error {
     let why = match error {
         ureq::Error::HostNotFound => "its name is not known".to_owned(),
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
         ureq::Error::Io(error) => match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
             std::io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::BrokenPipe
+            | std::io::ErrorKind::UnexpectedEof => {
+                "it ended the connection without an answer, so it is down or restarting".to_owned()
+            }
             _ => error.to_string(),
         },
         other => other.to_string(),
     };
     let message = format!("cannot reach {url}: {why}");
-    Error { kind: Kind::Unreachable, ..Error::failed(message) }
-        .hint("Is `paasd serve` running? `paasctl doctor` checks the way to it.")
+    let unknown = match (method, error) {
+        ("GET", _) | (_, ureq::Error::HostNotFound) => "",
+        (_, ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => "",
+        _ => " Look whether the change was made before you ask for it again.",
+    };
+    let hint = format!("Is `paasd serve` running? `paasctl doctor` checks the way to it.{unknown}");
+    Error { kind: Kind::Unreachable, ..Error::failed(message) }.hint(hint)
 }
 
 #[cfg(test)]

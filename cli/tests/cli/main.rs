@@ -20,4 +20,5 @@ mod ps;
 mod releases;
 mod server;
 mod settings;
+mod silence;
 mod superseded;

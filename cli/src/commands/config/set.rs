@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// A value is up to 64 KB of any bytes but NUL. KEY=@FILE takes those of a file and KEY=@- (or KEY=-) those of stdin, as
 /// they are; KEY=@@text is a value that begins with @.
 ///
-/// What the platform tells each process, such as PORT, DYNO or PAAS_RELEASE, and what bash keeps for itself, such as
+/// What the platform tells each process, such as PORT, DYNO or `PAAS_RELEASE`, and what bash keeps for itself, such as
 /// RANDOM, cannot be set. PATH replaces the platform's own; what the buildpacks installed stays in front of it.
 #[derive(clap::Args)]
 #[command(after_help = "\
