@@ -33,6 +33,15 @@ pub enum Instance {
     Prepared,
 }
 
+/// The memory that a replica has in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it, in bytes.
+    pub bytes: u64,
+    /// What files in memory take of it, such as those in `/tmp`, in bytes.
+    pub files: u64,
+}
+
 /// Runs replicas. Its replicas outlive it.
 #[async_trait]
 pub trait Engine: Send + Sync {
@@ -60,8 +69,8 @@ pub trait Engine: Send + Sync {
     /// Removes all of the replica.
     async fn forget(&self, id: ReplicaId) -> Result<(), EngineError>;
 
-    /// Returns the memory in use in bytes, where it is counted.
-    async fn memory(&self, id: ReplicaId) -> Option<u64>;
+    /// Returns the memory in use, where it is counted.
+    async fn memory(&self, id: ReplicaId) -> Option<Memory>;
 
     /// Returns where the processes of the replica listen, where that can be seen.
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>>;

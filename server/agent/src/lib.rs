@@ -28,7 +28,7 @@ mod supervisor;
 mod words;
 
 pub use agent::{Agent, AgentOptions};
-pub use engine::{Engine, EngineError, Instance};
+pub use engine::{Engine, EngineError, Instance, Memory};
 pub use health::PROMPT;
 pub use sandbox_engine::{SandboxEngine, SandboxOptions};
 pub use seal::Seal;

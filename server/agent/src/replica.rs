@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::backoff;
 use crate::converge::{Run, Seen, Stopping};
+use crate::engine::Memory;
 use crate::health::Health;
 use crate::record::Record;
 use crate::words;
@@ -39,7 +40,8 @@ pub(crate) struct Replica {
     pub(crate) accompanied: Arc<AtomicBool>,
     /// Has it probed at once.
     pub(crate) doubt: Arc<Notify>,
-    pub(crate) memory: Option<u64>,
+    /// As it was last measured.
+    pub(crate) memory: Option<Memory>,
     /// It was said that it takes too long to boot.
     pub(crate) late: bool,
     /// Ends the tasks that watch this run.
@@ -114,7 +116,9 @@ impl Replica {
                 _ => 0,
             };
             let before = record.last_exit.as_ref().map(|exit| exit.cause);
-            words::ended(wish, (&exit, before), record.ends, backoff::pause(record.ends))
+            let files = self.memory.and_then(|memory| words::files_in_memory(exit.cause, memory.files));
+            let ended = words::ended(wish, (&exit, before), record.ends, backoff::pause(record.ends));
+            ended.into_iter().chain(files).collect()
         };
         (record.up, record.port, record.last_exit) = (false, None, Some(exit));
         (self.run, self.watch, self.leftovers) = (Run::Down { at: now }, None, true);
@@ -183,7 +187,7 @@ impl Replica {
             last_exit: self.record.last_exit.clone(),
             probe: self.probe.clone().filter(|_| up),
             silent: self.silent && up,
-            memory_bytes: self.memory.filter(|_| up),
+            memory_bytes: self.memory.filter(|_| up).map(|memory| memory.bytes),
         }
     }
 }

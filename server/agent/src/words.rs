@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use model::exit::{Exit, ExitCause};
 use model::health::ProbeFailure;
 use model::replica::{ReplicaSpec, Wish};
+use model::wording;
 
 const SIGKILL: i32 = 9;
 
@@ -68,6 +69,19 @@ pub(crate) fn ended(
     }
 }
 
+/// Returns what is said of a process that was ended for its memory, of which files took a good part when it was measured.
+pub(crate) fn files_in_memory(cause: ExitCause, files: u64) -> Option<String> {
+    let ExitCause::OutOfMemory(limit_mb) = cause else { return None };
+    let told = files >= (limit_mb << 20) / 8;
+    told.then(|| {
+        format!(
+            "Files in /tmp, /var/tmp and /dev/shm took {} of that memory when it was last measured; large ones belong \
+             into /app",
+            wording::bytes(files)
+        )
+    })
+}
+
 /// Returns the lines about the end of a run that was told to end.
 pub(crate) fn stopped(exit: &Exit, killed_after: Option<u32>) -> Vec<String> {
     let late = killed_after.map(|seconds| {
@@ -112,6 +126,20 @@ mod tests {
             ["Process exited with status 2, 4 times in a row; it is started again in 8 s"]
         );
         assert_eq!((up(1).is_some(), up(2)), (true, None));
+    }
+
+    #[test]
+    fn files_in_memory_are_named_when_memory_was_the_end_and_they_took_much_of_it() {
+        let (end, much) = (ExitCause::OutOfMemory(512), 400 << 20);
+        let told = files_in_memory(end, much).unwrap();
+        assert!(
+            told.starts_with("Files in /tmp, /var/tmp and /dev/shm took 419.4 MB of that memory"),
+            "{told}"
+        );
+        assert_eq!(
+            (files_in_memory(end, 1 << 20), files_in_memory(ExitCause::Signal(9), much)),
+            (None, None)
+        );
     }
 
     #[test]

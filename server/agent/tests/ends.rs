@@ -153,7 +153,7 @@ async fn too_much_memory_is_called_so() {
     stage.desire(&[&job]);
     let exit = stage.phase(&job, Phase::Ended).await.last_exit.unwrap();
     assert_eq!(exit.cause, ExitCause::OutOfMemory(512));
-    stage.logged("used more than its 512 MB of memory").await;
+    stage.logged("used more than its 512 MB of memory (files in /tmp count)").await;
     stage.leave(&[&job]).await;
 }
 

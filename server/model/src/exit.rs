@@ -52,7 +52,10 @@ impl fmt::Display for ExitCause {
                 None => write!(f, "was ended by signal {signal}"),
             },
             Self::OutOfMemory(limit) => {
-                write!(f, "was ended because it used more than its {limit} MB of memory")
+                write!(
+                    f,
+                    "was ended because it used more than its {limit} MB of memory (files in /tmp count)"
+                )
             }
             Self::TimeLimit(seconds) => write!(f, "was ended because it ran for longer than {seconds} s"),
             Self::NotStarted => f.write_str("could not be started"),

@@ -24,6 +24,8 @@ const CPU_PERIOD: u64 = 100_000;
 pub struct Usage {
     /// Memory in use, with page cache, in bytes.
     pub memory_bytes: Option<u64>,
+    /// The part of it that files in memory take, such as those in `/tmp`, in bytes.
+    pub files_bytes: Option<u64>,
     /// Processor time in all.
     pub cpu: Option<Duration>,
     /// Processes and threads now.
@@ -92,6 +94,7 @@ impl Cgroup {
         };
         Usage {
             memory_bytes: self.number(Controller::Memory, memory),
+            files_bytes: self.field(Controller::Memory, "memory.stat", "shmem"),
             cpu,
             pids: self.number(Controller::Pids, "pids.current"),
             oom_kills: self.field(Controller::Memory, oom, "oom_kill"),

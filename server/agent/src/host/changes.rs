@@ -9,7 +9,7 @@ use super::{Event, Host};
 use crate::atomic::Durability;
 use crate::backoff;
 use crate::converge::{Run, Step, Stopping, Why};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Memory};
 use crate::health::Health;
 use crate::health_watch::Felt;
 use crate::words;
@@ -29,9 +29,11 @@ impl Host {
                 doubted.for_each(|replica| replica.doubt.notify_one());
             }
             Event::Measured(measured) => {
-                for (id, bytes) in measured {
+                for (id, memory) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {
-                        replica.memory = bytes.map(|bytes| bytes / MEMORY_STEP * MEMORY_STEP);
+                        let step = |bytes| bytes / MEMORY_STEP * MEMORY_STEP;
+                        replica.memory = memory
+                            .map(|Memory { bytes, files }| Memory { bytes: step(bytes), files: step(files) });
                     }
                 }
             }

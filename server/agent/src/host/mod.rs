@@ -24,7 +24,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::converge::{self, Step};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Memory};
 use crate::health_watch::Felt;
 use crate::journal::Journal;
 use crate::ports::Ports;
@@ -51,7 +51,7 @@ pub(crate) enum Event {
     /// Somebody sees no answers from these.
     Doubted(Vec<ReplicaId>),
     /// The memory in use of each replica that runs.
-    Measured(Vec<(ReplicaId, Option<u64>)>),
+    Measured(Vec<(ReplicaId, Option<Memory>)>),
 }
 
 /// What a host is made of.

@@ -25,7 +25,7 @@ use sandbox::{Cgroup, HostFacts, Privilege, Reach};
 use slug::SlugStore;
 use tokio::task::spawn_blocking;
 
-use crate::engine::{Engine, EngineError, Instance};
+use crate::engine::{Engine, EngineError, Instance, Memory};
 use crate::listeners;
 use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
@@ -220,8 +220,9 @@ impl Engine for SandboxEngine {
         Ok(())
     }
 
-    async fn memory(&self, id: ReplicaId) -> Option<u64> {
-        self.0.cgroup(id).ok()?.usage().memory_bytes
+    async fn memory(&self, id: ReplicaId) -> Option<Memory> {
+        let usage = self.0.cgroup(id).ok()?.usage();
+        Some(Memory { bytes: usage.memory_bytes?, files: usage.files_bytes.unwrap_or(0) })
     }
 
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>> {
