@@ -267,6 +267,7 @@ fn stick(visitor: &Visitor, exchange: &Exchange, headers: &mut HeaderMap, target
 fn fail(exchange: Box<Exchange>, code: Code, html: bool) -> Response<Reply> {
     let notice = match code {
         Code::H80 => Notice::Maintenance,
+        Code::H14 => Notice::NotRunning,
         Code::H26 => Notice::BadRequest,
         Code::H28 => Notice::TooSlow,
         _ => Notice::Unavailable,

@@ -13,6 +13,8 @@ pub(crate) enum Notice {
     UnknownHost,
     /// The owner has turned visitors away.
     Maintenance,
+    /// The owner lets nothing of the app run that could answer.
+    NotRunning,
     /// The app did not answer.
     Unavailable,
     /// The visitor took too long.
@@ -28,7 +30,7 @@ impl Notice {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::UnknownHost | Self::ProbeMiss => StatusCode::NOT_FOUND,
-            Self::Maintenance | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Maintenance | Self::NotRunning | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoTunnel => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -39,6 +41,7 @@ impl Notice {
             Self::BadRequest => "Bad request",
             Self::UnknownHost => "Nothing here",
             Self::Maintenance => "Down for maintenance",
+            Self::NotRunning => "Not running",
             Self::Unavailable => "Application error",
             Self::TooSlow => "Request timeout",
             Self::NoTunnel => "Not allowed",
@@ -51,6 +54,7 @@ impl Notice {
             Self::BadRequest => "The request could not be understood.",
             Self::UnknownHost => "There is no app at this address.",
             Self::Maintenance => "This app is down for maintenance. Please try again in a while.",
+            Self::NotRunning => "This app is not running at the moment. Please try again later.",
             Self::Unavailable => "An error happened in the app, and your request could not be served.",
             Self::TooSlow => "The request did not arrive in time.",
             Self::NoTunnel => "This method is not allowed.",

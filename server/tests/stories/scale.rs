@@ -43,7 +43,9 @@ fn web_at_zero_says_so_to_a_visitor() {
     let app = platform.app("closed");
     app.greets("one").deploy();
     app.paasctl(&["scale", "web=0"]);
-    assert_eq!(app.get("/").status, 503);
+    let closed = app.get("/");
+    assert_eq!(closed.status, 503);
+    assert!(closed.body.starts_with("This app is not running at the moment."), "{}", closed.body);
     app.wait_for_log("code=H14");
     app.paasctl(&["scale", "web=1"]);
     assert_eq!(app.get("/").status, 200);
