@@ -77,7 +77,7 @@ impl Logs {
                 std::thread::sleep(PAUSE);
             }
         }
-        if seen.lines == 0 {
+        if seen.lines == 0 && self.lines > 0 {
             context.screen.say(&format!("{app} has no such log lines."));
         }
         Ok(())

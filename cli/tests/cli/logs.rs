@@ -74,7 +74,7 @@ fn a_tail_that_broke_off_goes_on_after_the_last_line() {
     --- stderr
     The stream ended; taking it up again.
     The stream ended; taking it up again.
-    Error: no app `shop`
+    Error: the app is gone: somebody destroyed or renamed it meanwhile
       Hint: `paasctl apps` lists all of them.
     --- exit Some(1)
     ");
@@ -96,6 +96,7 @@ fn an_empty_log_is_told() {
     --- stderr
     shop has no such log lines.
     ");
+    assert_snapshot!(env.run(&["logs", "-n", "0", "-a", "shop"]), @"");
     assert_snapshot!(env.run(&["logs", "--source", "apps", "-a", "shop"]), @"
     --- stderr
     Error: invalid value 'apps' for '--source <SOURCE>'
