@@ -24,12 +24,13 @@ pub(crate) fn until<T>(
 ) -> Result<Option<T>> {
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
-    let mut silent_since: Option<Instant> = None;
+    let (mut silent_since, mut answered) = (None::<Instant>, false);
     loop {
         match ask() {
             Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => silent_since = None,
+            Ok(None) => (silent_since, answered) = (None, true),
             Err(error) if error.is_passing() => bear(screen, &mut silent_since, error)?,
+            Err(error) if answered => return Err(gone(error)),
             Err(error) => return Err(error),
         }
         if start.elapsed() >= limit {
@@ -38,6 +39,15 @@ pub(crate) fn until<T>(
         thread::sleep(pause);
         pause = (pause * 5 / 4).min(LAST_PAUSE);
     }
+}
+
+/// Returns the error for what was there a moment ago.
+pub(crate) fn gone(error: Error) -> Error {
+    if error.not_found() != Some("app") {
+        return error;
+    }
+    Error::failed("the app is gone: somebody destroyed or renamed it meanwhile")
+        .hint("`paasctl apps` lists all of them.")
 }
 
 fn bear(screen: &Screen, silent_since: &mut Option<Instant>, error: Error) -> Result<()> {

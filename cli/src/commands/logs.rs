@@ -69,6 +69,9 @@ impl Logs {
             let before = seen.lines;
             match self.copy(context, &api, &app, &body, &mut seen) {
                 Ok(()) if !self.tail => break,
+                Err(error) if seen.position.is_some() && error.not_found().is_some() => {
+                    return Err(wait::gone(error));
+                }
                 Err(error) if !self.tail || error.kind != Kind::Unreachable => return Err(error),
                 _ => {}
             }

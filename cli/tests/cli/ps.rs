@@ -250,3 +250,21 @@ fn an_app_that_is_named_behind_the_command_is_not_missed_silently() {
     --- exit Some(2)
     ");
 }
+
+#[test]
+fn an_app_that_goes_while_its_scale_is_watched_is_gone() {
+    let env = TestEnvironment::new();
+    env.server
+        .on("GET /apps/shop/formation", formation(1, 1))
+        .on("GET /apps/shop/formation", formation(2, 1))
+        .refuse("GET /apps/shop/formation", 404, json!({"id": "not_found", "resource": "app"}))
+        .on("PATCH /apps/shop/formation", formation(2, 1))
+        .on("GET /apps/shop/dynos", json!([dyno("web.1", "healthy", json!({}))]));
+    assert_snapshot!(env.run(&["scale", "web=2", "-a", "shop"]), @"
+    --- stderr
+    Scaling web: 1 => 2.
+    Error: the app is gone: somebody destroyed or renamed it meanwhile
+      Hint: `paasctl apps` lists all of them.
+    --- exit Some(1)
+    ");
+}

@@ -48,13 +48,20 @@ pub(super) async fn say_rollout(
             reply.say(format!("       {}[{replica}]: {text}\n", line.source).as_bytes());
         }
     }
-    let (stays, version, name) = (stays(platform, app.id).await?, operation.version, &app.name);
+    let (version, name) = (operation.version, &app.name);
+    let failed = sentence(&format!("{version} failed: {reason}"));
+    let present = store::find_app_by_id(&mut *platform.store.read().await?, app.id).await?;
+    if present.is_none_or(|app| app.deleted_at.is_some()) {
+        // Its logs go with it.
+        reply.say(format!("\n !     {failed}\n").as_bytes());
+        return Ok(());
+    }
+    let stays = stays(platform, app.id).await?;
     // What a release command wrote is no replica's: its output has a command of its own.
     let more = match operation.phase {
         RolloutPhase::ReleaseCommand => format!("paasctl releases:output {version} -a {name}"),
         RolloutPhase::Rolling => format!("paasctl logs -n 100 -a {name}"),
     };
-    let failed = sentence(&format!("{version} failed: {reason}"));
     let words = format!("\n !     {failed}\n !     {stays}\n !     See what it wrote: {more}\n");
     reply.say(words.as_bytes());
     Ok(())

@@ -102,6 +102,21 @@ fn a_cancelled_build_ends_at_once_and_says_who_ended_it() {
 }
 
 #[test]
+fn a_push_to_an_app_that_is_destroyed_meanwhile_names_no_logs_of_it() {
+    let platform = TestPlatform::start();
+    let app = platform.app("doomed");
+    app.write("bin/web", "#!/bin/sh\nsleep 1000\n").executable("bin/web");
+    app.write("Procfile", "web: bin/web\n").commit("Never listens");
+    let pusher = app.push_in_background();
+    wait::until("the rollout", || (app.json(&["ps"])[0]["type"] == "web").then_some(()));
+    app.paasctl(&["apps:destroy", "--confirm", "doomed"]);
+    let output = pusher.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("v1 failed: the app was destroyed."), "{told}");
+    assert!(!told.contains("paasctl logs") && !told.contains("Nothing served before"), "{told}");
+}
+
+#[test]
 fn the_detection_is_data_too() {
     let platform = TestPlatform::start();
     let app = platform.app("traced");
