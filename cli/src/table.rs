@@ -31,17 +31,25 @@ impl Cell {
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
+    /// Whether a line may be longer than the terminal is wide.
+    whole: bool,
 }
 
 impl Table {
     /// Returns a table with headings and no rows.
     pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
-        Self { rows: vec![headings.map(|heading| Cell::toned(Tone::Faint, heading)).to_vec()] }
+        let headings = headings.map(|heading| Cell::toned(Tone::Faint, heading));
+        Self { rows: vec![headings.to_vec()], whole: false }
     }
 
     /// Returns a table without headings.
     pub(crate) fn bare() -> Self {
-        Self { rows: Vec::new() }
+        Self { rows: Vec::new(), whole: false }
+    }
+
+    /// Returns a table of all there is to know of one thing: nothing is cut, the terminal wraps.
+    pub(crate) fn details() -> Self {
+        Self { rows: Vec::new(), whole: true }
     }
 
     /// Adds a row.
@@ -51,7 +59,8 @@ impl Table {
 
     /// Returns the lines, joined; no line ends in blanks.
     pub(crate) fn render(&self, screen: &Screen) -> String {
-        let widths = fitted(self.natural_widths(), screen.width);
+        let most = if self.whole { usize::MAX } else { screen.width };
+        let widths = fitted(self.natural_widths(), most);
         let lines = self.rows.iter().map(|row| line(row, &widths, screen.colour));
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -218,7 +218,7 @@ fn one_off_processes_run_detached() {
     assert_snapshot!(env.run(&["run:detached", "-a", "shop", "python", "manage.py", "say", "a b"]), @"
     run.1234
     --- stderr
-    Running `python manage.py say 'a b'` as run.1234 of shop.
+    Running `python manage.py say 'a b'` on shop.
     `paasctl logs -a shop --ps run.1234 --tail` shows what it writes.
     ");
     assert_eq!(env.server.requests()[0].body["command"], "python manage.py say 'a b'");

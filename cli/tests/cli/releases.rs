@@ -39,6 +39,18 @@ fn the_newest_come_first_and_a_failed_one_with_its_reason() {
 }
 
 #[test]
+fn many_config_vars_do_not_stretch_the_list_and_are_all_in_the_details() {
+    let env = TestEnvironment::new();
+    let names = (1..=30).map(|n| format!("NAME_{n}")).collect::<Vec<_>>().join(", ");
+    let wide = release(42, "succeeded", json!({"description": format!("Set {names} config vars")}));
+    env.server.on("GET /apps/shop/releases", json!([wide])).on("GET /apps/shop/releases/42", wide);
+    let list = env.shown(&env.command(&["releases", "-a", "shop"]).env_remove("COLUMNS").output().unwrap());
+    assert!(list.contains("Set NAME_1, ") && list.lines().all(|line| line.chars().count() < 140), "{list}");
+    let details = env.run(&["releases:info", "v42", "-a", "shop"]);
+    assert!(details.contains(&names), "{details}");
+}
+
+#[test]
 fn one_is_shown_in_detail() {
     let env = TestEnvironment::new();
     let commit = json!({"id": "8f3a2c1d00", "subject": "Add the cart", "author": "Ada"});

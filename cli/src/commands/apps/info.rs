@@ -54,7 +54,7 @@ impl Info {
             ("Last release", when::exactly(&context.screen, app.released_at)),
             ("Maintenance", if app.maintenance { "on" } else { "off" }.to_owned()),
         ];
-        let mut table = Table::bare();
+        let mut table = Table::details();
         for (label, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
             table.row([Cell::toned(Tone::Faint, label), value.into()]);
         }

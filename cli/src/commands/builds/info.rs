@@ -49,7 +49,7 @@ impl Info {
             return context.screen.json(&body);
         }
         let build: Build = read(&body)?;
-        let mut table = Table::bare();
+        let mut table = Table::details();
         table.row([Cell::toned(Tone::Faint, "Build"), build.id.as_str().into()]);
         table.row([Cell::toned(Tone::Faint, "State"), Cell::toned(tone(&build.state), &build.state)]);
         for (label, value) in details(context, &build) {

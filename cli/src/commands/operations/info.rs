@@ -46,7 +46,7 @@ impl Info {
             return context.screen.json(&body);
         }
         let operation: Operation = read(&body)?;
-        let mut table = Table::bare();
+        let mut table = Table::details();
         table.row([Cell::toned(Tone::Faint, "Operation"), operation.id.as_str().into()]);
         let state = Cell::toned(tone(operation.state), operation.state.word());
         table.row([Cell::toned(Tone::Faint, "State"), state]);
@@ -57,7 +57,7 @@ impl Info {
         if operation.steps.is_empty() {
             return Ok(());
         }
-        let mut steps = Table::bare();
+        let mut steps = Table::details();
         for step in &operation.steps {
             steps.row([
                 Cell::toned(Tone::Faint, when::ago(&context.screen, step.at)),

@@ -47,7 +47,7 @@ impl Info {
         }
         let release: Release = read(&body)?;
         let (word, tone) = status(&release);
-        let mut table = Table::bare();
+        let mut table = Table::details();
         table.row([Cell::toned(Tone::Faint, "Release"), release.version.to_string().into()]);
         table.row([Cell::toned(Tone::Faint, "Status"), Cell::toned(tone, word)]);
         for (label, value) in details(context, &release) {

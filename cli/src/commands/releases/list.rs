@@ -5,7 +5,7 @@ use crate::api::release::Release;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::screen::Tone;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, shortened};
 use crate::when;
 
 /// List the newest releases of an app
@@ -31,7 +31,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Prints them, newest first, each failed one with its reason.
+    /// Prints them, newest first, with the reasons of those that do not serve.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let body = api.newest(&format!("/apps/{app}/releases"), "version", self.most.into())?;
@@ -47,6 +47,9 @@ impl List {
     }
 }
 
+/// One release of many config vars must not stretch all lines, also where no terminal does the cutting.
+const WHAT_WIDTH: usize = 80;
+
 fn described(context: &Context, releases: &[Release]) -> String {
     let mut table = Table::new(["RELEASE", "STATUS", "WHAT", "BY", "WHEN"]);
     for release in releases {
@@ -54,7 +57,7 @@ fn described(context: &Context, releases: &[Release]) -> String {
         table.row([
             Cell::toned(Tone::Name, release.version.to_string()),
             Cell::toned(tone, word),
-            release.description.clone().unwrap_or_default().into(),
+            shortened(release.description.as_deref().unwrap_or_default(), WHAT_WIDTH).into(),
             release.user.as_ref().map(|user| user.email.clone()).unwrap_or_default().into(),
             when::ago(&context.screen, release.created_at).into(),
         ]);

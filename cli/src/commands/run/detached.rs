@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 #[command(after_help = "\
 Example:
   $ paasctl run:detached -a shop python manage.py migrate
-  Running `python manage.py migrate` as run.1234 of shop.
+  Running `python manage.py migrate` on shop.
   `paasctl logs -a shop --ps run.1234 --tail` shows what it writes.
   run.1234")]
 pub(crate) struct Detached {
@@ -41,7 +41,7 @@ impl Detached {
         let body = json!({ "command": command, "attach": false, "env": {} });
         let body: Value = api.post(&format!("/apps/{app}/dynos"), &body)?.body;
         let name = read::<Dyno>(&body)?.name;
-        context.screen.say(&format!("Running `{command}` as {name} of {app}."));
+        context.screen.say(&format!("Running `{command}` on {app}."));
         if self.json.json {
             return context.screen.json(&body);
         }
