@@ -1,5 +1,6 @@
 //! The platform itself, as `doctor` looks at it.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// What the server says about itself.
@@ -22,6 +23,8 @@ pub(crate) struct Platform {
     pub(crate) data_dir: Option<String>,
     /// Where apps are reached.
     pub(crate) router_url: Option<String>,
+    /// How apps are reached over TLS; nothing from a server that does not say.
+    pub(crate) tls: Option<Tls>,
     /// How many apps there are.
     pub(crate) apps: u64,
     /// How many replicas run.
@@ -48,4 +51,28 @@ pub(crate) struct Disk {
     pub(crate) free_inodes: Option<u64>,
     /// Bytes that builds leave alone.
     pub(crate) reserve_bytes: u64,
+}
+
+/// How apps are reached over TLS.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tls {
+    /// Where the router listens; nowhere without the option for it.
+    pub(crate) listen: Option<String>,
+    /// Where the certificates lie.
+    pub(crate) dir: String,
+    /// What lies there.
+    pub(crate) certificates: Vec<Certificate>,
+}
+
+/// A certificate on the server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Certificate {
+    /// The domain it is for.
+    pub(crate) name: String,
+    /// When it ends to be valid.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// Why it is of no use, if it is not.
+    pub(crate) problem: Option<String>,
 }

@@ -52,3 +52,29 @@ fn what_is_broken_is_told_with_what_to_do() {
     assert_eq!(json[1]["state"], "fail");
     assert!(shown.ends_with("--- exit Some(1)"), "{shown}");
 }
+
+#[test]
+fn certificates_are_told_with_their_end_and_bad_ones_with_their_file() {
+    let env = TestEnvironment::new();
+    let tls = json!({"listen": "127.0.0.1:8443", "dir": "/srv/paas/certs", "certificates": [
+        {"name": "a.example.org", "expires_at": "2999-12-31T00:00:00Z", "problem": null},
+        {"name": "b.example.org", "expires_at": "2001-12-31T00:00:00Z", "problem": null},
+        {"name": "c.example.org", "expires_at": null, "problem": "privkey.pem is not there"},
+    ]});
+    env.server
+        .on("GET /health", json!({"status": "ok"}))
+        .on("GET /account", json!({"email": "ada@example.com"}))
+        .on("GET /platform", json!({"tls": tls}));
+    let shown = env.run(&["doctor"]);
+    let at = shown.find("ok    tls").unwrap_or_else(|| panic!("{shown}"));
+    let lines: Vec<_> = shown[at..].lines().take(6).collect();
+    assert_snapshot!(lines.join("\n"), @"
+    ok    tls       listens on 127.0.0.1:8443, 3 certificates in /srv/paas/certs
+    ok    tls       a.example.org: until 2999-12-31
+    FAIL  tls       b.example.org: until 2001-12-31, which is over
+          Renew it; it is read again by itself.
+    FAIL  tls       c.example.org: privkey.pem is not there
+          Its visitors get the certificate of before, or none.
+    ");
+    assert!(shown.ends_with("--- exit Some(1)"), "{shown}");
+}

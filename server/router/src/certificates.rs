@@ -3,6 +3,7 @@
 //! `DIR/NAME/fullchain.pem` and `DIR/NAME/privkey.pem` are for the domain NAME, as ACME clients lay them down; a NAME
 //! that begins with `*.` or `_.` is for all names one level below, and `default` for visitors who name no domain.
 
+use crate::certificate;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::fmt;
@@ -11,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
@@ -23,17 +22,8 @@ const DEFAULT: &str = "default";
 /// When a file was last changed, and how long it is.
 type Stamp = (SystemTime, u64);
 
-/// The stamps of a certificate and its key, and what was read from them if they were of use.
-type Known = ([Stamp; 2], Option<Arc<CertifiedKey>>);
-
-/// Why a certificate is of no use.
-#[derive(Debug, thiserror::Error)]
-enum BadCertificate {
-    #[error("{0}")]
-    Pem(#[from] pem::Error),
-    #[error("{0}")]
-    Key(#[from] rustls::Error),
-}
+/// The stamps of a certificate and its key as far as they are there, and what was read from them if they were of use.
+type Known = ([Option<Stamp>; 2], Option<Arc<CertifiedKey>>);
 
 /// The certificates of a directory.
 pub(crate) struct Certificates {
@@ -73,7 +63,7 @@ impl Certificates {
     /// Reads what has changed; one that is of no use leaves the one before in place.
     pub(crate) fn refresh(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = match names(&self.dir) {
+        let names = match certificate::names(&self.dir) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return tracing::warn!(%error, "cannot list {}", self.dir.display()),
@@ -92,35 +82,28 @@ impl Certificates {
 
     /// Reads one certificate if it has changed, and returns whether it had.
     fn refresh_one(&self, known: &mut HashMap<String, Known>, name: String) -> bool {
-        let (chain, key) =
-            (self.dir.join(&name).join("fullchain.pem"), self.dir.join(&name).join("privkey.pem"));
-        // A certificate is replaced file by file: while one is missing, the one before goes on.
-        let (Ok(chain_stamp), Ok(key_stamp)) = (stamp(&chain), stamp(&key)) else { return false };
-        let stamps = [chain_stamp, key_stamp];
+        let own = self.dir.join(&name);
+        let stamps = certificate::files(&own).map(|file| stamp(&file).ok());
         let before = known.get(&name);
         if before.is_some_and(|(seen, _)| *seen == stamps) {
             return false;
         }
-        let read = match self.certified(&chain, &key) {
+        let read = match certificate::read(&own, &self.provider) {
             Ok(read) => {
                 tracing::info!("the certificate of {name} was read");
                 Some(Arc::new(read))
             }
+            // A certificate is replaced file by file: until that is done, the one before goes on.
             Err(error) => {
                 let before = before.and_then(|(_, key)| key.clone());
-                let goes_on = if before.is_some() { "the one before goes on" } else { "it has none" };
-                tracing::warn!(%error, "the certificate of {name} is of no use, {goes_on}");
+                let goes_on =
+                    if before.is_some() { "the one before goes on" } else { "there is none for it" };
+                tracing::warn!("the certificate in {} is of no use: {error}; {goes_on}", own.display());
                 before
             }
         };
         known.insert(name, (stamps, read));
         true
-    }
-
-    fn certified(&self, chain: &Path, key: &Path) -> Result<CertifiedKey, BadCertificate> {
-        let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(key)?;
-        Ok(CertifiedKey::from_der(chain, key, &self.provider)?)
     }
 
     fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
@@ -144,12 +127,6 @@ impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificates").field("dir", &self.dir).finish_non_exhaustive()
     }
-}
-
-/// Returns the names of the directories in `dir`.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = std::fs::read_dir(dir)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    Ok(entries.collect())
 }
 
 /// Returns the domain a directory is for.

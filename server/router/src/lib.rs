@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod backend;
+mod certificate;
 mod certificates;
 mod choose;
 mod clock;
@@ -46,6 +47,7 @@ mod wire;
 mod worker;
 
 pub use backend::Backend;
+pub use certificate::{FoundCertificate, find_certificates};
 pub use code::Code;
 pub use line::{RequestLine, RequestLog};
 pub use listen::bind;

@@ -29,6 +29,12 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let room = Room::at(&options.data_dir).map_err(anyhow::Error::from)?;
     let running = report.replicas.iter().filter(|replica| replica.phase != Phase::Ended).count();
     let router = options.router_listen;
+    let certs = options.dir("certs");
+    let tls = json!({
+        "listen": options.router_tls_listen,
+        "dir": certs,
+        "certificates": tokio::task::spawn_blocking(move || certificates(&certs)).await.map_err(anyhow::Error::from)?,
+    });
     Ok(Answer::ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "stack": stack_name(),
@@ -44,7 +50,17 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
         "data_dir": options.data_dir,
         "domain": options.domain,
         "router_url": format!("http://{router}"),
+        "tls": tls,
         "apps": apps,
         "replicas": running,
     })))
+}
+
+/// Returns what lies in the directory of the certificates: each with its end, or what is wrong with it.
+fn certificates(dir: &std::path::Path) -> Vec<Value> {
+    let found = router::find_certificates(dir).unwrap_or_default().into_iter().map(|found| {
+        let expires_at = found.expires.as_ref().ok().and_then(|at| jiff::Timestamp::try_from(*at).ok());
+        json!({ "name": found.name, "expires_at": expires_at, "problem": found.expires.err() })
+    });
+    found.collect()
 }

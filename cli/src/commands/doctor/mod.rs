@@ -3,6 +3,7 @@
 mod finding;
 mod here;
 mod server;
+mod tls;
 
 use finding::{Finding, State};
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use model::wording;
 
 use super::finding::Finding;
+use super::tls;
 use crate::api::access::User;
 use crate::api::platform::{Disk, Platform};
 use crate::api::{Api, read};
@@ -36,7 +37,10 @@ pub(super) fn findings(context: &Context) -> Vec<Finding> {
     };
     let mut findings = vec![reached, token];
     match api.get("/platform").and_then(|body| read::<Platform>(&body)) {
-        Ok(platform) => findings.extend(of_platform(&platform)),
+        Ok(platform) => {
+            findings.extend(of_platform(&platform));
+            findings.extend(platform.tls.iter().flat_map(|tls| tls::findings(tls, context.screen.now())));
+        }
         Err(error) => findings.push(Finding::of("platform", error)),
     }
     findings
