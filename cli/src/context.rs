@@ -38,6 +38,16 @@ pub(crate) struct JsonOption {
     pub(crate) json: bool,
 }
 
+impl JsonOption {
+    /// Prints what the server answered, if that is wanted.
+    ///
+    /// # Errors
+    /// Nobody reads it.
+    pub(crate) fn print(self, context: &Context, answer: &Value) -> Result<()> {
+        if self.json { context.screen.json(answer) } else { Ok(()) }
+    }
+}
+
 /// What a command works with.
 #[derive(Debug)]
 pub(crate) struct Context {

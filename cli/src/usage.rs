@@ -149,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn every_command_that_has_an_answer_gives_it_as_json_too() {
+        // The first has none; what the others print is for a shell and for git.
+        let without = ["run", "completions", "git:credentials"];
+        for command in description().get_subcommands() {
+            let json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert_eq!(json, !without.contains(&command.get_name()), "{}", command.get_name());
+        }
+    }
+
+    #[test]
     fn the_overview_lists_commands_that_exist_and_fits_80_columns() {
         let description = description();
         let overview = overview(&description);

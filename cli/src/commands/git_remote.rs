@@ -1,6 +1,6 @@
 //! `git:remote`: the remote of an app that exists already.
 
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::{git, remote};
 
@@ -20,13 +20,17 @@ pub(crate) struct GitRemote {
     /// The name of the git remote
     #[arg(long, value_name = "NAME", default_value = git::REMOTE)]
     remote: String,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl GitRemote {
     /// Looks whether there is such an app, then makes the remote.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        api.get(&format!("/apps/{app}"))?;
-        remote::lead_to(context, app.as_str(), &self.remote)
+        let shown = api.get(&format!("/apps/{app}"))?;
+        remote::lead_to(context, app.as_str(), &self.remote)?;
+        self.json.print(context, &shown)
     }
 }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::address::Address;
 use crate::api::access::User;
 use crate::api::{Api, read};
-use crate::context::Context;
+use crate::context::{Context, JsonOption};
 use crate::credentials::Credentials;
 use crate::environment;
 use crate::error::{Error, Result};
@@ -32,6 +32,9 @@ pub(crate) struct Login {
     /// Read the token from a file, such as the server's `admin-token`
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Login {
@@ -40,7 +43,8 @@ impl Login {
         let url = self.url(context)?;
         let token = SecretString::from(self.token(context)?);
         let credentials = Credentials { url, token: Some(token), lasting: true };
-        let user: User = read(&Api::new(&credentials).get("/account")?)?;
+        let account = Api::new(&credentials).get("/account")?;
+        let user: User = read(&account)?;
         let path = credentials.store()?;
         context.screen.say(&format!("Logged in as {} at {}", user.email, credentials.url));
         context.screen.say(&format!("The token is kept in {}", path.display()));
@@ -48,7 +52,7 @@ impl Login {
         {
             context.screen.say("PAASCTL_URL and PAASCTL_TOKEN are set and go before it.");
         }
-        Ok(())
+        self.json.print(context, &account)
     }
 
     fn url(&self, context: &Context) -> Result<Address> {

@@ -3,7 +3,7 @@
 use model::access::Scope;
 use serde_json::json;
 
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
 /// Let a user work with an app
@@ -22,6 +22,9 @@ pub(crate) struct Add {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Add {
@@ -29,9 +32,9 @@ impl Add {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let body = json!({ "user": self.email, "scope": self.scope, "silent": true });
-        api.post(&format!("/apps/{app}/collaborators"), &body)?;
+        let made = api.post(&format!("/apps/{app}/collaborators"), &body)?.body;
         let may = if self.scope == Scope::Read { "look at" } else { "work with" };
         context.screen.say(&format!("{} may {may} {app} now.", self.email));
-        Ok(())
+        self.json.print(context, &made)
     }
 }

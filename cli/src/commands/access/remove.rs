@@ -1,7 +1,7 @@
 //! `access:remove`: a user no longer works with an app.
 
 use crate::api::segment;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
 /// Take an app away from a user
@@ -16,14 +16,17 @@ pub(crate) struct Remove {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Remove {
     /// Removes the user.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        api.delete(&format!("/apps/{app}/collaborators/{}", segment(&self.email)))?;
+        let removed = api.delete(&format!("/apps/{app}/collaborators/{}", segment(&self.email)))?.body;
         context.screen.say(&format!("{} may no longer work with {app}.", self.email));
-        Ok(())
+        self.json.print(context, &removed)
     }
 }

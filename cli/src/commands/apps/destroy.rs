@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use model::name::AppName;
 
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 use crate::git;
 
@@ -21,6 +21,9 @@ pub(crate) struct Destroy {
     /// The app's name once more, in place of the question
     #[arg(long, value_name = "APP")]
     confirm: Option<AppName>,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Destroy {
@@ -35,14 +38,14 @@ impl Destroy {
         // An unknown app is told before anybody is asked to confirm.
         api.get(&format!("/apps/{name}"))?;
         self.confirm(context, &name)?;
-        api.delete(&format!("/apps/{name}"))?;
+        let destroyed = api.delete(&format!("/apps/{name}"))?.body;
         context.screen.say(&format!("Destroyed {name}."));
         if git::app_of_remote(git::REMOTE).as_ref() == Some(&name) {
             context
                 .screen
                 .say("The git remote `paas` still leads there; `git remote remove paas` removes it.");
         }
-        Ok(())
+        self.json.print(context, &destroyed)
     }
 
     fn confirm(&self, context: &Context, name: &AppName) -> Result<()> {

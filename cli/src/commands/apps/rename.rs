@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::api::app::App;
 use crate::api::read;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::git;
 
@@ -21,13 +21,17 @@ pub(crate) struct Rename {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Rename {
     /// Renames it on the server first, then here.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, name) = context.api_and_app(&self.app)?;
-        let app: App = read(&api.patch(&format!("/apps/{name}"), &json!({ "name": self.new_name }))?.body)?;
+        let shown = api.patch(&format!("/apps/{name}"), &json!({ "name": self.new_name }))?.body;
+        let app: App = read(&shown)?;
         let address = app.web_url.map(|url| format!(": {url}")).unwrap_or_default();
         context.screen.say(&format!("Renamed {name} to {}{address}", app.name));
         let server = context.credentials()?.url;
@@ -35,6 +39,6 @@ impl Rename {
             git::set_remote(git::REMOTE, &server.repository(&self.new_name))?;
             context.screen.say(&format!("The git remote `{}` leads to the new name now.", git::REMOTE));
         }
-        Ok(())
+        self.json.print(context, &shown)
     }
 }

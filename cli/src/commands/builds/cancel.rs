@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use model::name::AppName;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::find;
 use crate::api::build::Build;
 use crate::api::operation::Operation;
 use crate::api::{Api, read, segment, short_id};
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 use crate::wait;
 
@@ -28,6 +28,9 @@ pub(crate) struct Cancel {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Cancel {
@@ -40,8 +43,10 @@ impl Cancel {
         };
         let path = format!("/apps/{app}/builds/{}", segment(&id));
         api.post(&format!("{path}/actions/cancel"), &json!({}))?;
+        let mut shown = Value::Null;
         let ended = wait::until(&context.screen, LIMIT, || {
-            let build: Build = read(&api.get(&path)?)?;
+            shown = api.get(&path)?;
+            let build: Build = read(&shown)?;
             Ok((!build.is_open()).then_some(build.state))
         })?;
         let short = short_id(&id);
@@ -54,7 +59,7 @@ impl Cancel {
                 .screen
                 .say(&format!("Build {short} is still ending; `paasctl builds -a {app}` shows it.")),
         }
-        Ok(())
+        self.json.print(context, &shown)
     }
 }
 

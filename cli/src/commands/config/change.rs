@@ -8,10 +8,9 @@ use model::release::Version;
 use serde_json::{Map, Value};
 
 use crate::api::{Api, read};
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::rollout::{self, Superseded};
-use crate::screen::Screen;
 
 /// Changes that the server has taken.
 pub(super) struct Sent {
@@ -19,6 +18,7 @@ pub(super) struct Sent {
     app: AppName,
     changes: Map<String, Value>,
     operation: Option<String>,
+    release: Option<Version>,
 }
 
 /// Sends the changes (`null` removes a var) and says which release they became.
@@ -38,26 +38,32 @@ pub(super) fn send(
         Some(version) => format!("{} {names} {} {app}: {version}.", verb.0, verb.1),
         None => format!("Nothing changed: {app} had it so already."),
     });
-    Ok(Sent { api, app, changes, operation: answer.operation })
+    Ok(Sent { api, app, changes, operation: answer.operation, release: answer.release })
 }
 
 impl Sent {
-    /// Waits for the rollout, if wanted.
+    /// Waits for the rollout, if wanted, and shows the release that was made: as data, `null` if none was.
     ///
     /// # Errors
     /// The changes do not serve in the end.
-    pub(super) fn follow(self, screen: &Screen, wait: bool) -> Result<()> {
-        let Self { api, app, changes, operation } = self;
+    pub(super) fn follow(self, context: &Context, wait: bool, json: JsonOption) -> Result<()> {
+        let Self { api, app, changes, operation, release } = self;
+        let screen = &context.screen;
         match operation {
             Some(operation) if wait => {
                 let holds = |version| holds(&api, &app, version, &changes);
-                rollout::follow(screen, &api, &app, &operation, Superseded::FollowIf(&holds))
+                rollout::follow(screen, &api, &app, &operation, Superseded::FollowIf(&holds))?;
             }
             Some(_) => {
                 screen.say(&format!("The rollout goes on; `paasctl ps -a {app}` shows how far it is."));
-                Ok(())
             }
-            None => Ok(()),
+            None => {}
+        }
+        match release {
+            Some(version) if json.json => {
+                screen.json(&api.get(&format!("/apps/{app}/releases/{}", version.0))?)
+            }
+            _ => json.print(context, &Value::Null),
         }
     }
 }

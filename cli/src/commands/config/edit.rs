@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::{assignment, change, list};
 use crate::api::read;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::question;
@@ -41,6 +41,9 @@ pub(crate) struct Edit {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Edit {
@@ -66,14 +69,14 @@ impl Edit {
         let changes = changes(&before, after);
         if changes.is_empty() {
             context.screen.say("Nothing was changed.");
-            return Ok(());
+            return self.json.print(context, &Value::Null);
         }
         let sent = match change::send(context, &self.app, changes, ("Changed", "on")) {
             Ok(sent) => sent,
             Err(error) => return Err(kept(file, error)),
         };
         file.close()?;
-        sent.follow(&context.screen, !self.no_wait)
+        sent.follow(context, !self.no_wait, self.json)
     }
 
     fn confirm_removal(&self, app: &AppName, before: &Vars) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, json};
 
 use super::{assignment, change};
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
 /// Set config vars, all in one release
@@ -40,6 +40,9 @@ pub(crate) struct Set {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 /// Shows no values.
@@ -64,6 +67,6 @@ impl Set {
         }
         let pair = |one: assignment::Assignment| (one.key.to_string(), json!(one.value));
         let changes: Map<_, _> = all.into_iter().map(pair).collect();
-        change::send(context, &self.app, changes, ("Set", "on"))?.follow(&context.screen, !self.no_wait)
+        change::send(context, &self.app, changes, ("Set", "on"))?.follow(context, !self.no_wait, self.json)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::change;
 use crate::api::read;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
 /// Remove config vars, all in one release
@@ -32,6 +32,9 @@ pub(crate) struct Unset {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Unset {
@@ -49,11 +52,11 @@ impl Unset {
         }
         if set.is_empty() {
             context.screen.say("Nothing changed.");
-            return Ok(());
+            return self.json.print(context, &Value::Null);
         }
         let changes = set.into_iter().map(|key| (key.to_owned(), Value::Null)).collect();
         let sent = change::send(context, &self.app, changes, ("Removed", "from"))?;
-        sent.follow(&context.screen, !self.no_wait)
+        sent.follow(context, !self.no_wait, self.json)
     }
 }
 

@@ -3,7 +3,7 @@
 use model::name::Hostname;
 
 use crate::api::segment;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
 /// Remove a host name from an app
@@ -18,6 +18,9 @@ pub(crate) struct Remove {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Remove {
@@ -25,12 +28,12 @@ impl Remove {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
         let removed = api.delete(&format!("/apps/{app}/domains/{}", segment(self.hostname.as_str())));
-        removed.map_err(|error| match error.not_found() {
+        let removed = removed.map_err(|error| match error.not_found() {
             Some("domain") => Error::failed(format!("{app} has no host name {}", self.hostname))
                 .hint(format!("`paasctl domains -a {app}` lists its host names.")),
             _ => error,
         })?;
         context.screen.say(&format!("Removed {} from {app}.", self.hostname));
-        Ok(())
+        self.json.print(context, &removed.body)
     }
 }

@@ -1,6 +1,6 @@
 //! `maintenance:off`.
 
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
 /// Show visitors the app again
@@ -12,11 +12,14 @@ Example:
 pub(crate) struct Off {
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Off {
     /// Turns it off.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        super::switch::switch(context, &self.app, false)
+        super::switch::switch(context, &self.app, self.json, false)
     }
 }

@@ -1,6 +1,6 @@
 //! `maintenance:on`.
 
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
 /// Show visitors a maintenance page
@@ -12,11 +12,14 @@ Example:
 pub(crate) struct On {
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl On {
     /// Turns it on.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        super::switch::switch(context, &self.app, true)
+        super::switch::switch(context, &self.app, self.json, true)
     }
 }

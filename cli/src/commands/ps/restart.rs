@@ -6,7 +6,7 @@ use super::target::Target;
 use super::watch::{self, Goal};
 use crate::api::process::{Dyno, FormationEntry};
 use crate::api::{Api, read};
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::rollout::{self, Superseded};
 
@@ -31,6 +31,9 @@ pub(crate) struct Restart {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Restart {
@@ -46,14 +49,15 @@ impl Restart {
         let answer = api.delete(&path)?;
         let what = self.target.as_ref().map(|target| format!("{target} of ")).unwrap_or_default();
         context.screen.say(&format!("Restarting {what}{app}."));
-        let operation = answer.operation.or_else(|| answer.body["operation"].as_str().map(str::to_owned));
+        let operation =
+            answer.operation.clone().or_else(|| answer.body["operation"].as_str().map(str::to_owned));
         match operation {
             _ if self.no_wait => context.screen.say(&format!("`paasctl ps -a {app}` shows how far it is.")),
             Some(operation) => rollout::follow(&context.screen, &api, &app, &operation, Superseded::Follow)?,
             None if goal.leaving.is_empty() => context.screen.say("Nothing runs that could be restarted."),
             None => watch::until_observed(&context.screen, &api, &app, &goal)?,
         }
-        Ok(())
+        self.json.print(context, &answer.body)
     }
 }
 

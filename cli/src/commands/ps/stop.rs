@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::target::Target;
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
 /// Stop a replica or all of a type
@@ -21,14 +21,17 @@ pub(crate) struct Stop {
 
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Stop {
     /// Asks for it.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let (api, app) = context.api_and_app(&self.app)?;
-        api.post(&format!("{}/actions/stop", self.target.path(&app)), &json!({}))?;
+        let answer = api.post(&format!("{}/actions/stop", self.target.path(&app)), &json!({}))?;
         context.screen.say(&format!("Stopping {} of {app}.", self.target));
-        Ok(())
+        self.json.print(context, &answer.body)
     }
 }

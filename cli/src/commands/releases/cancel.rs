@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::operation::Operation;
 use crate::api::{read, segment};
-use crate::context::{AppOption, Context};
+use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
 /// Cancel a rollout; what served before goes on serving
@@ -16,6 +16,9 @@ Example:
 pub(crate) struct Cancel {
     #[command(flatten)]
     app: AppOption,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Cancel {
@@ -28,10 +31,11 @@ impl Cancel {
                 .hint(format!("`paasctl releases -a {app}` shows how the last one ended."))
         })?;
         let path = format!("/apps/{app}/operations/{}/actions/cancel", segment(id));
-        let ended: Operation = read(&api.post(&path, &json!({}))?.body)?;
+        let answer = api.post(&path, &json!({}))?.body;
+        let ended: Operation = read(&answer)?;
         let version = ended.release.and_then(|release| release.version);
         let what = version.map(|version| format!(" of {version}")).unwrap_or_default();
         context.screen.say(&format!("Cancelled the rollout{what} of {app}."));
-        Ok(())
+        self.json.print(context, &answer)
     }
 }

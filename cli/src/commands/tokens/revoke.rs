@@ -1,7 +1,7 @@
 //! `tokens:revoke`: ends a token at once.
 
 use crate::api::{resolve_id, segment, short_id};
-use crate::context::Context;
+use crate::context::{Context, JsonOption};
 use crate::error::Result;
 
 /// Revoke a token; it stops working at once
@@ -13,6 +13,9 @@ Example:
 pub(crate) struct Revoke {
     /// The beginning of its id, as `paasctl tokens` shows it; never the token itself
     id: String,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Revoke {
@@ -29,8 +32,8 @@ impl Revoke {
             };
             crate::error::Error { message, ..error }.hint("`paasctl tokens` lists yours.")
         })?;
-        api.delete(&format!("/oauth/authorizations/{}", segment(&id)))?;
+        let revoked = api.delete(&format!("/oauth/authorizations/{}", segment(&id)))?.body;
         context.screen.say(&format!("Revoked token {}", short_id(&id)));
-        Ok(())
+        self.json.print(context, &revoked)
     }
 }

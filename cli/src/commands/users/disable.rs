@@ -1,7 +1,7 @@
 //! `users:disable`: somebody may do nothing any more.
 
 use crate::api::segment;
-use crate::context::Context;
+use crate::context::{Context, JsonOption};
 use crate::error::Result;
 
 /// Disable a user with all their tokens (administrators only)
@@ -13,13 +13,16 @@ Example:
 pub(crate) struct Disable {
     /// The user's email
     email: String,
+
+    #[command(flatten)]
+    json: JsonOption,
 }
 
 impl Disable {
     /// Disables the user.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        context.api()?.delete(&format!("/users/{}", segment(&self.email)))?;
+        let disabled = context.api()?.delete(&format!("/users/{}", segment(&self.email)))?.body;
         context.screen.say(&format!("{} may do nothing any more; their apps go on running.", self.email));
-        Ok(())
+        self.json.print(context, &disabled)
     }
 }
