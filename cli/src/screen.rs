@@ -83,6 +83,12 @@ impl Screen {
         Self { width, interactive: false, colour: false, status_colour: false, fixed_now: None }
     }
 
+    /// Returns the same at this time.
+    #[cfg(test)]
+    pub(crate) fn at(self, now: Timestamp) -> Self {
+        Self { fixed_now: Some(now), ..self }
+    }
+
     /// Returns the screen with fewer characters in a line.
     pub(crate) fn narrowed(&self, by: usize) -> Self {
         Self { width: self.width.saturating_sub(by), ..self.clone() }

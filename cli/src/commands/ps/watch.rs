@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use model::name::AppName;
 use model::wording;
 
@@ -29,6 +30,9 @@ pub(super) struct Goal {
 /// From this time on that a replica waits to be started again, it will hardly come up by itself.
 const LOOP_FROM: u32 = 2;
 
+/// How often it is told what one that drains still has to finish.
+const DRAINING: SignedDuration = SignedDuration::from_secs(5);
+
 /// What was last told of each replica, by id.
 type Told = BTreeMap<String, Seen>;
 
@@ -37,7 +41,9 @@ type Told = BTreeMap<String, Seen>;
 struct Seen {
     name: String,
     phase: String,
-    reason: String,
+    /// Why it stands there, or what it still has to finish.
+    detail: String,
+    told_at: Timestamp,
     restarts: u64,
     /// How often it was seen waiting to be started again.
     backoffs: u32,
@@ -102,28 +108,36 @@ fn news(screen: &Screen, told: &mut Told, dynos: &[Dyno]) -> Vec<String> {
         stays
     });
     for dyno in dynos {
-        let reason = reason_worth_telling(dyno);
         let known = told.get(&dyno.id);
-        let now = seen(dyno, reason, known);
-        let is_news = known.is_none_or(|known| {
-            (&known.name, &known.phase, &known.reason) != (&now.name, &now.phase, &now.reason)
-        });
-        // Those that were healthy before we came are no news.
-        if is_news && !(first && dyno.phase() == "healthy") {
-            lines.push(told_line(screen, dyno, reason));
+        let mut now = seen(dyno, known, screen.now());
+        let rests = |known: &&Seen| !is_news(known, &now);
+        if let Some(known) = known.filter(rests) {
+            // What is not told now may be later.
+            (now.detail, now.told_at) = (known.detail.clone(), known.told_at);
+        } else if !(first && dyno.phase() == "healthy") {
+            // Those that were healthy before we came are no news.
+            lines.push(told_line(screen, dyno));
         }
         told.insert(dyno.id.clone(), now);
     }
     lines
 }
 
-fn seen(dyno: &Dyno, reason: &str, known: Option<&Seen>) -> Seen {
+/// Tells whether a replica is elsewhere than it was told to be. One that drains counts down all the time.
+fn is_news(known: &Seen, now: &Seen) -> bool {
+    let moved = (&known.name, &known.phase) != (&now.name, &now.phase);
+    let rested = now.phase != "draining" || now.told_at.duration_since(known.told_at) >= DRAINING;
+    moved || (known.detail != now.detail && rested)
+}
+
+fn seen(dyno: &Dyno, known: Option<&Seen>, now: Timestamp) -> Seen {
     let (phase, restarts) = (dyno.phase().to_owned(), dyno.restarts.unwrap_or(0));
     // Between two looks it may have been started and have crashed again.
     let is_another = known.is_none_or(|known| known.phase != phase || known.restarts != restarts);
     let another = u32::from(phase == "backoff" && is_another);
     let backoffs = known.map_or(0, |known| known.backoffs) + another;
-    Seen { name: dyno.name.clone(), phase, reason: reason.to_owned(), restarts, backoffs }
+    let detail = if phase == "draining" { dyno.standing() } else { reason_worth_telling(dyno).to_owned() };
+    Seen { name: dyno.name.clone(), phase, detail, told_at: now, restarts, backoffs }
 }
 
 /// Returns the name of a replica that crashes again and again.
@@ -137,8 +151,9 @@ fn reason_worth_telling(dyno: &Dyno) -> &str {
     first.filter(|_| dyno.phase() != "starting").unwrap_or_default()
 }
 
-fn told_line(screen: &Screen, dyno: &Dyno, reason: &str) -> String {
-    let phase = screen.paint_status(tone(dyno.phase()), dyno.phase());
+fn told_line(screen: &Screen, dyno: &Dyno) -> String {
+    let (phase, reason) =
+        (screen.paint_status(tone(dyno.phase()), &dyno.standing()), reason_worth_telling(dyno));
     let host = dyno.host.as_deref().filter(|_| dyno.phase() == "starting");
     let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
     let why = if reason.is_empty() { String::new() } else { format!(": {}", wording::plain(reason, 300)) };
@@ -187,6 +202,23 @@ mod tests {
         assert!(is_observed(&goal, &entries(1, 1), &dynos(&[("web.1", "healthy")])));
         let replaced = Goal { leaving: vec!["id of web.1".to_owned()], ..goal };
         assert!(!is_observed(&replaced, &entries(1, 1), &dynos(&[("web.1", "healthy")])));
+    }
+
+    #[test]
+    fn one_that_drains_is_told_of_when_its_numbers_change_and_every_five_seconds_at_most() {
+        let start: Timestamp = "2026-01-02T03:04:00Z".parse().unwrap();
+        let mut told = Told::new();
+        let mut lines_at = |second: i64, in_flight: u64| {
+            let now = start + SignedDuration::from_secs(second);
+            let screen = Screen::plain(80).at(now);
+            let reason = format!("finishes what it has, within {} s", 30 - second);
+            let dyno = json!([{"id": "1", "name": "web.1", "type": "web", "phase": "draining", "in_flight": in_flight, "reason": reason}]);
+            news(&screen, &mut told, &read::<Vec<Dyno>>(&dyno).unwrap())
+        };
+        assert_eq!(lines_at(0, 3), ["  web.1  draining (3 in flight): finishes what it has, within 30 s"]);
+        assert!((1..5).all(|second| lines_at(second, 2).is_empty()), "the seconds are no news");
+        assert_eq!(lines_at(5, 2), ["  web.1  draining (2 in flight): finishes what it has, within 25 s"]);
+        assert!((6..20).all(|second| lines_at(second, 2).is_empty()));
     }
 
     #[test]
