@@ -10,7 +10,7 @@ use crate::exchange::Exchange;
 use crate::knock::knock;
 use crate::pool::{Link, connect};
 use crate::routes::AppRoute;
-use crate::spare::Spare;
+use crate::spare;
 use crate::standing::{Standing, patience};
 use crate::upload::Upload;
 use crate::watch::Phase;
@@ -84,8 +84,7 @@ async fn attempt(
             },
         };
         let Some(request) = exchange.take_request() else { break };
-        let spare = (link.reused && repeatable).then(|| Spare::of(&request));
-        link.heard.take();
+        link.talk.begin(link.reused && repeatable);
         let mut error = match link.sender.try_send_request(request).await {
             Ok(response) => {
                 exchange.put_link(link);
@@ -95,10 +94,9 @@ async fn attempt(
         };
         stale = true;
         last = Some(Code::H13);
-        let request = match (error.take_message(), spare) {
-            (Some(unsent), _) => unsent,
-            (None, Some(spare)) if !link.heard.take() => spare.again(exchange.watch()),
-            _ => return Err(blame(exchange, &error)),
+        let again = || spare::read(&link.talk.unanswered()?, exchange.watch());
+        let Some(request) = error.take_message().or_else(again) else {
+            return Err(blame(exchange, &error));
         };
         exchange.put_request(request);
         exchange.release(false);

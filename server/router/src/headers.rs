@@ -18,7 +18,7 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 const X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
 /// What a replica trusts, so that a spelling with underscores, which WSGI and CGI take for the same, must not pass.
-const VOUCHED: [HeaderName; 8] = [
+pub(crate) const VOUCHED: [HeaderName; 8] = [
     X_FORWARDED_FOR,
     X_FORWARDED_HOST,
     X_FORWARDED_PORT,

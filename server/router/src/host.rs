@@ -17,6 +17,8 @@ pub(crate) struct Host {
     pub(crate) written: HeaderValue,
     /// How many bytes of it are the name, without port and trailing dot.
     name: usize,
+    /// Whether the name has capital letters.
+    capitals: bool,
 }
 
 /// The request has no host, more than one, or one that cannot be a host.
@@ -35,44 +37,78 @@ impl Host {
             Some(authority) => HeaderValue::from_str(authority.as_str()).map_err(|_| BadHost)?,
             None => first.ok_or(BadHost)?.clone(),
         };
-        let name = name_length(written.as_bytes()).ok_or(BadHost)?;
-        Ok(Self { written, name })
+        let (name, capitals) = name_of(written.as_bytes()).ok_or(BadHost)?;
+        Ok(Self { written, name, capitals })
     }
 
     /// Returns the name in lower case, without port and trailing dot.
     pub(crate) fn name(&self) -> Cow<'_, str> {
-        let name = self.written.to_str().ok().and_then(|host| host.get(..self.name)).unwrap_or_default();
-        if name.bytes().any(|b| b.is_ascii_uppercase()) {
-            Cow::Owned(name.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(name)
-        }
+        let name = self.written.as_bytes().get(..self.name).unwrap_or_default();
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        if self.capitals { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
     }
 }
 
-/// Returns how long the name at the start of `host` is, or nothing when this is no host.
-fn name_length(host: &[u8]) -> Option<usize> {
-    if host.is_empty() || host.len() > LONGEST {
+/// Returns how long the name at the start of `host` is without trailing dot, and whether it has capital letters; nothing
+/// when this is no host.
+fn name_of(host: &[u8]) -> Option<(usize, bool)> {
+    if host.len() > LONGEST {
         return None;
     }
-    let end = if host[0] == b'[' {
-        host.iter().position(|b| *b == b']')? + 1
-    } else {
-        host.iter().position(|b| *b == b':').unwrap_or(host.len())
-    };
+    let (end, capitals) = if host.first() == Some(&b'[') { address(host)? } else { name(host) };
     let (name, port) = host.split_at(end);
     let port_fits = match port {
         [] => true,
         [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    let name_fits = match name {
-        [b'[', inner @ .., b']'] => inner.iter().all(|b| b.is_ascii_hexdigit() || b":.".contains(b)),
-        _ => name.iter().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(b)),
-    };
     let name = name.strip_suffix(b".").unwrap_or(name);
-    (port_fits && name_fits && !name.is_empty()).then_some(name.len())
+    (port_fits && !name.is_empty()).then_some((name.len(), capitals))
 }
+
+/// Returns where the name that `host` begins with ends.
+fn name(host: &[u8]) -> (usize, bool) {
+    let mut capitals = false;
+    for (at, byte) in host.iter().enumerate() {
+        match KINDS[usize::from(*byte)] {
+            Kind::Other => return (at, capitals),
+            Kind::Capital => capitals = true,
+            Kind::Small => {}
+        }
+    }
+    (host.len(), capitals)
+}
+
+/// Returns where the address in brackets that `host` begins with ends.
+fn address(host: &[u8]) -> Option<(usize, bool)> {
+    let end = host.iter().position(|byte| *byte == b']')?;
+    let inner = &host[1..end];
+    let fits = inner.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte));
+    fits.then(|| (end + 1, inner.iter().any(u8::is_ascii_uppercase)))
+}
+
+/// What a byte is in a name.
+#[derive(Clone, Copy)]
+enum Kind {
+    Capital,
+    Small,
+    Other,
+}
+
+/// A look into a table is cheaper than to compare, and each request's host is looked through.
+static KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        kinds[byte as usize] = match byte {
+            b'A'..=b'Z' => Kind::Capital,
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => Kind::Small,
+            _ => Kind::Other,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 #[cfg(test)]
 mod tests {
@@ -133,9 +169,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(host in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let length = name_length(&host);
-            prop_assert!(length.is_none_or(|n| n > 0 && n <= host.len() && host[..n].is_ascii()));
+        fn any_bytes_are_read_or_refused(host in "[A-Za-z0-9:.\\[\\]_\u{80}-]{0,20}".prop_map(String::into_bytes)) {
+            let fits = name_of(&host).is_none_or(|(length, capitals)| {
+                let name = &host[..length];
+                length > 0 && name.is_ascii() && capitals == name.iter().any(u8::is_ascii_uppercase)
+            });
+            prop_assert!(fits);
         }
     }
 }

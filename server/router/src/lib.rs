@@ -38,6 +38,7 @@ mod spare;
 mod standing;
 mod sticky;
 mod tunnel;
+mod turn;
 mod upload;
 mod visitor;
 mod wall_clock;

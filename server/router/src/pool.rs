@@ -6,14 +6,17 @@ use crate::backend::Backend;
 use crate::clock;
 use crate::options::Limits;
 use crate::routes::Routes;
+use crate::turn;
 use crate::upload::Upload;
-use crate::wire::{Heard, Wire};
+use crate::wire::{Talk, Wire};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -33,8 +36,8 @@ pub(crate) struct Link {
     pub(crate) sender: SendRequest<Upload>,
     /// Whether it has carried a request before.
     pub(crate) reused: bool,
-    /// Whether the replica has said anything on it.
-    pub(crate) heard: Heard,
+    /// What was said over it.
+    pub(crate) talk: Talk,
     serial: u64,
     task: AbortHandle,
 }
@@ -139,15 +142,16 @@ impl Pool {
 pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits) -> io::Result<Link> {
     let stream = tokio::time::timeout(limit, TcpStream::connect(backend.address())).await??;
     stream.set_nodelay(true)?;
-    let heard = Heard::default();
+    let talk = Talk::default();
     let (sender, connection) = http1::Builder::new()
         .max_header_size(limits.header_bytes)
-        .handshake(TokioIo::new(Wire::new(stream, heard.clone())))
+        .handshake(TokioIo::new(Wire::new(stream, &talk)))
         .await
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
     let task = tokio::task::spawn_local(async move {
-        let _ = connection.with_upgrades().await;
+        let mut connection = pin!(connection.with_upgrades());
+        let _ = poll_fn(|cx| turn::take(|| connection.as_mut().poll(cx))).await;
     });
-    Ok(Link { sender, reused: false, heard, serial: backend.serial(), task: task.abort_handle() })
+    Ok(Link { sender, reused: false, talk, serial: backend.serial(), task: task.abort_handle() })
 }

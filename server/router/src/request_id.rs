@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
 use http::HeaderValue;
 use std::hash::{BuildHasher, RandomState};
 use uuid::Builder;
@@ -10,12 +11,22 @@ use uuid::Builder;
 ///
 /// They have to be distinct, not secret, so they come from a generator seeded once and cost no system call.
 #[derive(Debug)]
-pub(crate) struct RequestIds(u64);
+pub(crate) struct RequestIds {
+    state: u64,
+    /// Room for the next ids, which share it: a piece of memory each costs more than what is in it.
+    room: BytesMut,
+}
+
+/// How many bytes an id has.
+const LENGTH: usize = 36;
+
+/// How many ids share their memory, which is there for as long as one of them is.
+const SHARING: usize = 28;
 
 impl RequestIds {
     /// Begins with a seed from the system.
     pub(crate) fn new() -> Self {
-        Self(RandomState::new().hash_one(0_u8))
+        Self { state: RandomState::new().hash_one(0_u8), room: BytesMut::new() }
     }
 
     /// Returns a new random UUID as a header value.
@@ -23,9 +34,14 @@ impl RequestIds {
         let mut random = [0; 16];
         random[..8].copy_from_slice(&self.random().to_le_bytes());
         random[8..].copy_from_slice(&self.random().to_le_bytes());
-        let mut text = [0; 36];
+        let mut text = [0; LENGTH];
         Builder::from_random_bytes(random).as_uuid().hyphenated().encode_lower(&mut text);
-        HeaderValue::from_bytes(&text).expect("a UUID consists of hexadecimal digits and hyphens")
+        if self.room.capacity() < LENGTH {
+            self.room = BytesMut::with_capacity(SHARING * LENGTH);
+        }
+        self.room.extend_from_slice(&text);
+        HeaderValue::from_maybe_shared(self.room.split().freeze())
+            .expect("a UUID consists of hexadecimal digits and hyphens")
     }
 
     /// Returns bytes to mask a frame with; a replica has nothing to fear from those that can be guessed.
@@ -42,8 +58,8 @@ impl RequestIds {
 
     /// Returns the next number of `SplitMix64` (Steele, Lea and Flood, 2014).
     fn random(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

@@ -23,7 +23,7 @@ impl Seen {
     pub(crate) const REQUEST_ID: Self = Self(1 << 6);
     /// The header of a probe.
     pub(crate) const PROBE: Self = Self(1 << 7);
-    /// A name with an underscore.
+    /// A name with an underscore that may be another spelling of one the router vouches for.
     pub(crate) const UNDERSCORE: Self = Self(1 << 8);
     /// `Accept`.
     pub(crate) const ACCEPT: Self = Self(1 << 9);
@@ -50,14 +50,20 @@ fn kind(name: &HeaderName) -> Seen {
         "forwarded" | "x-forwarded-for" | "x-forwarded-host" => Seen::FORWARDED,
         "x-request-id" => Seen::REQUEST_ID,
         "paas-probe" => Seen::PROBE,
-        other if other.contains('_') => Seen::UNDERSCORE,
+        other if may_be_disguised(other) => Seen::UNDERSCORE,
         _ => Seen(0),
     }
+}
+
+/// Returns whether a name has an underscore and is as long as one that the router vouches for.
+fn may_be_disguised(name: &str) -> bool {
+    matches!(name.len(), 10 | 12 | 15..=17) && name.as_bytes().contains(&b'_')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::VOUCHED;
     use crate::probe::PROBE_HEADER;
     use http::HeaderValue;
 
@@ -83,6 +89,17 @@ mod tests {
             headers.insert(name.clone(), HeaderValue::from_static("b"));
             assert!(Seen::of(&headers) == kind, "{name}");
             headers.remove(name);
+        }
+    }
+
+    #[test]
+    fn no_disguise_of_what_the_router_vouches_for_is_overlooked() {
+        for name in VOUCHED.iter().map(HeaderName::as_str).filter(|name| name.contains('-')) {
+            for disguised in [name.replace('-', "_"), name.replacen('-', "_", 1)] {
+                let name = disguised.parse::<HeaderName>().unwrap();
+                let headers = HeaderMap::from_iter([(name, HeaderValue::from_static("b"))]);
+                assert_eq!(Seen::of(&headers), Seen::UNDERSCORE, "{disguised}");
+            }
         }
     }
 }

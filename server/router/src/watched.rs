@@ -1,5 +1,6 @@
 //! The bytes between a visitor and the router, of which the watch is told.
 
+use crate::turn::Dry;
 use crate::watch::Watch;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,12 +14,13 @@ pub(crate) struct Watched<S> {
     watch: Arc<Watch>,
     /// What was read of the stream before, and is to be read again.
     begun: Vec<u8>,
+    dry: Dry,
 }
 
 impl<S> Watched<S> {
     /// Watches `stream`, of which `begun` was read already.
     pub(crate) fn new(stream: S, watch: Arc<Watch>, begun: Vec<u8>) -> Self {
-        Self { stream, watch, begun }
+        Self { stream, watch, begun, dry: Dry::default() }
     }
 
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -41,9 +43,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             self.begun = self.begun.split_off(fits);
             return Poll::Ready(Ok(()));
         }
+        if self.dry.is() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        if polled.is_pending() {
+            self.dry.note();
+        } else if buf.filled().len() > before {
             self.watch.received();
         }
         polled

@@ -1,34 +1,80 @@
-//! The bytes between the router and a replica; notes whether the replica has said anything.
+//! The bytes between the router and a replica; notes whether the replica has said anything, and what it was told.
 
+use crate::turn::Dry;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Whether a byte came from a replica since it was last asked.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Heard(Arc<AtomicBool>);
+/// How many bytes the heads of most requests take; more are not kept longer than needed.
+const USUAL: usize = 2_048;
 
-impl Heard {
-    /// Returns whether a byte came, and begins to listen anew.
-    pub(crate) fn take(&self) -> bool {
-        self.0.swap(false, Relaxed)
+/// What was said over a connection since the last request began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Talk(Arc<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    heard: AtomicBool,
+    keeps: AtomicBool,
+    told: Mutex<Vec<u8>>,
+}
+
+impl Talk {
+    /// Begins anew, and keeps what the replica is told if `keeps`.
+    pub(crate) fn begin(&self, keeps: bool) {
+        self.0.heard.store(false, Relaxed);
+        self.0.keeps.store(keeps, Relaxed);
+        if keeps {
+            let mut told = self.0.told();
+            told.clear();
+            told.shrink_to(USUAL);
+        }
+    }
+
+    /// Returns what the replica was told, if it was kept and the replica has said nothing.
+    pub(crate) fn unanswered(&self) -> Option<Vec<u8>> {
+        let kept = self.0.keeps.load(Relaxed) && !self.0.heard.load(Relaxed);
+        kept.then(|| std::mem::take(&mut *self.0.told()))
+    }
+}
+
+impl Said {
+    fn told(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was written of `bufs`, and all of it when that failed: nobody will offer the rest again.
+    fn tell(&self, bufs: &[IoSlice<'_>], written: &Poll<io::Result<usize>>) {
+        let mut left = match written {
+            _ if !self.keeps.load(Relaxed) => return,
+            Poll::Pending => return,
+            Poll::Ready(Ok(written)) => *written,
+            Poll::Ready(Err(_)) => usize::MAX,
+        };
+        let mut told = self.told();
+        for buf in bufs {
+            let fits = buf.len().min(left);
+            told.extend_from_slice(&buf[..fits]);
+            left -= fits;
+        }
     }
 }
 
 /// A stream to a replica.
 pub(crate) struct Wire {
     stream: TcpStream,
-    heard: Heard,
+    said: Arc<Said>,
+    dry: Dry,
 }
 
 impl Wire {
-    /// Tells `heard` of what comes over `stream`.
-    pub(crate) fn new(stream: TcpStream, heard: Heard) -> Self {
-        Self { stream, heard }
+    /// Tells `talk` of what goes over `stream`.
+    pub(crate) fn new(stream: TcpStream, talk: &Talk) -> Self {
+        Self { stream, said: Arc::clone(&talk.0), dry: Dry::default() }
     }
 }
 
@@ -38,10 +84,15 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.dry.is() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.heard.0.store(true, Relaxed);
+        if polled.is_pending() {
+            self.dry.note();
+        } else if buf.filled().len() > before {
+            self.said.heard.store(true, Relaxed);
         }
         polled
     }
@@ -49,7 +100,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.said.tell(&[IoSlice::new(buf)], &written);
+        written
     }
 
     fn poll_write_vectored(
@@ -57,7 +110,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.said.tell(bufs, &written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
