@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fail_point::Step;
 use model::exit::ExitCause;
+use model::health::ProbeFailure;
 use model::id::ReplicaId;
 use model::plan::{AppView, Observation, Observed, ReplicaView, World};
-use model::replica::Phase;
+use model::replica::{HostReport, Phase};
 use store::{DesiredApp, Operation};
 
+use crate::facts::status_of;
 use crate::platform::Platform;
 
 /// What was told last of each replica.
 #[derive(Default)]
 pub(super) struct Progress {
     told: BTreeMap<ReplicaId, Phase>,
+    /// Those of which it was told why they are not healthy yet.
+    hinted: BTreeSet<ReplicaId>,
 }
 
 impl Progress {
@@ -25,15 +29,18 @@ impl Progress {
         apps: &[DesiredApp],
         world: &World,
     ) -> anyhow::Result<bool> {
-        let mut lines = Vec::new();
+        let (mut lines, report) = (Vec::new(), platform.facts.report());
         for (desired, view) in apps.iter().zip(&world.apps) {
             if let Some(operation) = &desired.operation {
                 lines.extend(self.news(operation, view).into_iter().map(|line| (operation.id, line)));
+                let boot = desired.app.settings.health.boot_seconds;
+                lines.extend(self.hints(view, &report, boot).into_iter().map(|line| (operation.id, line)));
             }
         }
         let existing: BTreeSet<ReplicaId> =
             world.apps.iter().flat_map(|app| &app.replicas).map(|replica| replica.id).collect();
         self.told.retain(|id, _| existing.contains(id));
+        self.hinted.retain(|id| existing.contains(id));
         if lines.is_empty() {
             return Ok(false);
         }
@@ -43,6 +50,26 @@ impl Progress {
         }
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Says at once what is wrong with those that the rollout waits for, once each.
+    fn hints(&mut self, view: &AppView, report: &HostReport, boot_seconds: u32) -> Vec<String> {
+        let rolled_out = view.rollout.as_ref().map(|rollout| &rollout.target);
+        let new =
+            view.replicas.iter().filter(|replica| rolled_out.is_some_and(|target| replica.runs(target)));
+        let mut lines = Vec::new();
+        for replica in new {
+            let status = status_of(report, replica.id).filter(|status| status.phase == Phase::Starting);
+            let failure =
+                status.and_then(|status| status.probe.as_ref()).filter(|failure| is_telling(failure));
+            if let Some(failure) = failure
+                && self.hinted.insert(replica.id)
+            {
+                let name = replica.name();
+                lines.push(format!("{name} {failure}; it has {boot_seconds} s to become healthy"));
+            }
+        }
+        lines
     }
 
     fn news(&mut self, operation: &Operation, view: &AppView) -> Vec<String> {
@@ -63,6 +90,11 @@ impl Progress {
         }
         lines
     }
+}
+
+/// Tells whether waiting alone will hardly make it well: it is up, and not as it should be.
+fn is_telling(failure: &ProbeFailure) -> bool {
+    !matches!(failure, ProbeFailure::NotListening { elsewhere, .. } if elsewhere.is_empty())
 }
 
 fn words(seen: &Observed) -> Option<String> {

@@ -58,11 +58,11 @@ fn an_app_that_listens_on_another_port() {
     let platform = TestPlatform::start();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = push_fails(&platform, "wrong-port", |app| {
-        app.paasctl(&["settings:set", "boot-seconds=3"]);
+        app.paasctl(&["settings:set", "boot-seconds=5"]);
         app.write("bin/web", &format!("#!/bin/bash\nexec python3 -m http.server --bind 127.0.0.1 {port}\n"));
     });
     assert!(text.contains(&format!("listens on 127.0.0.1:{port}, not on $PORT")), "{text}");
-    assert!(text.contains("(bind to 0.0.0.0:$PORT)"), "{text}");
+    assert!(text.contains("(bind to 0.0.0.0:$PORT); it has 5 s to become healthy"), "{text}");
 }
 
 #[test]
