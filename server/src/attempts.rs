@@ -64,16 +64,26 @@ impl Attempts {
         self.failed_at(Instant::now(), client, account)
     }
 
-    fn failed_at(&self, now: Instant, client: Option<IpAddr>, account: Option<&str>) -> Option<Duration> {
+    /// Returns how long the client is to wait before a secret that could be guessed is looked at, if one of the budgets is
+    /// used up. Who has a token gets in all the same.
+    pub fn must_wait(&self, client: Option<IpAddr>, account: Option<&str>) -> Option<Duration> {
+        let now = Instant::now();
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = |(key, budget): (Key, Budget)| after(&spent, now, &key, budget).err();
+        self.budgets(client, account).filter_map(wait).max()
+    }
+
+    /// Returns the budgets that count for a client and an account.
+    fn budgets(&self, client: Option<IpAddr>, account: Option<&str>) -> impl Iterator<Item = (Key, Budget)> {
         let client = client.map(|address| (Key::Client(network(address)), self.client));
         let account = account.filter(|name| !name.is_empty());
         let account = account.map(|name| (Key::Account(name.chars().take(NAME_MAX).collect()), self.account));
+        client.into_iter().chain(account)
+    }
+
+    fn failed_at(&self, now: Instant, client: Option<IpAddr>, account: Option<&str>) -> Option<Duration> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        client
-            .into_iter()
-            .chain(account)
-            .filter_map(|(key, budget)| spend(&mut spent, now, key, budget))
-            .max()
+        self.budgets(client, account).filter_map(|(key, budget)| spend(&mut spent, now, key, budget)).max()
     }
 }
 
@@ -83,14 +93,26 @@ fn spend(spent: &mut HashMap<Key, Instant>, now: Instant, key: Key, budget: Budg
         spent.retain(|_, forgiven| *forgiven > now);
     }
     let key = if spent.len() >= REMEMBERED_MAX && !spent.contains_key(&key) { Key::Others } else { key };
-    let forgiven = spent.get(&key).copied().unwrap_or(now).max(now);
+    match after(spent, now, &key, budget) {
+        Ok(after) => {
+            spent.insert(key, after);
+            None
+        }
+        Err(wait) => Some(wait),
+    }
+}
+
+/// Returns until when one more failure would be remembered, or how long it takes until there may be one.
+fn after(
+    spent: &HashMap<Key, Instant>,
+    now: Instant,
+    key: &Key,
+    budget: Budget,
+) -> Result<Instant, Duration> {
+    let forgiven = spent.get(key).copied().unwrap_or(now).max(now);
     let after = forgiven + budget.forgiven_after;
     let full = now + budget.forgiven_after * budget.failures;
-    if after > full {
-        return Some(after - full);
-    }
-    spent.insert(key, after);
-    None
+    if after > full { Err(after - full) } else { Ok(after) }
 }
 
 /// Somebody with IPv6 has a network of addresses to come from.
@@ -120,6 +142,18 @@ mod tests {
         let later = now + Duration::from_secs(10);
         assert_eq!(attempts.failed_at(later, one, None), None, "one is forgiven");
         assert!(attempts.failed_at(later, one, None).is_some(), "and only one");
+    }
+
+    #[test]
+    fn who_must_wait_spends_nothing_by_asking() {
+        let attempts = Attempts::new(FEW, MANY);
+        let one = Some(IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..3 {
+            assert_eq!(attempts.must_wait(one, Some("ann")), None);
+            assert_eq!(attempts.failed(one, Some("ann")), None);
+        }
+        assert!(attempts.must_wait(one, None).is_some());
+        assert_eq!(attempts.must_wait(None, Some("ann")), None);
     }
 
     #[test]

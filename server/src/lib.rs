@@ -12,6 +12,7 @@ pub mod auth;
 pub mod builds;
 mod collect;
 pub mod connections;
+mod dashboard;
 mod data_dir;
 mod departure;
 pub mod deploy;

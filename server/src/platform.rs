@@ -95,6 +95,13 @@ pub struct Changes(watch::Receiver<u64>);
 impl Changes {
     /// Returns after the next change, or after a second: a signal that was lost costs no more than that.
     pub async fn next(&mut self) {
-        let _ = tokio::time::timeout(LOOK_AGAIN, self.0.changed()).await;
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.signalled()).await;
+    }
+
+    /// Returns after the next change, if its signal is not lost.
+    pub async fn signalled(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
     }
 }

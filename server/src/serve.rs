@@ -31,7 +31,7 @@ use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, collect, connections, doubt, push, sweep};
+use crate::{api, builds, collect, connections, dashboard, doubt, push, sweep};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -257,13 +257,20 @@ async fn prepare_apps(platform: &Arc<Platform>) -> anyhow::Result<()> {
     .await?
 }
 
+/// Returns all that is answered at the listen address: the API, git, and the dashboard.
+pub fn service(platform: &Arc<Platform>) -> axum::Router {
+    let api = api::router(platform.clone());
+    let dashboard = dashboard::router(platform.clone(), api.clone());
+    api.merge(push::routes().with_state(platform.clone())).merge(dashboard)
+}
+
 /// Answers requests until a signal tells the server to stop, or to make place for a successor, and lets those under way finish.
 async fn answer(
     platform: &Arc<Platform>,
     listener: TcpListener,
     (stop, coming): (&CancellationToken, &CancellationToken),
 ) -> anyhow::Result<()> {
-    let service = api::router(platform.clone()).merge(push::routes().with_state(platform.clone()));
+    let service = service(platform);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut make_place = signal(SignalKind::user_defined2())?;

@@ -43,6 +43,8 @@ ids! {
     UserId,
     /// A credential of a user.
     TokenId,
+    /// A browser that is signed in.
+    SessionId,
     /// An app.
     AppId,
     /// One attempt to turn a commit into a slug.

@@ -127,7 +127,11 @@ async fn prepare(
     })
 }
 
+/// A page of the dashboard has signed its visitor in already; what comes over a connection carries no such thing.
 async fn session(platform: &Platform, parts: &Parts) -> Result<Session, ApiError> {
+    if let Some(session) = parts.extensions.get::<Session>() {
+        return Ok(session.clone());
+    }
     let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     sign_in(platform, &parts.headers, remote).await.map_err(|error| match error {
         SignInError::Missing | SignInError::Wrong => ApiError::unauthorized(error.to_string()),

@@ -209,3 +209,4 @@ fn switched(apps: &[DesiredApp], actions: &[Action]) -> Option<Vec<DesiredApp>> 
 }
 
 pub use entrance::Entrance as RouterEntrance;
+pub(crate) use world::reason;

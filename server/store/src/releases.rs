@@ -220,6 +220,19 @@ pub(crate) fn open_config(vault: &Vault, id: ReleaseId, sealed: &str) -> Result<
     unjson("config", &String::from_utf8_lossy(&plain))
 }
 
+/// Returns the release that serves of each app that has one.
+///
+/// # Errors
+/// A database that fails.
+pub(crate) async fn releases_that_serve(db: &mut Db) -> Result<Vec<Release>> {
+    let rows = sqlx::query(select_release!(
+        "join apps a on a.id = r.app_id and a.serving_version = r.version where a.deleted_at is null"
+    ))
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(release).collect()
+}
+
 /// Returns the release of this number.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ fn token(row: &AnyRow) -> Result<Token> {
     })
 }
 
-fn hash(secret: &str) -> String {
+pub(crate) fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 

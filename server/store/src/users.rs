@@ -86,3 +86,39 @@ pub async fn set_user_disabled(db: &mut Db, id: UserId, disabled: bool) -> Resul
         .await?;
     Ok(())
 }
+
+/// Returns the hash of a user's password, if they have one.
+///
+/// # Errors
+/// A database that fails.
+pub async fn password_hash(db: &mut Db, id: UserId) -> Result<Option<String>> {
+    let row = sqlx::query("select password from users where id = $1 and disabled = 0")
+        .bind(id.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map_or(Ok(None), |row| row.text_or_none("password"))
+}
+
+/// Gives a user a password, by its hash.
+///
+/// # Errors
+/// A database that fails.
+pub async fn set_password_hash(db: &mut Db, id: UserId, hash: &str) -> Result<()> {
+    sqlx::query("update users set password = $2 where id = $1")
+        .bind(id.to_string())
+        .bind(hash)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Tells whether anybody has a password yet.
+///
+/// # Errors
+/// A database that fails.
+pub async fn has_passwords(db: &mut Db) -> Result<bool> {
+    let row = sqlx::query("select id from users where password is not null and disabled = 0 limit 1")
+        .fetch_optional(db)
+        .await?;
+    Ok(row.is_some())
+}

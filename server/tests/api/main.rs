@@ -4,7 +4,9 @@
 
 mod access;
 mod apps;
+mod browser;
 mod changes;
+mod dashboard;
 mod logs;
 mod operations;
 mod people;

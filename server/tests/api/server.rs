@@ -146,15 +146,16 @@ impl Server {
             let platform = Arc::new(platform(dir.path(), address, attempts).await);
             let file = dir.path().join("admin-token");
             store::bootstrap_admin(&platform.store, &file).await.unwrap();
-            let service = paasd::api::router(platform.clone());
-            let service = service.merge(paasd::push::routes().with_state(platform.clone()));
+            let service = paasd::serve::service(&platform);
             let (limits, stop) = (connections::Limits::default(), platform.signals.stop.clone());
             tokio::spawn(connections::serve(listener, service, limits, stop));
             (platform, address)
         });
         let admin = std::fs::read_to_string(dir.path().join("admin-token")).unwrap().trim().to_owned();
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true);
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0);
         let agent = ureq::Agent::new_with_config(config.build());
         Self { platform, address, admin, runtime, agent, _dir: dir }
     }

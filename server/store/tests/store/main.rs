@@ -10,6 +10,7 @@ mod keeping;
 mod leases;
 mod operations;
 mod releases;
+mod sessions;
 mod tokens;
 mod unreadable;
 mod watches;

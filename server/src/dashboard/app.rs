@@ -1,0 +1,198 @@
+//! One app: where it answers, what runs of it, how many are wanted, what was released last.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::Method;
+use axum::response::Response;
+use jiff::Timestamp;
+use model::access::Scope;
+use model::wording;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::client::Refusal;
+use super::overview::{self, AppRow};
+use super::page::{Frame, Submitted, Visitor};
+use super::words;
+
+/// Releases that are shown beside what runs.
+const RELEASES: &str = "version ..; order=desc,max=6";
+
+#[derive(Template)]
+#[template(path = "app.html")]
+struct AppPage {
+    frame: Frame,
+    app: String,
+    web_url: String,
+    git_url: String,
+    now: AppRow,
+    formation: Vec<Entry>,
+    replicas: Vec<Tile>,
+    releases: Vec<ReleaseLine>,
+    steps: Vec<String>,
+    can_write: bool,
+}
+
+#[derive(Deserialize)]
+struct AppJson {
+    git_url: String,
+    web_url: String,
+}
+
+/// A process type of the formation.
+#[derive(Deserialize)]
+struct Entry {
+    r#type: String,
+    quantity: u32,
+    observed: u32,
+    size: String,
+    command: String,
+}
+
+#[derive(Deserialize)]
+struct Dyno {
+    name: String,
+    phase: String,
+    reason: Option<String>,
+    restarts: u64,
+    memory_bytes: Option<u64>,
+    in_flight: Option<u64>,
+    host: Option<String>,
+    release: Version,
+    since: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+/// A replica as a tile.
+struct Tile {
+    name: String,
+    phase: String,
+    reason: Option<String>,
+    restarts: u64,
+    memory: Option<String>,
+    in_flight: Option<u64>,
+    host: String,
+    release: u64,
+    since: String,
+}
+
+#[derive(Deserialize)]
+struct ReleaseJson {
+    version: u64,
+    description: String,
+    state: String,
+    current: bool,
+    created_at: Timestamp,
+    user: Person,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    email: String,
+}
+
+struct ReleaseLine {
+    version: u64,
+    description: String,
+    state: String,
+    current: bool,
+    by: String,
+    since: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Scale {
+    r#type: String,
+    quantity: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Restart {
+    #[serde(default)]
+    replica: String,
+}
+
+pub(super) async fn show(visitor: Visitor, Path(app): Path<String>) -> Response {
+    visitor.page(view(&visitor, &app).await)
+}
+
+async fn view(visitor: &Visitor, name: &str) -> Result<AppPage, Refusal> {
+    let app: AppJson = visitor.get(&["apps", name]).await?;
+    let dynos: Vec<Dyno> = visitor.get(&["apps", name, "dynos"]).await?;
+    let releases: Vec<ReleaseJson> = visitor.newest(&["apps", name, "releases"], RELEASES).await?;
+    let formation: Vec<Entry> = visitor.get(&["apps", name, "formation"]).await?;
+    let platform = &visitor.dashboard.platform;
+    let mut db = platform.store.read().await?;
+    let found = store::find_app(&mut db, name).await?.ok_or_else(Refusal::not_found)?;
+    let access = visitor.session.access(&mut db, &found).await?;
+    let overview = store::app_overview(&mut db, found).await?;
+    let steps = match &overview.operation {
+        Some(operation) => store::list_steps(&mut db, operation.id).await?,
+        None => Vec::new(),
+    };
+    Ok(AppPage {
+        frame: visitor.frame(name, "apps"),
+        app: name.to_owned(),
+        web_url: app.web_url,
+        git_url: app.git_url,
+        now: overview::row(&platform.facts, &overview),
+        formation,
+        replicas: dynos.into_iter().map(tile).collect(),
+        releases: releases.into_iter().map(release_line).collect(),
+        steps: steps.into_iter().map(|step| step.text).collect(),
+        can_write: access >= Some(crate::auth::Access::Write) && visitor.session.scope.allows(Scope::Write),
+    })
+}
+
+fn tile(dyno: Dyno) -> Tile {
+    Tile {
+        memory: dyno.memory_bytes.map(wording::bytes),
+        host: dyno.host.unwrap_or_default(),
+        release: dyno.release.version,
+        since: words::ago(dyno.since),
+        name: dyno.name,
+        phase: dyno.phase,
+        reason: dyno.reason,
+        restarts: dyno.restarts,
+        in_flight: dyno.in_flight,
+    }
+}
+
+fn release_line(release: ReleaseJson) -> ReleaseLine {
+    ReleaseLine {
+        since: words::ago(release.created_at),
+        version: release.version,
+        description: release.description,
+        state: release.state,
+        current: release.current,
+        by: release.user.email,
+    }
+}
+
+pub(super) async fn scale(
+    Path(app): Path<String>,
+    Submitted(visitor, Scale { r#type, quantity }): Submitted<Scale>,
+) -> Response {
+    let body = json!({ "quantity": quantity.trim() });
+    let scaled = visitor.send(Method::PATCH, &["apps", &app, "formation", &r#type], &body).await;
+    let said = |entry: Value| format!("{type} is scaled to {}.", entry["quantity"], type = r#type);
+    visitor.done(&format!("/apps/{app}"), scaled.map(said))
+}
+
+pub(super) async fn restart(
+    Path(app): Path<String>,
+    Submitted(visitor, Restart { replica }): Submitted<Restart>,
+) -> Response {
+    let mut path = vec!["apps", &app, "dynos"];
+    if !replica.is_empty() {
+        path.push(&replica);
+    }
+    let restarted = visitor.send(Method::DELETE, &path, &json!({})).await;
+    let what = if replica.is_empty() { &app } else { &replica };
+    let said = format!("{what} is being restarted; each replica goes when its successor answers.");
+    visitor.done(&format!("/apps/{app}"), restarted.map(|_| said))
+}

@@ -1,0 +1,122 @@
+//! The API as pages call it: in this process, in the name of who is signed in.
+
+use axum::body::{Body, to_bytes};
+use axum::http::header::{HOST, RANGE};
+use axum::http::{Method, Request, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::page::Visitor;
+
+/// Most bytes of an answer.
+const ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Why the API did not do it, in its own words.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refusal {
+    #[serde(skip)]
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) hint: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn internal(error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
+        tracing::error!(error = format!("{error:#}"), "a page failed");
+        let message = "the server failed; its log says why".to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message, hint: None }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, message: message.into(), hint: None }
+    }
+
+    pub(super) fn not_found() -> Self {
+        let message = "there is no such page".to_owned();
+        Self { status: StatusCode::NOT_FOUND, message, hint: None }
+    }
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl Visitor {
+    /// Reads something.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Refusal> {
+        read(self.call(Method::GET, path, None, None).await?)
+    }
+
+    /// Reads the newest of a list.
+    pub(super) async fn newest<T: DeserializeOwned>(&self, path: &[&str], range: &str) -> Result<T, Refusal> {
+        read(self.call(Method::GET, path, None, Some(range)).await?)
+    }
+
+    /// Changes something.
+    pub(super) async fn send(&self, method: Method, path: &[&str], body: &Value) -> Result<Value, Refusal> {
+        let body = self.call(method, path, Some(body), None).await?;
+        if body.is_empty() { Ok(Value::Null) } else { read(body) }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+        range: Option<&str>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut request = Request::builder().method(method).uri(uri(path)?);
+        request = request.header(HOST, self.host()).header("x-forwarded-proto", self.protocol());
+        if let Some(range) = range {
+            request = request.header(RANGE, range);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = request.body(body).map_err(Refusal::internal)?;
+        request.extensions_mut().insert(self.session.clone());
+        let Ok(answer) = self.dashboard.api.clone().oneshot(request).await;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), ANSWER_BYTES).await.map_err(Refusal::internal)?;
+        if status.is_success() {
+            return Ok(body.into());
+        }
+        let refusal: Refusal = serde_json::from_slice(&body).map_err(Refusal::internal)?;
+        Err(Refusal { status, ..refusal })
+    }
+}
+
+fn read<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, Refusal> {
+    serde_json::from_slice(&body).map_err(Refusal::internal)
+}
+
+/// Joins the parts of an address. What the API calls things has none of the characters that would need to be escaped;
+/// what has one is the name of nothing.
+fn uri(path: &[&str]) -> Result<String, Refusal> {
+    let is_plain = |part: &&&str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~*@".contains(c);
+        !part.is_empty() && **part != "." && **part != ".." && part.chars().all(plain)
+    };
+    if path.iter().filter(is_plain).count() == path.len() {
+        Ok(format!("/{}", path.join("/")))
+    } else {
+        Err(Refusal::not_found())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_lead_to_another_route() {
+        assert_eq!(uri(&["apps", "shop", "formation", "web"]).unwrap(), "/apps/shop/formation/web");
+        for odd in ["", ".", "..", "a/b", "a?b", "a#b", "ä", "%2e"] {
+            assert!(uri(&["apps", odd]).is_err(), "{odd}");
+        }
+    }
+}
