@@ -38,7 +38,11 @@ fn a_file_that_cannot_be_taken_is_kept_and_named() {
     let shown = edit(&env, "sed -i 's/^B=.*/B=new\\noops/'", &[]);
     let (name, content) = left(&env);
     assert_eq!(content, "A=s3cret\nB=new\noops\n");
-    assert!(shown.contains("has no `=`") && shown.contains(&format!("kept in HOME/work/{name};")), "{shown}");
+    assert!(
+        shown.contains("a word in line 3 of HOME/work/")
+            && shown.contains(&format!("kept in HOME/work/{name};")),
+        "{shown}"
+    );
     assert!(!shown.contains("s3cret") && shown.ends_with("--- exit Some(2)"), "{shown}");
     assert_eq!(patches(&env), [json!(null); 0]);
 }

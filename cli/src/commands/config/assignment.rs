@@ -77,12 +77,13 @@ pub(super) fn of_file(path: &Path) -> Result<Vec<Assignment>> {
     let bytes = fs::File::open(path)
         .and_then(bytes_of)
         .map_err(|error| Error::failed(format!("`{name}` cannot be read: {}", why(&error))))?;
-    let words = words::split(&bytes).ok_or_else(|| Error::failed(format!("{name} ends inside a quote")))?;
-    let words = words.into_iter().filter(|word| word != b"export").enumerate();
+    let words = words::by_line(&bytes)
+        .map_err(|line| Error::failed(format!("{name} ends inside a quote of what begins in line {line}")))?;
+    let words = words.into_iter().filter(|(_, word)| word != b"export");
     words
-        .map(|(index, word)| {
+        .map(|(line, word)| {
             let (key, value) =
-                split(&word, &format!("word {} of {name}", index + 1)).map_err(|error| Error {
+                split(&word, &format!("a word in line {line} of {name}")).map_err(|error| Error {
                     hint: Some("The file is read as a shell reads it: quote values with spaces.".into()),
                     ..error
                 })?;

@@ -7,17 +7,32 @@ use std::slice::Iter;
 /// The bytes that are still to be read.
 type Rest<'a> = Peekable<Iter<'a, u8>>;
 
-/// Returns the words, or nothing when the text ends inside a quote.
-pub(super) fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// Returns the words with the lines, from 1, in which they begin.
+///
+/// # Errors
+/// The text ends inside a quote; it is of the word that begins in this line.
+pub(super) fn by_line(text: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, usize> {
     let (mut rest, mut words) = (text.iter().peekable(), Vec::new());
+    let (mut line, mut counted) = (1, 0);
     while let Some(&&byte) = rest.peek() {
         match byte {
             b' ' | b'\t' | b'\n' => drop(rest.next()),
             b'#' => while rest.next_if(|byte| **byte != b'\n').is_some() {},
-            _ => words.push(word(&mut rest)?),
+            _ => {
+                let at = text.len() - rest.len();
+                line += text[counted..at].iter().filter(|byte| **byte == b'\n').count();
+                counted = at;
+                words.push((line, word(&mut rest).ok_or(line)?));
+            }
         }
     }
-    Some(words)
+    Ok(words)
+}
+
+/// Returns the words, or nothing when the text ends inside a quote.
+#[cfg(test)]
+pub(super) fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    Some(by_line(text).ok()?.into_iter().map(|(_, word)| word).collect())
 }
 
 fn word(rest: &mut Rest) -> Option<Vec<u8>> {
@@ -131,6 +146,15 @@ mod tests {
         let text = "# one\nexport A=1\\ 2 B='x \"y' # two\nC=\"a\\\"b\\n$HOME\" D=a#b E=\\\nF ''\n";
         let read = words(text).unwrap();
         assert_eq!(read, ["export", "A=1 2", "B=x \"y", "C=a\"b\\n$HOME", "D=a#b", "E=F", ""]);
+    }
+
+    #[test]
+    fn words_are_told_with_their_lines() {
+        let text = b"A=1\n# no word\n\nB='two\nlines' C=3\nD='open\n";
+        assert_eq!(by_line(text), Err(6));
+        let lines: Vec<_> =
+            by_line(&text[..text.len() - 8]).unwrap().into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [1, 4, 5]);
     }
 
     #[test]
