@@ -63,6 +63,22 @@ fn several_are_changed_as_one_and_a_misspelt_one_is_refused_here() {
 }
 
 #[test]
+fn a_setting_of_a_process_type_that_is_not_there_is_taken_and_told() {
+    let env = TestEnvironment::new();
+    env.server.on("PATCH /apps/shop/settings", settings()).on(
+        "GET /apps/shop/formation",
+        json!([{"type": "web", "quantity": 1}, {"type": "worker", "quantity": 1}]),
+    );
+    assert_snapshot!(env.run(&["settings:set", "wroker.stop-seconds=600", "-a", "shop"]), @"
+    --- stderr
+    shop: wroker.stop-seconds is 30 (default).
+    shop has no process type wroker so far; it has web, worker. Did you mean `worker`?
+    ");
+    let known = env.run(&["settings:set", "worker.stop-seconds=600", "-a", "shop"]);
+    assert!(!known.contains("process type"), "{known}");
+}
+
+#[test]
 fn buildpacks_are_set_shown_and_cleared() {
     let env = TestEnvironment::new();
     let set = json!({"buildpacks": ["static", "python"]});

@@ -105,6 +105,11 @@ pub(crate) fn meant(name: &str) -> Option<String> {
 }
 
 impl Setting {
+    /// Returns the process type that it is of, if it is not the app's.
+    pub(crate) fn process(&self) -> Option<&str> {
+        self.name.split_once('.').map(|(process, _)| process)
+    }
+
     /// Returns the value as the API takes it.
     ///
     /// # Errors

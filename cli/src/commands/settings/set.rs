@@ -1,9 +1,14 @@
 //! `settings:set`: changes settings, several at once.
 
+use std::collections::BTreeSet;
+
+use model::name::AppName;
 use model::wording;
 use serde_json::{Map, Value};
 
 use super::names::{SETTINGS, Setting, find, meant};
+use crate::api::process::FormationEntry;
+use crate::api::{Api, read};
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::{Error, Result};
 
@@ -41,6 +46,9 @@ impl Set {
         let body = api.patch(&path, &patch(&wishes))?.body;
         let shown = wishes.iter().map(|(setting, _)| format!("{} is {}", setting.name, setting.shown(&body)));
         context.screen.say(&format!("{app}: {}.", shown.collect::<Vec<_>>().join(", ")));
+        for process in wishes.iter().filter_map(|(setting, _)| setting.process()).collect::<BTreeSet<_>>() {
+            note_unknown(context, &api, &app, process)?;
+        }
         for (setting, value) in &wishes {
             if setting.name.ends_with(".overlap") && *value == Value::Bool(false) {
                 let process = setting.name.trim_end_matches(".overlap");
@@ -51,6 +59,21 @@ impl Set {
         }
         if self.json.json { context.screen.json(&body) } else { Ok(()) }
     }
+}
+
+/// Says that there is no such process type: it may come with the next deploy, or be misspelt.
+fn note_unknown(context: &Context, api: &Api, app: &AppName, process: &str) -> Result<()> {
+    let entries: Vec<FormationEntry> = read(&api.all(&format!("/apps/{app}/formation"))?)?;
+    let types: Vec<_> = entries.iter().map(|entry| entry.r#type.as_str()).collect();
+    if types.is_empty() || types.contains(&process) {
+        return Ok(());
+    }
+    let near = wording::did_you_mean(process, types.iter().copied());
+    let near = near.map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
+    context
+        .screen
+        .say(&format!("{app} has no process type {process} so far; it has {}.{near}", types.join(", ")));
+    Ok(())
 }
 
 fn wish(text: &str) -> Result<(Setting, Value)> {
