@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Refusal;
-use super::overview::{self, AppRow};
+use super::glance::{self, AppRow};
 use super::page::{Frame, Submitted, Visitor};
 
 #[derive(Template)]
@@ -33,7 +33,7 @@ async fn view(visitor: &Visitor) -> Result<AppsPage, Refusal> {
     let all = visitor.session.role == Scope::Admin;
     let user = (!all).then_some(visitor.session.actor.user);
     let apps = store::app_overviews(&mut *platform.store.read().await?, user).await?;
-    Ok(AppsPage { frame: visitor.frame("Apps", "apps"), apps: overview::rows(&platform.facts, &apps) })
+    Ok(AppsPage { frame: visitor.frame("Apps", "apps"), apps: glance::rows(&platform.facts, &apps) })
 }
 
 pub(super) async fn create(Submitted(visitor, new): Submitted<NewApp>) -> Response {

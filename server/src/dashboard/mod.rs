@@ -3,14 +3,16 @@
 //! every change has its audit row. Only signing in, and lists over all apps, are its own.
 
 mod account;
+mod activity;
 mod app;
 mod apps;
 mod assets;
 mod client;
 mod cookies;
 mod front;
+mod glance;
+mod installation;
 mod live;
-mod overview;
 mod page;
 mod passwords;
 mod sign_in;
@@ -38,9 +40,9 @@ pub(crate) fn router(platform: Arc<Platform>, api: Router) -> Router {
     let pages = Router::new()
         .route("/", get(apps::list))
         .route("/apps", post(apps::create))
-        .route("/apps/{app}", get(app::show))
-        .route("/apps/{app}/scale", post(app::scale))
-        .route("/apps/{app}/restart", post(app::restart))
+        .merge(app::routes())
+        .merge(activity::routes())
+        .merge(installation::routes())
         .route("/account", get(account::show))
         .route("/account/password", post(account::set_password))
         .route("/account/sessions/end", post(account::end_session))

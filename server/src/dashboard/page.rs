@@ -52,6 +52,7 @@ pub(super) struct Frame {
     /// The part of the dashboard it belongs to.
     pub(super) section: &'static str,
     pub(super) email: String,
+    pub(super) is_admin: bool,
     pub(super) can_write: bool,
     pub(super) mark: String,
     pub(super) notice: Option<Notice>,
@@ -70,6 +71,7 @@ impl Frame {
             title: title.to_owned(),
             section: "",
             email: String::new(),
+            is_admin: false,
             can_write: false,
             mark: String::new(),
             notice: None,
@@ -188,6 +190,7 @@ impl Visitor {
             title: title.into(),
             section,
             email: self.session.actor.email.clone(),
+            is_admin: self.session.scope == Scope::Admin,
             can_write: self.session.scope.allows(Scope::Write),
             mark: self.mark.clone(),
             notice,

@@ -202,3 +202,32 @@ fn who_guesses_passwords_is_made_to_wait_before_they_are_looked_at() {
     assert!(reply.status == 401 && reply.text.contains("Too many attempts failed"), "{}", reply.text);
     drop(Browser::with_token(&server, &server.admin));
 }
+
+#[test]
+fn an_administrator_adds_a_user_who_signs_in_with_a_token_shown_once() {
+    let server = Server::start();
+    let mut browser = Browser::of_admin(&server);
+    let page =
+        browser.submit("/dashboard/platform/users", &[("email", "Ann@Example.org"), ("scope", "write")]);
+    let token = page.text.split("<code>").find(|part| part.starts_with("paas_")).unwrap();
+    let token = token.split('<').next().unwrap().to_owned();
+    assert!(!browser.get("/dashboard/platform").text.contains(&token), "it is shown once");
+    let page = browser.submit("/dashboard/platform/users", &[("email", "nobody"), ("scope", "write")]);
+    assert!(page.text.contains("looks like ann@example.org"), "{}", page.text);
+    let mut ann = Browser::with_token(&server, &token);
+    assert!(ann.get("/dashboard").text.contains("ann@example.org"));
+    for page in ["/dashboard/platform", "/dashboard/activity"] {
+        assert_eq!(ann.get(page).status, 403, "{page} is for administrators");
+    }
+    assert!(
+        ann.submit("/dashboard/platform/users", &[("email", "eve@example.org"), ("scope", "admin")])
+            .text
+            .contains("only administrators")
+    );
+    browser.submit("/dashboard/platform/users/disable", &[("email", "ann@example.org")]);
+    assert_eq!(ann.get("/dashboard").status, 303, "the session ends with the user");
+    let page = browser.get("/dashboard/activity").text;
+    for action in ["user.create", "token.create", "user.disable", "session.create"] {
+        assert!(page.contains(action), "{action}: {page}");
+    }
+}

@@ -1,42 +1,38 @@
 //! One app: where it answers, what runs of it, how many are wanted, what was released last.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::Router;
 use axum::extract::Path;
 use axum::http::Method;
 use axum::response::Response;
+use axum::routing::{get, post};
 use jiff::Timestamp;
-use model::access::Scope;
 use model::wording;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::Refusal;
-use super::overview::{self, AppRow};
-use super::page::{Frame, Submitted, Visitor};
-use super::words;
+use super::AppHead;
+use crate::dashboard::Dashboard;
+use crate::dashboard::client::Refusal;
+use crate::dashboard::glance::{self, AppRow};
+use crate::dashboard::page::{Frame, Submitted, Visitor};
+use crate::dashboard::words;
 
 /// Releases that are shown beside what runs.
 const RELEASES: &str = "version ..; order=desc,max=6";
 
 #[derive(Template)]
-#[template(path = "app.html")]
-struct AppPage {
+#[template(path = "app/overview.html")]
+struct OverviewPage {
     frame: Frame,
-    app: String,
-    web_url: String,
-    git_url: String,
+    head: AppHead,
     now: AppRow,
     formation: Vec<Entry>,
     replicas: Vec<Tile>,
     releases: Vec<ReleaseLine>,
     steps: Vec<String>,
-    can_write: bool,
-}
-
-#[derive(Deserialize)]
-struct AppJson {
-    git_url: String,
-    web_url: String,
 }
 
 /// A process type of the formation.
@@ -105,46 +101,49 @@ struct ReleaseLine {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Scale {
+struct Scale {
     r#type: String,
     quantity: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Restart {
+struct Restart {
     #[serde(default)]
     replica: String,
 }
 
-pub(super) async fn show(visitor: Visitor, Path(app): Path<String>) -> Response {
+pub(super) fn routes() -> Router<Arc<Dashboard>> {
+    Router::new()
+        .route("/apps/{app}", get(show))
+        .route("/apps/{app}/scale", post(scale))
+        .route("/apps/{app}/restart", post(restart))
+}
+
+async fn show(visitor: Visitor, Path(app): Path<String>) -> Response {
     visitor.page(view(&visitor, &app).await)
 }
 
-async fn view(visitor: &Visitor, name: &str) -> Result<AppPage, Refusal> {
-    let app: AppJson = visitor.get(&["apps", name]).await?;
+async fn view(visitor: &Visitor, name: &str) -> Result<OverviewPage, Refusal> {
+    let head = AppHead::of(visitor, name, "").await?;
     let dynos: Vec<Dyno> = visitor.get(&["apps", name, "dynos"]).await?;
     let releases: Vec<ReleaseJson> = visitor.newest(&["apps", name, "releases"], RELEASES).await?;
     let formation: Vec<Entry> = visitor.get(&["apps", name, "formation"]).await?;
     let platform = &visitor.dashboard.platform;
     let mut db = platform.store.read().await?;
     let found = store::find_app(&mut db, name).await?.ok_or_else(Refusal::not_found)?;
-    let access = visitor.session.access(&mut db, &found).await?;
     let overview = store::app_overview(&mut db, found).await?;
     let steps = match &overview.operation {
         Some(operation) => store::list_steps(&mut db, operation.id).await?,
         None => Vec::new(),
     };
-    Ok(AppPage {
+    Ok(OverviewPage {
         frame: visitor.frame(name, "apps"),
-        app: name.to_owned(),
-        web_url: app.web_url,
-        git_url: app.git_url,
-        now: overview::row(&platform.facts, &overview),
+        head,
+        now: glance::row(&platform.facts, &overview),
         formation,
         replicas: dynos.into_iter().map(tile).collect(),
         releases: releases.into_iter().map(release_line).collect(),
         steps: steps.into_iter().map(|step| step.text).collect(),
-        can_write: access >= Some(crate::auth::Access::Write) && visitor.session.scope.allows(Scope::Write),
     })
 }
 
@@ -173,7 +172,7 @@ fn release_line(release: ReleaseJson) -> ReleaseLine {
     }
 }
 
-pub(super) async fn scale(
+async fn scale(
     Path(app): Path<String>,
     Submitted(visitor, Scale { r#type, quantity }): Submitted<Scale>,
 ) -> Response {
@@ -183,7 +182,7 @@ pub(super) async fn scale(
     visitor.done(&format!("/apps/{app}"), scaled.map(said))
 }
 
-pub(super) async fn restart(
+async fn restart(
     Path(app): Path<String>,
     Submitted(visitor, Restart { replica }): Submitted<Restart>,
 ) -> Response {

@@ -1,0 +1,168 @@
+//! The platform itself, for administrators: what it is, how much room it has, on which hosts it runs, who may use it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::http::Method;
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use model::access::Scope;
+use model::wording;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Dashboard;
+use super::client::Refusal;
+use super::page::{Frame, Submitted, Visitor};
+use super::words;
+
+/// How long the first token of a user works.
+const INVITATION_SECONDS: u32 = 7 * 86_400;
+
+#[derive(Template)]
+#[template(path = "platform.html")]
+struct PlatformPage {
+    frame: Frame,
+    now: Installation,
+    free: String,
+    total: String,
+    reserve: String,
+    /// How much of the disk is used, in percent.
+    used: u64,
+    hosts: Vec<HostLine>,
+    users: Vec<UserLine>,
+    invitation: Option<Invitation>,
+}
+
+/// A user who was just added. The secret is shown on this one page.
+struct Invitation {
+    email: String,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+struct Installation {
+    version: String,
+    stack: String,
+    engine: String,
+    degraded: Vec<String>,
+    disk: Disk,
+    data_dir: String,
+    domain: String,
+    router_url: String,
+    apps: u64,
+    replicas: u64,
+}
+
+#[derive(Deserialize)]
+struct Disk {
+    free_bytes: u64,
+    total_bytes: u64,
+    reserve_bytes: u64,
+}
+
+struct HostLine {
+    name: String,
+    zone: String,
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    email: String,
+    scope: String,
+    disabled: bool,
+    created_at: Timestamp,
+}
+
+struct UserLine {
+    email: String,
+    scope: String,
+    disabled: bool,
+    since: String,
+    this: bool,
+}
+
+#[derive(Deserialize)]
+struct NewUser {
+    email: String,
+    scope: String,
+}
+
+#[derive(Deserialize)]
+struct Disable {
+    email: String,
+}
+
+pub(super) fn routes() -> Router<Arc<Dashboard>> {
+    Router::new()
+        .route("/platform", get(show))
+        .route("/platform/users", post(add_user))
+        .route("/platform/users/disable", post(disable_user))
+}
+
+async fn show(visitor: Visitor) -> Response {
+    visitor.page(view(&visitor, None).await)
+}
+
+async fn view(visitor: &Visitor, invitation: Option<Invitation>) -> Result<PlatformPage, Refusal> {
+    // Who may not see the users is refused by that route.
+    let users: Vec<User> = visitor.get(&["users"]).await?;
+    let now: Installation = visitor.get(&["platform"]).await?;
+    let mut db = visitor.dashboard.platform.store.read().await?;
+    let hosts = store::list_hosts(&mut db).await?;
+    let Disk { free_bytes, total_bytes, reserve_bytes } = now.disk;
+    Ok(PlatformPage {
+        frame: visitor.frame("Platform", "platform"),
+        free: wording::bytes(free_bytes),
+        total: wording::bytes(total_bytes),
+        reserve: wording::bytes(reserve_bytes),
+        used: (total_bytes.saturating_sub(free_bytes)) * 100 / total_bytes.max(1),
+        hosts: hosts.into_iter().map(host).collect(),
+        users: users.into_iter().map(|user| line(visitor, user)).collect(),
+        now,
+        invitation,
+    })
+}
+
+fn host(host: store::Host) -> HostLine {
+    let state = if host.state == store::HostState::Ready { "ready" } else { "not ready" };
+    HostLine { name: host.name, zone: host.zone, state: state.to_owned() }
+}
+
+fn line(visitor: &Visitor, user: User) -> UserLine {
+    UserLine {
+        since: words::ago(user.created_at),
+        this: user.email == visitor.session.actor.email,
+        email: user.email,
+        scope: user.scope,
+        disabled: user.disabled,
+    }
+}
+
+/// Adds a user, with a token to sign in with the first time.
+async fn add_user(Submitted(visitor, new): Submitted<NewUser>) -> Response {
+    match invite(&visitor, &new).await {
+        Ok(invitation) => visitor.page(view(&visitor, Some(invitation)).await),
+        Err(refusal) => visitor.done("/platform", Err(refusal)),
+    }
+}
+
+async fn invite(visitor: &Visitor, new: &NewUser) -> Result<Invitation, Refusal> {
+    let email = new.email.trim().to_ascii_lowercase();
+    let scope: Scope = new.scope.parse().map_err(Refusal::invalid)?;
+    visitor.send(Method::POST, &["users"], &json!({ "email": email, "scope": scope })).await?;
+    let body = json!({
+        "description": "invitation", "scope": [scope], "user": email, "expires_in": INVITATION_SECONDS,
+    });
+    let token = visitor.send(Method::POST, &["oauth", "authorizations"], &body).await?;
+    let secret = token["access_token"]["token"].as_str().unwrap_or_default().to_owned();
+    Ok(Invitation { email, secret })
+}
+
+async fn disable_user(Submitted(visitor, Disable { email }): Submitted<Disable>) -> Response {
+    let disabled = visitor.send(Method::DELETE, &["users", &email], &json!({})).await;
+    visitor.done("/platform", disabled.map(|_| format!("{email} may do nothing any more.")))
+}
