@@ -21,6 +21,7 @@ pub mod plan;
 pub mod procfile;
 pub mod release;
 pub mod replica;
+pub mod shell_words;
 pub mod size;
 pub mod slug;
 pub mod watch;

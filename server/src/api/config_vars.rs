@@ -17,12 +17,35 @@ use crate::deploy;
 pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
+    Ok(Answer::ok(shown(&present(&call).await?)))
+}
+
+/// Answers with the names alone, which who may look may know.
+pub(super) async fn names(call: Call) -> Result<Answer, ApiError> {
+    let vars = present(&call).await?;
+    let names = vars.iter().map(|(key, _)| Value::from(key.as_str()));
+    Ok(Answer::ok(names.collect::<Vec<_>>().into()))
+}
+
+/// Answers with the values of the vars that are named, and leaves a row in the audit trail.
+pub(super) async fn reveal(call: Call) -> Result<Answer, ApiError> {
+    let Some(Value::Array(wanted)) = call.fields.get("names") else {
+        return Err(ApiError::invalid("`names` is a list of names of config vars"));
+    };
+    let is_wanted = |key: &ConfigKey| wanted.iter().any(|name| name == key.as_str());
+    let present = present(&call).await?;
+    let others = present.iter().filter(|(key, _)| !is_wanted(key)).map(|(key, _)| (key.clone(), None));
+    let vars = present.changed(others).map_err(anyhow::Error::from)?;
+    let names: Vec<_> = vars.iter().map(|(key, _)| Value::from(key.as_str())).collect();
+    Ok(Answer::ok(shown(&vars)).noting("names", names))
+}
+
+async fn present(call: &Call) -> Result<ConfigVars, ApiError> {
     let mut db = call.read().await?;
-    let vars = match store::newest_release_that_counts(&mut db, call.app().id).await? {
+    Ok(match store::newest_release_that_counts(&mut db, call.app().id).await? {
         Some(release) => deploy::release_config(&call.platform, &mut db, &release).await?,
         None => ConfigVars::default(),
-    };
-    Ok(Answer::ok(shown(&vars)))
+    })
 }
 
 pub(super) async fn of_release(call: Call) -> Result<Answer, ApiError> {

@@ -70,6 +70,8 @@ fn apps_and_config() -> Vec<Route> {
         patch("/apps/{app}", Write, "app.update", apps::update),
         delete("/apps/{app}", Own, "app.destroy", apps::destroy),
         get("/apps/{app}/config-vars", Write, config_vars::show),
+        get("/apps/{app}/config-vars/names", Read, config_vars::names),
+        post("/apps/{app}/config-vars/actions/reveal", Write, "config.reveal", config_vars::reveal),
         patch("/apps/{app}/config-vars", Write, "config.change", config_vars::change)
             .with_bodies_of(config_vars::BODY_BYTES),
         get("/apps/{app}/settings", Read, settings::show),

@@ -7,6 +7,7 @@ mod apps;
 mod browser;
 mod changes;
 mod dashboard;
+mod dashboard_config;
 mod logs;
 mod operations;
 mod people;

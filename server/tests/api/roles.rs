@@ -93,6 +93,7 @@ impl World {
             ("POST", "/apps") => json!({ "name": "another" }),
             ("PATCH", "/apps/{app}") => json!({ "maintenance": true }),
             ("PATCH", "/apps/{app}/config-vars") => json!({ "A": "1" }),
+            ("POST", "/apps/{app}/config-vars/actions/reveal") => json!({ "names": ["A"] }),
             ("PATCH", "/apps/{app}/settings") => json!({ "stop_seconds": 7 }),
             ("POST", "/apps/{app}/collaborators") => json!({ "user": "spare@example.org" }),
             ("POST", "/apps/{app}/domains") => json!({ "hostname": "b.example.org" }),

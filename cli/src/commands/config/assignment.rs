@@ -10,8 +10,8 @@ use std::path::Path;
 
 use model::config::{ConfigValue, VALUE_BYTES_MAX};
 use model::name::{ConfigKey, NameError};
+use model::shell_words;
 
-use super::words;
 use crate::error::{Error, Result};
 use crate::usage::capitalised;
 
@@ -77,7 +77,7 @@ pub(super) fn of_file(path: &Path) -> Result<Vec<Assignment>> {
     let bytes = fs::File::open(path)
         .and_then(bytes_of)
         .map_err(|error| Error::failed(format!("`{name}` cannot be read: {}", why(&error))))?;
-    let words = words::by_line(&bytes)
+    let words = shell_words::by_line(&bytes)
         .map_err(|line| Error::failed(format!("{name} ends inside a quote of what begins in line {line}")))?;
     let words = words.into_iter().filter(|(_, word)| word != b"export");
     words

@@ -8,4 +8,3 @@ pub(crate) mod list;
 mod quoting;
 pub(crate) mod set;
 pub(crate) mod unset;
-mod words;

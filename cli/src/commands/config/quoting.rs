@@ -36,7 +36,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::commands::config::words;
 
     /// Returns what bash makes of the words, each followed by a NUL.
     fn of_bash(words: &[String], locale: &str) -> Vec<u8> {
@@ -73,7 +72,8 @@ mod tests {
             for locale in ["C", "C.UTF-8"] {
                 prop_assert_eq!(&of_bash(&words, locale), &told);
             }
-            prop_assert_eq!(words::split(words.join("\n").as_bytes()), Some(values));
+            let read = model::shell_words::by_line(words.join("\n").as_bytes()).unwrap();
+            prop_assert_eq!(read.into_iter().map(|(_, word)| word).collect::<Vec<_>>(), values);
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The pages of one app. Each has a file here and a template of the same name in `web/templates/app/`.
 
+mod config;
+mod danger;
 mod overview;
+mod settings;
+mod sharing;
 
 use std::sync::Arc;
 
@@ -26,7 +30,8 @@ pub(super) struct AppHead {
 }
 
 /// The pages: the last part of their address, and what they are called.
-const TABS: [(&str, &str); 2] = [("", "Overview"), ("activity", "Activity")];
+const TABS: [(&str, &str); 4] =
+    [("", "Overview"), ("config", "Config"), ("settings", "Settings"), ("activity", "Activity")];
 
 #[derive(Deserialize)]
 struct AppJson {
@@ -38,7 +43,12 @@ struct AppJson {
 
 /// Returns the pages as a part of the dashboard.
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
-    Router::new().merge(overview::routes())
+    Router::new()
+        .merge(overview::routes())
+        .merge(config::routes())
+        .merge(settings::routes())
+        .merge(sharing::routes())
+        .merge(danger::routes())
 }
 
 impl AppHead {

@@ -11,7 +11,7 @@ type Rest<'a> = Peekable<Iter<'a, u8>>;
 ///
 /// # Errors
 /// The text ends inside a quote; it is of the word that begins in this line.
-pub(super) fn by_line(text: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, usize> {
+pub fn by_line(text: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, usize> {
     let (mut rest, mut words) = (text.iter().peekable(), Vec::new());
     let (mut line, mut counted) = (1, 0);
     while let Some(&&byte) = rest.peek() {
@@ -31,7 +31,7 @@ pub(super) fn by_line(text: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, usize> {
 
 /// Returns the words, or nothing when the text ends inside a quote.
 #[cfg(test)]
-pub(super) fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn split(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(by_line(text).ok()?.into_iter().map(|(_, word)| word).collect())
 }
 
