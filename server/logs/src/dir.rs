@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::{Bounds, Excerpt, Position, Query, Tail, Writer, read, rotation};
+use crate::{Bounds, Excerpt, Place, Position, Query, Range, Tail, Writer, around, read, rotation};
 
 /// The log of one app.
 #[derive(Debug, Clone)]
@@ -40,6 +40,28 @@ impl LogDir {
     /// Fails if the folder or a segment cannot be read.
     pub fn read(&self, query: &Query) -> io::Result<Excerpt> {
         read::read(&self.dir, query)
+    }
+
+    /// Returns all lines that `query` wants and that are there now, from old to new, whatever their number.
+    ///
+    /// # Errors
+    /// Fails if the folder or a segment cannot be read.
+    pub fn range(&self, query: Query) -> io::Result<Range> {
+        Range::open(self.dir.clone(), query)
+    }
+
+    /// Returns the line at a place with so many before and after it that `query` wants; `None` if that line is not kept
+    /// any more. Blocks on the disk for milliseconds.
+    ///
+    /// # Errors
+    /// Fails if the folder or a segment cannot be read.
+    pub fn around(
+        &self,
+        query: &Query,
+        place: Place,
+        before_and_after: (usize, usize),
+    ) -> io::Result<Option<Excerpt>> {
+        around::around(&self.dir, query, place, before_and_after)
     }
 
     /// Returns the place after the last line that is there now.

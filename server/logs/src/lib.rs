@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod appender;
+mod around;
 mod backwards;
 mod batch;
 mod bounds;
@@ -30,6 +31,7 @@ mod outbox;
 mod position;
 mod pump;
 mod query;
+mod range;
 mod rate;
 mod read;
 mod record;
@@ -49,6 +51,7 @@ pub use outbox::{Letterbox, Outbox};
 pub use position::{Place, Position, PositionError};
 pub use pump::LinePump;
 pub use query::Query;
+pub use range::Range;
 pub use rate::{Allowance, Rate};
 pub use read::Excerpt;
 pub use split::LONGEST_LINE;

@@ -15,6 +15,34 @@ pub struct Place {
     pub(crate) at: At,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.lane, self.at.segment, self.at.offset)
+    }
+}
+
+impl FromStr for Place {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        let read = || {
+            let mut parts = text.split(':');
+            let lane: Lane = parts.next()?.parse().ok()?;
+            let at = At { segment: parts.next()?.parse().ok()?, offset: parts.next()?.parse().ok()? };
+            // What no file can have would be an error each time it is read there.
+            i64::try_from(at.offset).ok()?;
+            parts.next().is_none().then_some(Place { lane, at })
+        };
+        read().ok_or_else(|| PositionError(text.chars().take(40).collect()))
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A place in a lane; later ones compare greater.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct At {
@@ -49,8 +77,8 @@ impl Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("0")?;
-        for (lane, At { segment, offset }) in &self.0 {
-            write!(f, ",{lane}:{segment}:{offset}")?;
+        for (&lane, &at) in &self.0 {
+            write!(f, ",{}", Place { lane, at })?;
         }
         Ok(())
     }
@@ -58,22 +86,15 @@ impl fmt::Display for Position {
 
 /// A text that is no position.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a log position reads like `0,router:12:3456`, not `{0}`")]
+#[error("a log position reads like `0,router:12:3456`, the place of a line like `router:12:3456`, not `{0}`")]
 pub struct PositionError(String);
 
 impl FromStr for Position {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
-        let place = |part: &str| {
-            let mut parts = part.split(':');
-            let lane: Lane = parts.next()?.parse().ok()?;
-            let at = At { segment: parts.next()?.parse().ok()?, offset: parts.next()?.parse().ok()? };
-            // What no file can have would be an error each time it is read there.
-            i64::try_from(at.offset).ok()?;
-            parts.next().is_none().then_some((lane, at))
-        };
         let mut parts = text.split(',');
+        let place = |part: &str| part.parse().ok().map(|Place { lane, at }| (lane, at));
         let places = parts.next().filter(|start| *start == "0").and_then(|_| parts.map(place).collect());
         places.map(Position).ok_or_else(|| PositionError(text.chars().take(40).collect()))
     }
@@ -97,6 +118,8 @@ mod tests {
         position.pass(Place { lane: Lane::Router, at: At { segment: 1, offset: 0 } });
         assert_eq!(position.to_string(), "0,process-3:12:3456,router:1:0");
         assert_eq!(position.to_string().parse(), Ok(position));
+        let place = Place { lane: Lane::Router, at: At { segment: 1, offset: 7 } };
+        assert_eq!((place.to_string().as_str(), place.to_string().parse()), ("router:1:7", Ok(place)));
         for wrong in [
             "",
             "1",

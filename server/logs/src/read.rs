@@ -25,8 +25,13 @@ pub struct Excerpt {
 
 /// Reads the excerpt that `query` asks for.
 pub(crate) fn read(dir: &Path, query: &Query) -> io::Result<Excerpt> {
+    let end = end(dir, &segment::list(dir)?, query)?;
+    read_before(dir, query, end)
+}
+
+/// Reads the latest lines before a position.
+pub(crate) fn read_before(dir: &Path, query: &Query, end: Position) -> io::Result<Excerpt> {
     let lanes = segment::list(dir)?;
-    let end = end(dir, &lanes, query)?;
     let mut parts = Vec::new();
     for (&lane, numbers) in lanes.iter().filter(|(lane, _)| lane.may_hold(query)) {
         parts.push(Backwards::from(dir, query, lane, numbers, end.at(lane))?);
@@ -49,7 +54,8 @@ fn latest<'a, 'b>(parts: &'a mut [Backwards<'b>]) -> Option<&'a mut Backwards<'b
     parts.iter_mut().filter(|part| part.head().is_some()).max_by_key(|part| part.head().map(|line| line.at))
 }
 
-fn end(dir: &Path, lanes: &Lanes, query: &Query) -> io::Result<Position> {
+/// Returns a position after all lines that the query wants.
+pub(crate) fn end(dir: &Path, lanes: &Lanes, query: &Query) -> io::Result<Position> {
     let mut end = Position::START;
     let until = query.until.and_then(|until| until.checked_add(seek::SKEW).ok());
     for (&lane, numbers) in lanes {
