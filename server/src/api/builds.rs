@@ -133,8 +133,9 @@ pub(super) async fn output(call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::new(StatusCode::GONE, "gone", "the output of that build is no longer kept")
             .hint(format!("that of an app's last {} builds is", keep::BUILD_LOGS)));
     }
-    let follow = call.query.get("follow").is_some_and(|text| text != "0");
-    Ok(text(&call.platform, build.id, follow || !build.state.is_final()))
+    // A build that runs is followed, unless what there is now is asked for.
+    let follow = call.query.get("follow").map_or(!build.state.is_final(), |text| text != "0");
+    Ok(text(&call.platform, build.id, follow))
 }
 
 pub(super) async fn stream(call: Call) -> Result<Answer, ApiError> {

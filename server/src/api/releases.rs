@@ -20,16 +20,21 @@ use crate::deploy;
 /// Releases of one app that are looked through for a list; older ones are found by number.
 const LISTED: u32 = 5_000;
 
+/// Lists releases; the one that is being rolled out, or restarted, with its operation.
 pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
     let mut db = call.read().await?;
     let current = current_version(&call, &mut db).await?;
     let max = call.range().newest().unwrap_or(LISTED);
     let releases = store::list_releases(&mut db, call.app().id, ReleaseRange::newest(max)).await?;
     let watch = store::find_watch(&mut db, call.app().id).await?;
+    let active = store::active_operation(&mut db, call.app().id).await?;
     let mut shown = Vec::with_capacity(releases.len());
     for release in &releases {
         let mut release_shown = release_json(&call, release, current)?;
         show_watch(&mut release_shown, release, watch.as_ref());
+        if let Some(active) = active.as_ref().filter(|active| active.version == release.version) {
+            release_shown["operation"] = json!(active.id);
+        }
         shown.push(release_shown);
     }
     Ok(Answer::list(shown, &["version", "id"]))
@@ -123,7 +128,7 @@ fn release_json(call: &Call, release: &Release, current: Option<Version>) -> Res
         "kind": release.kind,
         "reason": release.reason,
         "current": current == Some(release.version),
-        "eligible_for_rollback": slug.is_some() && release.status == ReleaseStatus::Succeeded,
+        "eligible_for_rollback": slug.is_some_and(|slug| slug.kept) && release.status == ReleaseStatus::Succeeded,
         "commit": release.commit,
         "slug": slug.map(|slug| json!({ "id": slug.id, "digest": slug.digest, "bytes": slug.bytes })),
         "build": release.build_id.map(|id| json!({ "id": id })),

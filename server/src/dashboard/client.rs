@@ -47,47 +47,77 @@ impl From<store::Error> for Refusal {
     }
 }
 
+/// What is asked of the API.
+struct Asked<'a> {
+    method: Method,
+    path: &'a [&'a str],
+    /// What follows the question mark, if anything.
+    query: &'a str,
+    body: Option<&'a Value>,
+    range: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn to_read(path: &'a [&'a str]) -> Self {
+        Self { method: Method::GET, path, query: "", body: None, range: None }
+    }
+}
+
 impl Visitor {
     /// Reads something.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Refusal> {
-        read(self.call(Method::GET, path, None, None).await?)
+        read(self.call(Asked::to_read(path)).await?)
     }
 
     /// Reads the newest of a list.
     pub(super) async fn newest<T: DeserializeOwned>(&self, path: &[&str], range: &str) -> Result<T, Refusal> {
-        read(self.call(Method::GET, path, None, Some(range)).await?)
+        read(self.call(Asked { range: Some(range), ..Asked::to_read(path) }).await?)
+    }
+
+    /// Reads a text, such as an output as far as it is; the query is part of the address as it stands.
+    pub(super) async fn text(&self, path: &[&str], query: &str) -> Result<String, Refusal> {
+        let text = self.call(Asked { query, ..Asked::to_read(path) }).await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Reads something as it comes; the query is part of the address as it stands.
+    pub(super) async fn stream(&self, path: &[&str], query: &str) -> Result<Body, Refusal> {
+        self.answer(Asked { query, ..Asked::to_read(path) }).await
     }
 
     /// Changes something.
     pub(super) async fn send(&self, method: Method, path: &[&str], body: &Value) -> Result<Value, Refusal> {
-        let body = self.call(method, path, Some(body), None).await?;
+        let body = self.call(Asked { method, body: Some(body), ..Asked::to_read(path) }).await?;
         if body.is_empty() { Ok(Value::Null) } else { read(body) }
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: Option<&Value>,
-        range: Option<&str>,
-    ) -> Result<Vec<u8>, Refusal> {
-        let mut request = Request::builder().method(method).uri(uri(path)?);
+    async fn call(&self, asked: Asked<'_>) -> Result<Vec<u8>, Refusal> {
+        whole(self.answer(asked).await?).await
+    }
+
+    async fn answer(&self, asked: Asked<'_>) -> Result<Body, Refusal> {
+        let question = if asked.query.is_empty() { "" } else { "?" };
+        let uri = format!("{}{question}{}", uri(asked.path)?, asked.query);
+        let mut request = Request::builder().method(asked.method).uri(uri);
         request = request.header(HOST, self.host()).header("x-forwarded-proto", self.protocol());
-        if let Some(range) = range {
+        if let Some(range) = asked.range {
             request = request.header(RANGE, range);
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let body = asked.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let mut request = request.body(body).map_err(Refusal::internal)?;
         request.extensions_mut().insert(self.session.clone());
         let Ok(answer) = self.dashboard.api.clone().oneshot(request).await;
         let status = answer.status();
-        let body = to_bytes(answer.into_body(), ANSWER_BYTES).await.map_err(Refusal::internal)?;
         if status.is_success() {
-            return Ok(body.into());
+            return Ok(answer.into_body());
         }
-        let refusal: Refusal = serde_json::from_slice(&body).map_err(Refusal::internal)?;
+        let refusal: Refusal = read(whole(answer.into_body()).await?)?;
         Err(Refusal { status, ..refusal })
     }
+}
+
+async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
+    Ok(to_bytes(body, ANSWER_BYTES).await.map_err(Refusal::internal)?.into())
 }
 
 fn read<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, Refusal> {
