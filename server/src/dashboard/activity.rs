@@ -112,7 +112,9 @@ fn row(activity: Activity) -> Row {
 
 /// Puts what is known of a change in one line.
 fn detail(detail: &Map<String, Value>) -> String {
-    let shown = detail.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
+    let says = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+    let shown = detail.iter().filter(|(_, value)| says(value)).map(|(name, value)| match value {
+        Value::String(id) if name == "commit" => format!("commit {}", id.get(..8).unwrap_or(id)),
         Value::String(text) => format!("{name} {text}"),
         Value::Array(items) => format!("{name} {}", items.iter().map(plain).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
@@ -139,6 +141,8 @@ mod tests {
         let of = |value: Value| detail(value.as_object().unwrap());
         assert_eq!(of(json!({ "web": { "quantity": "4", "size": null } })), "web: quantity 4");
         assert_eq!(of(json!({ "names": ["A", "B"], "release": 3 })), "names A, B; release 3");
+        assert_eq!(of(json!({ "set": ["A"], "removed": [] })), "set A");
+        assert_eq!(of(json!({ "commit": "b81785464e5cf2296d268a2aa0e45277a7f9d4a0" })), "commit b8178546");
         assert_eq!(of(json!({})), "");
     }
 }

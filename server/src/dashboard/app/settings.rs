@@ -29,7 +29,11 @@ const SETTINGS: [(&str, &str, &str); 12] = [
         "Time of a rollout",
         "One that is not done by then has failed, and nothing changed.",
     ),
-    ("/release_command_seconds", "Time of the release command", "The `release` line of the Procfile."),
+    (
+        "/release_command_seconds",
+        "Time of the release command",
+        "One that is not done by then fails its release.",
+    ),
     (
         "/watch_seconds",
         "Watch after a rollout",
