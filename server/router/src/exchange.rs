@@ -10,6 +10,7 @@ use crate::pool::Link;
 use crate::routes::AppRoute;
 use crate::upload::Upload;
 use crate::watch::{Phase, Watch};
+use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 use http_body::Body;
 use std::sync::Arc;
@@ -154,8 +155,8 @@ impl Exchange {
     }
 
     fn end(&mut self, code: Option<Code>) {
-        let Some(mut line) = self.line.take() else { return };
         let whole = self.elapsed();
+        let Some(line) = &mut self.line else { return };
         if let Some(backend) = self.lease.take().and_then(Lease::end) {
             if code.is_some_and(Code::blames_replica) {
                 backend.count_failed();
@@ -169,7 +170,8 @@ impl Exchange {
             line.status = code.status();
         }
         line.service = whole.saturating_sub(line.connect);
-        if !self.probe {
+        // In one piece, and once: it is the largest thing that leaves here.
+        if let (Some(line), false) = (self.line.take(), self.probe) {
             self.app.log.request(line);
         }
     }
@@ -208,7 +210,7 @@ pub(crate) fn line(
     RequestLine {
         code: None,
         method: parts.method.clone(),
-        path: parts.uri.clone(),
+        path: parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
         host,
         request_id,
         fwd,

@@ -94,7 +94,7 @@ async fn attempt(
         };
         stale = true;
         last = Some(Code::H13);
-        let again = || spare::read(&link.talk.unanswered()?, exchange.watch());
+        let again = || spare::read(&link.talk.unanswered()?);
         let Some(request) = error.take_message().or_else(again) else {
             return Err(blame(exchange, &error));
         };

@@ -201,7 +201,7 @@ fn outgoing(visitor: &Visitor, mut parts: Parts, incoming: Incoming, expects: bo
     // The library sends no `100 Continue` over HTTP/2; whoever waits for it there sends the body all the same.
     let gated = parts.version == Version::HTTP_11;
     parts.version = Version::HTTP_11;
-    let mut body = Upload::new(incoming, Arc::clone(&visitor.watch));
+    let mut body = Upload::new(incoming, &visitor.watch);
     if expects && (!gated || body.is_end_stream()) {
         parts.headers.remove(EXPECT);
     } else if expects {

@@ -5,7 +5,7 @@
 
 use crate::backend::Backend;
 use crate::code::Code;
-use http::uri::Uri;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct RequestLine {
     /// The request's method.
     pub method: Method,
     /// The path with its query, as the visitor sent it.
-    pub path: Uri,
+    pub path: PathAndQuery,
     /// The host as the visitor sent it.
     pub host: HeaderValue,
     /// The id that went to the replica as `X-Request-Id`.
@@ -52,9 +52,8 @@ impl fmt::Display for RequestLine {
             Some(code) => write!(f, "at=error code={code} desc=\"{}\"", code.description())?,
             None => f.write_str("at=info")?,
         }
-        let path = self.path.path_and_query().map_or("/", |path| path.as_str());
         write!(f, " method={} path=\"", self.method)?;
-        escape(f, path.as_bytes())?;
+        escape(f, self.path.as_str().as_bytes())?;
         f.write_str("\" host=")?;
         escape(f, self.host.as_bytes())?;
         f.write_str(" request_id=")?;
@@ -140,7 +139,7 @@ mod tests {
     fn no_value_can_break_out_of_the_line() {
         let line = RequestLine {
             host: HeaderValue::from_bytes(b"a\" status=200\xff\t").unwrap(),
-            path: Uri::from_maybe_shared(bytes::Bytes::from_static(b"/\"x")).unwrap(),
+            path: PathAndQuery::from_maybe_shared(bytes::Bytes::from_static(b"/\"x")).unwrap(),
             ..line()
         };
         let text = line.to_string();

@@ -6,17 +6,14 @@ use crate::backend::Backend;
 use crate::clock;
 use crate::options::Limits;
 use crate::routes::Routes;
-use crate::turn;
 use crate::upload::Upload;
 use crate::wire::{Talk, Wire};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -150,8 +147,7 @@ pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits)
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
     let task = tokio::task::spawn_local(async move {
-        let mut connection = pin!(connection.with_upgrades());
-        let _ = poll_fn(|cx| turn::take(|| connection.as_mut().poll(cx))).await;
+        let _ = connection.with_upgrades().await;
     });
     Ok(Link { sender, reused: false, talk, serial: backend.serial(), task: task.abort_handle() })
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::HeaderValue;
 use std::hash::{BuildHasher, RandomState};
 use uuid::Builder;
@@ -13,8 +13,8 @@ use uuid::Builder;
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     state: u64,
-    /// Room for the next ids, which share it: a piece of memory each costs more than what is in it.
-    room: BytesMut,
+    /// The next ids, which share their memory: a piece for each costs more than what is in it.
+    next: Bytes,
 }
 
 /// How many bytes an id has.
@@ -26,22 +26,26 @@ const SHARING: usize = 28;
 impl RequestIds {
     /// Begins with a seed from the system.
     pub(crate) fn new() -> Self {
-        Self { state: RandomState::new().hash_one(0_u8), room: BytesMut::new() }
+        Self { state: RandomState::new().hash_one(0_u8), next: Bytes::new() }
     }
 
     /// Returns a new random UUID as a header value.
     pub(crate) fn next(&mut self) -> HeaderValue {
-        let mut random = [0; 16];
-        random[..8].copy_from_slice(&self.random().to_le_bytes());
-        random[8..].copy_from_slice(&self.random().to_le_bytes());
-        let mut text = [0; LENGTH];
-        Builder::from_random_bytes(random).as_uuid().hyphenated().encode_lower(&mut text);
-        if self.room.capacity() < LENGTH {
-            self.room = BytesMut::with_capacity(SHARING * LENGTH);
+        if self.next.is_empty() {
+            self.next = self.some();
         }
-        self.room.extend_from_slice(&text);
-        HeaderValue::from_maybe_shared(self.room.split().freeze())
+        HeaderValue::from_maybe_shared(self.next.split_to(LENGTH))
             .expect("a UUID consists of hexadecimal digits and hyphens")
+    }
+
+    fn some(&mut self) -> Bytes {
+        let mut texts = vec![0; SHARING * LENGTH];
+        for text in texts.chunks_exact_mut(LENGTH) {
+            let random = u128::from(self.random()) << 64 | u128::from(self.random());
+            let id = Builder::from_random_bytes(random.to_le_bytes()).into_uuid();
+            id.hyphenated().encode_lower(text);
+        }
+        texts.into()
     }
 
     /// Returns bytes to mask a frame with; a replica has nothing to fear from those that can be guessed.

@@ -15,8 +15,9 @@ const IN_FLIGHT_PER_REPLICA: usize = 2_000;
 /// One snapshot of the routing table.
 #[derive(Debug, Default)]
 pub struct Routes {
-    exact: HashMap<Box<str>, Arc<AppRoute>>,
-    wildcard: HashMap<Box<str>, Arc<AppRoute>>,
+    /// By the bytes of the host, which need not be looked through once more to be text.
+    exact: HashMap<Box<[u8]>, Arc<AppRoute>>,
+    wildcard: HashMap<Box<[u8]>, Arc<AppRoute>>,
     /// The backends that are in the table, in rotation or not.
     serials: HashSet<u64>,
 }
@@ -29,8 +30,8 @@ impl Routes {
             let host = host.to_ascii_lowercase();
             routes.serials.extend(app.replicas.iter().chain(&app.probed).map(|backend| backend.serial()));
             match host.strip_prefix("*.") {
-                Some(parent) => routes.wildcard.insert(parent.into(), app),
-                None => routes.exact.insert(host.into(), app),
+                Some(parent) => routes.wildcard.insert(parent.as_bytes().into(), app),
+                None => routes.exact.insert(host.as_bytes().into(), app),
             };
         }
         routes
@@ -42,7 +43,7 @@ impl Routes {
     }
 
     /// Returns the app for a lower-case host: its own name first, then the nearest wildcard above it.
-    pub fn find(&self, host: &str) -> Option<&Arc<AppRoute>> {
+    pub(crate) fn find(&self, host: &[u8]) -> Option<&Arc<AppRoute>> {
         if let Some(app) = self.exact.get(host) {
             return Some(app);
         }
@@ -50,7 +51,8 @@ impl Routes {
             return None;
         }
         let mut rest = host;
-        while let Some((_, parent)) = rest.split_once('.') {
+        while let Some(dot) = rest.iter().position(|byte| *byte == b'.') {
+            let parent = &rest[dot + 1..];
             if let Some(app) = self.wildcard.get(parent) {
                 return Some(app);
             }
@@ -159,12 +161,12 @@ mod tests {
     #[test]
     fn a_host_finds_its_own_app_before_a_wildcard() {
         let routes = table(&["a.example.org", "*.example.org", "*.b.example.org"]);
-        let find = |host| routes.find(host).map(|app| app.app.as_str());
+        let find = |host: &str| routes.find(host.as_bytes()).map(|app| app.app.as_str());
         assert_eq!(find("a.example.org"), Some("a.example.org"));
         assert_eq!(find("c.example.org"), Some("*.example.org"));
         assert_eq!(find("x.y.b.example.org"), Some("*.b.example.org"));
         assert_eq!(find("example.org"), None);
         assert_eq!(find("org"), None);
-        assert_eq!(table(&["Shop.Localhost"]).find("shop.localhost").unwrap().app, "Shop.Localhost");
+        assert_eq!(table(&["Shop.Localhost"]).find(b"shop.localhost").unwrap().app, "Shop.Localhost");
     }
 }

@@ -4,19 +4,17 @@
 //! piece in which they are written.
 
 use crate::upload::Upload;
-use crate::watch::Watch;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use std::sync::Arc;
 
 /// Reads the request that was `sent`, if it was sent whole and has no body.
-pub(crate) fn read(sent: &[u8], watch: &Arc<Watch>) -> Option<Request<Upload>> {
+pub(crate) fn read(sent: &[u8]) -> Option<Request<Upload>> {
     let lines = sent.iter().filter(|byte| **byte == b'\n').count();
     let mut headers = vec![httparse::EMPTY_HEADER; lines];
     let mut parsed = httparse::Request::new(&mut headers);
     if !matches!(parsed.parse(sent), Ok(httparse::Status::Complete(length)) if length == sent.len()) {
         return None;
     }
-    let mut request = Request::new(Upload::empty(Arc::clone(watch)));
+    let mut request = Request::new(Upload::empty());
     *request.method_mut() = parsed.method?.parse::<Method>().ok()?;
     *request.uri_mut() = parsed.path?.parse::<Uri>().ok()?;
     for header in parsed.headers {
@@ -29,19 +27,14 @@ pub(crate) fn read(sent: &[u8], watch: &Arc<Watch>) -> Option<Request<Upload>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Timeouts;
     use http::HeaderMap;
     use http::header::{COOKIE, HOST};
-
-    fn watch() -> Arc<Watch> {
-        Arc::new(Watch::new(Arc::new(Timeouts::default())))
-    }
 
     #[test]
     fn a_request_comes_again_with_all_it_had() {
         let sent = b"DELETE /a?b=c:d HTTP/1.1\r\nhost: shop.localhost:80\r\ncookie: a=b\r\ncookie: c=d\r\n\
                      x-odd: \xff:\t x\r\nx-empty: \r\nmy_header: 1\r\n\r\n";
-        let again = read(sent, &watch()).unwrap();
+        let again = read(sent).unwrap();
         assert_eq!((again.method(), again.uri().to_string().as_str()), (&Method::DELETE, "/a?b=c:d"));
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("shop.localhost:80"));
@@ -56,7 +49,7 @@ mod tests {
     #[test]
     fn half_a_request_or_one_and_a_half_do_not_come_again() {
         for sent in [&b""[..], b"GET / HTTP/1.1\r\nhost: a\r\n", b"GET / HTTP/1.1\r\nhost: a\r\n\r\nbody"] {
-            assert!(read(sent, &watch()).is_none(), "{sent:?}");
+            assert!(read(sent).is_none(), "{sent:?}");
         }
     }
 }

@@ -18,29 +18,34 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// The body of a request.
-pub(crate) struct Upload {
-    incoming: Option<Incoming>,
+/// The body of a request; most have none, and it moves with the request through many hands.
+pub(crate) struct Upload(Option<Box<Coming>>);
+
+/// A body that comes from the visitor.
+struct Coming {
+    incoming: Incoming,
     watch: Arc<Watch>,
     gate: Option<Gate>,
 }
 
 impl Upload {
     /// Passes `incoming` on.
-    pub(crate) fn new(incoming: Incoming, watch: Arc<Watch>) -> Self {
-        let incoming = (!incoming.is_end_stream()).then_some(incoming);
-        Self { incoming, watch, gate: None }
+    pub(crate) fn new(incoming: Incoming, watch: &Arc<Watch>) -> Self {
+        let comes = !incoming.is_end_stream();
+        Self(comes.then(|| Box::new(Coming { incoming, watch: Arc::clone(watch), gate: None })))
     }
 
     /// Makes a body without bytes.
-    pub(crate) fn empty(watch: Arc<Watch>) -> Self {
-        Self { incoming: None, watch, gate: None }
+    pub(crate) fn empty() -> Self {
+        Self(None)
     }
 
     /// Returns the signal that lets the body through; without it, the body waits for `patience`.
     pub(crate) fn wait_for_continue(&mut self, patience: Duration) -> Arc<Signal> {
         let signal = Arc::new(Signal::default());
-        self.gate = Some(Gate { signal: Arc::clone(&signal), patience: Box::pin(sleep(patience)) });
+        if let Some(coming) = &mut self.0 {
+            coming.gate = Some(Gate { signal: Arc::clone(&signal), patience: Box::pin(sleep(patience)) });
+        }
         signal
     }
 }
@@ -53,7 +58,7 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        let this = &mut *self;
+        let Some(this) = &mut self.0 else { return Poll::Ready(None) };
         if let Some(gate) = &mut this.gate {
             ready!(gate.poll(cx));
             clock::tick();
@@ -65,11 +70,10 @@ impl Body for Upload {
         if matches!(this.watch.phase(), Phase::Idle | Phase::Head) {
             return Poll::Ready(Some(Err(UploadError::Over)));
         }
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        let polled = Pin::new(&mut *incoming).poll_frame(cx);
+        let polled = Pin::new(&mut this.incoming).poll_frame(cx);
         this.watch.set_stalled(polled.is_pending());
         match &polled {
-            Poll::Ready(Some(Ok(_))) if incoming.is_end_stream() => this.watch.uploaded(),
+            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.watch.uploaded(),
             // What comes over a stream of HTTP/2 is seen here only.
             Poll::Ready(Some(Ok(_))) => this.watch.received(),
             Poll::Ready(None) => this.watch.uploaded(),
@@ -81,11 +85,11 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.0.as_ref().is_none_or(|coming| coming.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
+        self.0.as_ref().map_or(SizeHint::with_exact(0), |coming| coming.incoming.size_hint())
     }
 }
 

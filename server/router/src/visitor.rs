@@ -7,7 +7,7 @@ use crate::handle::handle;
 use crate::watch::{Alarm, Phase, Watch};
 use crate::watched::Watched;
 use crate::worker::{Stage, Worker};
-use crate::{http2, opening, turn};
+use crate::{http2, opening};
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
@@ -132,14 +132,14 @@ where
             listening = true;
             let _ = closing.as_mut().poll(cx);
         }
-        if turn::take(|| connection.as_mut().poll(cx)).is_ready() {
+        if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
         if worker.stage() == Stage::Closing && !told {
             told = true;
             // Only now: a request that has arrived is read first, or it would be lost with the connection.
             connection.as_mut().graceful_shutdown();
-            if turn::take(|| connection.as_mut().poll(cx)).is_ready() {
+            if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
         }

@@ -1,6 +1,6 @@
 //! The bytes between a visitor and the router, of which the watch is told.
 
-use crate::turn::Dry;
+use crate::dry::Dry;
 use crate::watch::Watch;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ pub(crate) struct Watched<S> {
 impl<S> Watched<S> {
     /// Watches `stream`, of which `begun` was read already.
     pub(crate) fn new(stream: S, watch: Arc<Watch>, begun: Vec<u8>) -> Self {
-        Self { stream, watch, begun, dry: Dry::default() }
+        Self { stream, watch, begun, dry: Dry::new() }
     }
 
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -32,26 +32,18 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if !self.begun.is_empty() {
-            let fits = self.begun.len().min(buf.remaining());
-            buf.put_slice(&self.begun[..fits]);
-            self.begun = self.begun.split_off(fits);
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.begun.is_empty() {
+            let fits = this.begun.len().min(buf.remaining());
+            buf.put_slice(&this.begun[..fits]);
+            this.begun = this.begun.split_off(fits);
             return Poll::Ready(Ok(()));
         }
-        if self.dry.is() {
-            return Poll::Pending;
-        }
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_pending() {
-            self.dry.note();
-        } else if buf.filled().len() > before {
-            self.watch.received();
+        let polled = this.dry.poll(cx, |cx| Pin::new(&mut this.stream).poll_read(cx, buf));
+        if buf.filled().len() > before {
+            this.watch.received();
         }
         polled
     }

@@ -1,6 +1,6 @@
 //! The bytes between the router and a replica; notes whether the replica has said anything, and what it was told.
 
-use crate::turn::Dry;
+use crate::dry::Dry;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -74,25 +74,17 @@ pub(crate) struct Wire {
 impl Wire {
     /// Tells `talk` of what goes over `stream`.
     pub(crate) fn new(stream: TcpStream, talk: &Talk) -> Self {
-        Self { stream, said: Arc::clone(&talk.0), dry: Dry::default() }
+        Self { stream, said: Arc::clone(&talk.0), dry: Dry::new() }
     }
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.dry.is() {
-            return Poll::Pending;
-        }
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_pending() {
-            self.dry.note();
-        } else if buf.filled().len() > before {
-            self.said.heard.store(true, Relaxed);
+        let polled = this.dry.poll(cx, |cx| Pin::new(&mut this.stream).poll_read(cx, buf));
+        if buf.filled().len() > before {
+            this.said.heard.store(true, Relaxed);
         }
         polled
     }
