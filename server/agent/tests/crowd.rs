@@ -46,7 +46,10 @@ async fn agents_that_end_at_any_moment_leave_no_orphan_and_no_twin() {
         .await;
     let sleepers: Vec<_> = crowd.iter().flat_map(|spec| stage.processes_of(spec)).collect();
     let known: BTreeSet<_> = sleepers.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
-    assert_eq!(stage.processes_here(), known, "an orphan or a twin");
+    let here = stage.processes_here();
+    assert!(here.len() >= 2 * crowd.len(), "supervisors and programs would be noticed: {here:?}");
+    let strangers: Vec<_> = here.difference(&known).collect();
+    assert!(strangers.is_empty(), "orphans or twins: {strangers:?}");
     let stop: Vec<_> = crowd.iter().map(|spec| ReplicaSpec { wish: Wish::Stop, ..spec.clone() }).collect();
     stage.leave(&stop.iter().collect::<Vec<_>>()).await;
 }

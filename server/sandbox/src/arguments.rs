@@ -1,5 +1,8 @@
 //! Decides the argument list of a sandbox. Nothing here does anything.
 //!
+//! What names paths of the host is not in the list itself, which a sandbox sees as the arguments of its first process, but
+//! is read by bubblewrap from its standard input.
+//!
 //! From the outside in: join the cgroup and open the filters, set resource limits, bubblewrap, drop privileges, name the
 //! environment, the program. Every step but the last two runs with privileges on a host where the
 //! platform is root, so none of them may read what an app chose (see `environment`).
@@ -7,15 +10,17 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use crate::{Bind, Controller, HostFacts, Mode, Privilege, RootEntry, Sandbox, environment, etc};
 
 /// Writes itself into each cgroup named before the first `--`, opens each filter named before the second one as
-/// the descriptors from 3 on, and becomes what follows. 0 is the writer itself.
+/// the descriptors from 3 on, moves standard input to the next one, and becomes what follows. 0 is the writer itself.
 const ENTER: &str = r#"while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift
-fd=3; while [ "$1" != -- ]; do eval "exec $fd<\"\$1\"" || exit 125; fd=$((fd + 1)); shift; done; shift; exec "$@""#;
+fd=3; while [ "$1" != -- ]; do eval "exec $fd<\"\$1\"" || exit 125; fd=$((fd + 1)); shift; done; shift
+eval "exec $fd<&0 </dev/null"; exec "$@""#;
 
 /// The first descriptor of the filters.
 const FIRST_FILTER: usize = 3;
@@ -23,17 +28,37 @@ const FIRST_FILTER: usize = 3;
 /// What `setpriv` needs for dropping the rest.
 const KEPT_CAPABILITIES: [&str; 3] = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
 
+/// What runs a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// The program and its arguments.
+    pub line: Vec<OsString>,
+    /// What it reads from its standard input: further arguments of bubblewrap's, each with a NUL behind it.
+    pub input: Vec<u8>,
+}
+
 impl Sandbox {
     /// Returns the program and the arguments that run this sandbox on a host, with the files that hold filters of
     /// system calls.
     ///
     /// They hold no value of the environment.
-    pub fn arguments(&self, host: &HostFacts, filters: &[PathBuf]) -> Vec<OsString> {
+    pub fn arguments(&self, host: &HostFacts, filters: &[PathBuf]) -> Arguments {
+        let mut line = List::default();
+        self.enter(host, filters, &mut line);
+        self.limit_resources(host, &mut line);
+        line.add([host.bwrap.as_os_str()]);
+        line.add(["--args".to_owned(), (FIRST_FILTER + filters.len()).to_string()]);
+        self.drop_privileges(host, &mut line);
+        line.add(["/bin/bash", "--norc", "--noprofile", "-c", environment::UNWRAP, "bash"]);
+        line.add(&self.command);
+        let hidden = self.hidden(host, filters.len());
+        let input = hidden.iter().flat_map(|word| word.as_bytes().iter().copied().chain([0])).collect();
+        Arguments { line: line.words, input }
+    }
+
+    fn hidden(&self, host: &HostFacts, filters: usize) -> Vec<OsString> {
         let mut list = List::default();
-        self.enter(host, filters, &mut list);
-        self.limit_resources(host, &mut list);
-        list.add([host.bwrap.as_os_str()]);
-        for at in 0..filters.len() {
+        for at in 0..filters {
             list.add(["--add-seccomp-fd".to_owned(), (FIRST_FILTER + at).to_string()]);
         }
         self.isolate(host, &mut list);
@@ -42,17 +67,11 @@ impl Sandbox {
         // Else the program of an ordinary user's sandbox could fill the memory behind `/` and `/dev`.
         list.add(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir"]);
         list.add([&self.workdir]);
-        self.drop_privileges(host, &mut list);
-        list.add(["/bin/bash", "--norc", "--noprofile", "-c", environment::UNWRAP, "bash"]);
-        list.add(&self.command);
         list.words
     }
 
     fn enter(&self, host: &HostFacts, filters: &[PathBuf], list: &mut List) {
         let groups = self.cgroup.as_ref().map(|name| host.cgroups.member_files(name)).unwrap_or_default();
-        if groups.is_empty() && filters.is_empty() {
-            return;
-        }
         list.add(["/bin/sh", "-c", ENTER, "sh"]);
         list.add(groups);
         list.add(["--"]);
@@ -227,8 +246,9 @@ mod tests {
 
     /// The arguments as one line, for searching.
     fn line(sandbox: &Sandbox, host: &HostFacts) -> String {
-        let words = sandbox.arguments(host, &["/data/etc/a.seccomp".into()]);
-        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        let Arguments { line, input } = sandbox.arguments(host, &["/data/etc/a.seccomp".into()]);
+        let line = line.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        format!("{line} {}", String::from_utf8_lossy(&input).replace('\0', " "))
     }
 
     #[test]
@@ -270,7 +290,7 @@ mod tests {
             line.contains("/sys/fs/cgroup/pids/paas/web.1/cgroup.procs -- /data/etc/a.seccomp -- "),
             "{line}"
         );
-        assert!(line.contains("bwrap --add-seccomp-fd 3 "), "{line}");
+        assert!(line.contains("bwrap --args 4 -- ") && line.contains(" --add-seccomp-fd 3 "), "{line}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod processes;
 mod seccomp;
 mod spec;
 
+pub use arguments::Arguments;
 pub use cgroup::{Cgroup, Usage};
 pub use cgroup_support::{CgroupSupport, CgroupVersion, Controller};
 pub use check::check;

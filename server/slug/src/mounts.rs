@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Mutex,
     time::Duration,
 };
@@ -86,7 +86,7 @@ impl Mounts {
 fn mount_image(image: &Path, point: &Path) -> Result<(), SlugError> {
     let mut command = Command::new("mount");
     command.args(["-t", "squashfs", "-o", "loop,ro,nodev,nosuid"]).arg(image).arg(point);
-    command.env("LC_ALL", "C");
+    command.env("LC_ALL", "C").stdin(Stdio::null());
     let mounted = program::run(command, "mount", MOUNT_WITHIN)?.success("mount");
     if mounted.is_err() {
         // Else a mount that came too late would be found later and taken for whole.

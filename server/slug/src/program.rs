@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Seek},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
@@ -37,7 +37,7 @@ impl Finished {
     }
 }
 
-/// Runs a program and waits for it. Killed and reaped when it takes too long.
+/// Runs a program and waits for it. Killed and reaped when it takes too long. What it reads is the caller's to say.
 pub(crate) fn run(
     mut command: Command,
     program: &'static str,
@@ -47,7 +47,6 @@ pub(crate) fn run(
     // Files, because nobody reads while it runs.
     let mut stdout = tempfile::tempfile().map_err(failed("keep the output of"))?;
     let mut stderr = tempfile::tempfile().map_err(failed("keep the output of"))?;
-    command.stdin(Stdio::null());
     command.stdout(stdout.try_clone().map_err(failed("keep the output of"))?);
     command.stderr(stderr.try_clone().map_err(failed("keep the output of"))?);
     let mut child = command.spawn().map_err(failed("start"))?;

@@ -223,9 +223,11 @@ impl Stage {
         std::iter::once(supervisor).chain(sandbox::descendants(supervisor)).collect()
     }
 
-    /// Returns all processes in sandboxes of this stage with their supervisors, known or not: they hold a file here.
+    /// Returns all processes in sandboxes of this stage with their supervisors, known or not: they hold a file here, or
+    /// are in a cgroup of the agent's.
     pub(crate) fn processes_here(&self) -> BTreeSet<i32> {
         let here = self.dir.path().to_str().unwrap();
+        let mark = sandbox::mark(&self.agent_dir());
         let mentions = |pid: &i32| {
             let read = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
             let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
@@ -233,6 +235,7 @@ impl Stage {
             read("mountinfo").lines().any(|line| line.contains(" /app ") && line.contains(here))
                 || (read("cmdline").ends_with("supervise\0") && open.any(|path| path.starts_with(here)))
                 || read("cmdline").contains(here)
+                || read("cgroup").contains(&mark)
         };
         let numbers = fs::read_dir("/proc").unwrap().flatten();
         let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -119,3 +119,11 @@ fn it_has_the_host_name_it_was_given() {
     sandbox.hostname = Some("web-1".into());
     assert_eq!(World::new().run(&sandbox).text(), "web-1\n");
 }
+
+#[test]
+fn its_first_process_tells_no_path_of_the_host() {
+    let world = World::new();
+    let told = world.bash("tr '\\0' ' ' < /proc/1/cmdline").text();
+    assert!(told.contains("--args") && told.contains("/bin/bash"), "{told}");
+    assert!(!told.contains("bind") && !told.contains("/tmp"), "{told}");
+}
