@@ -9,9 +9,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("app.css", "text/css; charset=utf-8", include_str!("../../../web/static/app.css")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/page.js")),
+    ("logs.css", "text/css; charset=utf-8", include_str!("../../../web/static/logs.css")),
+    ("logs.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/logs.js")),
+    ("log_find.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/log_find.js")),
+    ("log_rows.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/log_rows.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../../web/static/icon.svg")),
 ];
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod danger;
+mod logs;
 mod overview;
 mod settings;
 mod sharing;
@@ -30,8 +31,13 @@ pub(super) struct AppHead {
 }
 
 /// The pages: the last part of their address, and what they are called.
-const TABS: [(&str, &str); 4] =
-    [("", "Overview"), ("config", "Config"), ("settings", "Settings"), ("activity", "Activity")];
+const TABS: [(&str, &str); 5] = [
+    ("", "Overview"),
+    ("logs", "Logs"),
+    ("config", "Config"),
+    ("settings", "Settings"),
+    ("activity", "Activity"),
+];
 
 #[derive(Deserialize)]
 struct AppJson {
@@ -45,6 +51,7 @@ struct AppJson {
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
         .merge(overview::routes())
+        .merge(logs::routes())
         .merge(config::routes())
         .merge(settings::routes())
         .merge(sharing::routes())
