@@ -2,13 +2,13 @@
 //! processes are killed.
 
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
 
 use fail_point::Step;
+use model::keep;
 
 use super::host::{keeper, supervisor};
 use super::{converges, dies_at, is_deployed};
+use crate::builds::interrupt;
 use crate::platform::TestPlatform;
 use crate::{visitor, wait};
 
@@ -80,27 +80,25 @@ fn a_slug_that_nobody_needs_goes_wherever_the_server_dies() {
     app.greets("0").deploy();
     // Without replicas a rollout takes no time.
     app.paasctl(&["ps:scale", "web=0"]);
-    for (number, step) in [Step::SlugGivenUp, Step::ImageRemoved].into_iter().enumerate() {
+    for number in 1..keep::SLUGS {
+        app.greeting(&number.to_string()).deploy();
+    }
+    for step in [Step::SlugGivenUp, Step::ImageRemoved] {
         let what = format!("{step:?}");
-        let mut client = dies_at(&mut platform, step, |platform| {
-            let app = platform.known_app("thrifty");
-            app.greeting(&(number + 1).to_string()).deploy();
-            // Until the slug of before is out of reach, and the server dies of that.
-            let sets = format!("for i in {{1..60}}; do paasctl config:set COUNT={number}.$i; done");
-            let mut client = platform.command(Path::new("bash"), &app.dir);
-            client.args(["-c", &sets]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        // One more puts the oldest out of reach, and the server dies of that.
+        let mut pusher = dies_at(&mut platform, step, |platform| {
+            platform.known_app("thrifty").greeting(&what).push_in_background()
         });
-        client.kill().unwrap();
-        client.wait().unwrap();
+        interrupt(&mut pusher);
         let ledger = converges(&platform, &what);
-        assert_eq!(ledger.images.len(), 1, "{what}: {:?}", ledger.images);
+        assert_eq!(ledger.images.len(), keep::SLUGS, "{what}: {:?}", ledger.images);
         wait::until(&format!("{what}: the image to go"), || {
-            (fs::read_dir(platform.data.join("blobs/slugs")).unwrap().count() == 1).then_some(())
+            (fs::read_dir(platform.data.join("blobs/slugs")).unwrap().count() == keep::SLUGS).then_some(())
         });
     }
     let app = platform.known_app("thrifty");
     app.paasctl(&["ps:scale", "web=1"]);
-    is_deployed(&app, "2", "what is kept");
+    is_deployed(&app, "ImageRemoved", "what is kept");
 }
 
 #[test]
