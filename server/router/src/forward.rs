@@ -74,14 +74,17 @@ async fn attempt(
         let pooled = if stale { None } else { worker.pool.take(&backend, repeatable) };
         let mut link = match pooled {
             Some(link) => link,
-            None => match open(worker, exchange, &backend, has_others(exchange, target, &tried)).await {
-                Ok(link) => link,
-                Err(code) => {
-                    tried.push(backend.serial());
-                    last = Some(code);
-                    continue;
+            // Boxed because it is seldom, and each request has room for what is not.
+            None => {
+                match Box::pin(open(worker, exchange, &backend, has_others(exchange, target, &tried))).await {
+                    Ok(link) => link,
+                    Err(code) => {
+                        tried.push(backend.serial());
+                        last = Some(code);
+                        continue;
+                    }
                 }
-            },
+            }
         };
         let Some(request) = exchange.take_request() else { break };
         link.talk.begin(link.reused && repeatable);

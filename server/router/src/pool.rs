@@ -8,6 +8,7 @@ use crate::options::Limits;
 use crate::routes::Routes;
 use crate::upload::Upload;
 use crate::wire::{Talk, Wire};
+use futures::FutureExt;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
@@ -146,8 +147,6 @@ pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits)
         .await
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
-    let task = tokio::task::spawn_local(async move {
-        let _ = connection.with_upgrades().await;
-    });
+    let task = tokio::task::spawn_local(connection.with_upgrades().map(drop));
     Ok(Link { sender, reused: false, talk, serial: backend.serial(), task: task.abort_handle() })
 }

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -97,7 +97,7 @@ impl Visitor {
         self.watch.enter(Phase::Idle);
         let stream = Watched::new(stream, Arc::clone(&self.watch), Vec::new());
         if is_http2 {
-            http2::serve(Rc::new(self), stream).await;
+            Box::pin(http2::serve(Rc::new(self), stream)).await;
         } else {
             self.serve_http1(stream).await;
         }
@@ -113,17 +113,21 @@ impl Visitor {
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        drive(connection, &worker, &watch).await;
+        drive(Box::pin(connection), &worker, &watch).await;
     }
 }
 
 /// Serves `connection` until it ends, takes too long, or the worker closes it between requests.
-pub(crate) async fn drive<I, S>(connection: UpgradeableConnection<I, S>, worker: &Worker, watch: &Watch)
-where
+///
+/// It is boxed because a future has room for what it was given and for where it keeps it.
+pub(crate) async fn drive<I, S>(
+    mut connection: Pin<Box<UpgradeableConnection<I, S>>>,
+    worker: &Worker,
+    watch: &Watch,
+) where
     I: Read + Write + Unpin + Send + 'static,
     S: HttpService<Incoming, ResBody = Reply, Error = Infallible>,
 {
-    let mut connection = pin!(connection);
     let mut closing = pin!(worker.closing.notified());
     let (mut listening, mut told, mut alarm) = (false, false, Alarm::new());
     poll_fn(|cx| {

@@ -317,6 +317,6 @@ mod tests {
             visitor.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
         };
-        tokio::join!(asks, drive(connection.with_upgrades(), &worker, &watch));
+        tokio::join!(asks, drive(Box::pin(connection.with_upgrades()), &worker, &watch));
     }
 }
