@@ -9,6 +9,8 @@ use model::id::AppId;
 use model::release::Version;
 use router::{RequestLine, RequestLog};
 
+use crate::metrics::Counters;
+
 /// Opens streams and appends to them without waiting.
 #[derive(Clone)]
 pub struct AppLogs {
@@ -52,11 +54,12 @@ impl AppLogs {
         self.outbox.letterbox(app.to_string().into(), Arc::new(origin)).append(text.into());
     }
 
-    /// Returns what takes the request lines of an app.
+    /// Returns what takes the request lines of an app, and counts them.
     #[must_use]
-    pub fn requests(&self, app: AppId) -> Arc<dyn RequestLog> {
+    pub fn requests(&self, app: AppId, counters: Arc<Counters>) -> Arc<dyn RequestLog> {
         let origin = Arc::new(Origin::new(Source::Router, "router", None));
-        Arc::new(RequestLines(self.outbox.letterbox(app.to_string().into(), origin)))
+        let log = self.outbox.letterbox(app.to_string().into(), origin);
+        Arc::new(RequestLines { log, counters })
     }
 
     /// Deletes what is too old in all streams: apps that write little do not do it themselves. Blocks on the disk.
@@ -76,10 +79,14 @@ impl AppLogs {
     }
 }
 
-struct RequestLines(Letterbox);
+struct RequestLines {
+    log: Letterbox,
+    counters: Arc<Counters>,
+}
 
 impl RequestLog for RequestLines {
     fn request(&self, line: RequestLine) {
-        self.0.append(line.to_string());
+        self.counters.count(&line);
+        self.log.append(line.to_string());
     }
 }

@@ -20,6 +20,7 @@ pub mod disk;
 pub mod doubt;
 pub mod facts;
 pub mod listeners;
+pub mod metrics;
 pub mod options;
 pub mod platform;
 pub mod predecessor;

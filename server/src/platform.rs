@@ -12,6 +12,7 @@ use crate::app_logs::AppLogs;
 use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
 use crate::facts::Facts;
+use crate::metrics::Metrics;
 use crate::options::Options;
 
 /// Changes wake those who wait; this is how long they wait at most before they look again.
@@ -38,6 +39,8 @@ pub struct Platform {
     pub build_env: BTreeMap<String, String>,
     /// The apps' log streams.
     pub logs: AppLogs,
+    /// What apps and their replicas do.
+    pub metrics: Metrics,
     /// What was observed of hosts and replicas.
     pub facts: Facts,
     /// The builds that run.

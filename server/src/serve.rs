@@ -26,12 +26,13 @@ use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
 use crate::facts::Facts;
 use crate::listeners::Listeners;
+use crate::metrics::Metrics;
 use crate::options::{EngineChoice, Options, ServeArgs};
 use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, collect, connections, dashboard, doubt, push, sweep};
+use crate::{api, builds, collect, connections, dashboard, doubt, metrics, push, sweep};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -122,6 +123,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
+    loops.spawn(metrics::run(platform.clone(), stop.clone()));
     loops.spawn(doubt::run(platform.clone(), agent, stop.clone()));
     let coming = serving.coming.clone();
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
@@ -198,6 +200,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         builder: builder(&options)?,
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
+        metrics: Metrics::default(),
         facts: Facts::new(agent.reports()).after(Predecessor::find(&options.dir("run"))),
         store,
         vault,

@@ -17,6 +17,7 @@ mod login;
 mod logout;
 mod logs;
 mod maintenance;
+mod metrics;
 mod open;
 mod operations;
 mod pins;
@@ -88,6 +89,7 @@ commands! {
         "ps:restart" ["restart"] => PsRestart(ps::restart::Restart);
         "ps:stop" ["stop"] => PsStop(ps::stop::Stop);
         "logs" => Logs(logs::Logs);
+        "metrics" => Metrics(metrics::Metrics);
         "run" => Run(run::attached::Run);
         "run:detached" => RunDetached(run::detached::Detached);
     }

@@ -15,6 +15,7 @@ mod help;
 mod json;
 mod login;
 mod logs;
+mod metrics;
 mod operations;
 mod people;
 mod ps;

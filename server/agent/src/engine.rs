@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use model::exit::Exit;
@@ -42,6 +43,15 @@ pub struct Memory {
     pub files: u64,
 }
 
+/// What a replica uses of its host, as far as that is counted there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Its memory now.
+    pub memory: Option<Memory>,
+    /// Its processor time since it was started.
+    pub cpu: Option<Duration>,
+}
+
 /// Runs replicas. Its replicas outlive it.
 #[async_trait]
 pub trait Engine: Send + Sync {
@@ -69,8 +79,8 @@ pub trait Engine: Send + Sync {
     /// Removes all of the replica.
     async fn forget(&self, id: ReplicaId) -> Result<(), EngineError>;
 
-    /// Returns the memory in use, where it is counted.
-    async fn memory(&self, id: ReplicaId) -> Option<Memory>;
+    /// Returns what the replica uses now.
+    async fn usage(&self, id: ReplicaId) -> Usage;
 
     /// Returns where the processes of the replica listen, where that can be seen.
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>>;

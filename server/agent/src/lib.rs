@@ -16,6 +16,7 @@ mod health_watch;
 mod host;
 mod journal;
 mod listeners;
+mod meter;
 mod ports;
 mod probe;
 mod process_identity;
@@ -28,7 +29,7 @@ mod supervisor;
 mod words;
 
 pub use agent::{Agent, AgentOptions};
-pub use engine::{Engine, EngineError, Instance, Memory};
+pub use engine::{Engine, EngineError, Instance, Memory, Usage};
 pub use health::PROMPT;
 pub use sandbox_engine::{SandboxEngine, SandboxOptions};
 pub use seal::Seal;

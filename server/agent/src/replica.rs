@@ -13,8 +13,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::backoff;
 use crate::converge::{Run, Seen, Stopping};
-use crate::engine::Memory;
 use crate::health::Health;
+use crate::meter::Meter;
 use crate::record::Record;
 use crate::words;
 
@@ -40,8 +40,8 @@ pub(crate) struct Replica {
     pub(crate) accompanied: Arc<AtomicBool>,
     /// Has it probed at once.
     pub(crate) doubt: Arc<Notify>,
-    /// As it was last measured.
-    pub(crate) memory: Option<Memory>,
+    /// What this run uses.
+    pub(crate) meter: Meter,
     /// It was said that it takes too long to boot.
     pub(crate) late: bool,
     /// Ends the tasks that watch this run.
@@ -73,7 +73,7 @@ impl Replica {
             silent: false,
             accompanied: Arc::default(),
             doubt: Arc::default(),
-            memory: None,
+            meter: Meter::default(),
             late: false,
             watch: None,
             phase: Phase::Starting,
@@ -116,13 +116,14 @@ impl Replica {
                 _ => 0,
             };
             let before = record.last_exit.as_ref().map(|exit| exit.cause);
-            let files = self.memory.and_then(|memory| words::files_in_memory(exit.cause, memory.files));
+            let files = self.meter.memory().and_then(|memory| words::files_in_memory(exit.cause, memory.files));
             let ended = words::ended(wish, (&exit, before), record.ends, backoff::pause(record.ends));
             ended.into_iter().chain(files).collect()
         };
         (record.up, record.port, record.last_exit) = (false, None, Some(exit));
         (self.run, self.watch, self.leftovers) = (Run::Down { at: now }, None, true);
-        (self.health, self.probe, self.silent, self.memory) = (Health::Booting, None, false, None);
+        (self.health, self.probe, self.silent) = (Health::Booting, None, false);
+        self.meter = Meter::default();
         lines
     }
 
@@ -187,7 +188,8 @@ impl Replica {
             last_exit: self.record.last_exit.clone(),
             probe: self.probe.clone().filter(|_| up),
             silent: self.silent && up,
-            memory_bytes: self.memory.filter(|_| up).map(|memory| memory.bytes),
+            memory_bytes: self.meter.memory().filter(|_| up).map(|memory| memory.bytes),
+            cpu: self.meter.cpu().filter(|_| up),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod formation;
 pub mod health;
 pub mod id;
 pub mod keep;
+pub mod metrics;
 pub mod name;
 pub mod pins;
 pub mod plan;

@@ -144,6 +144,18 @@ pub struct ReplicaStatus {
     pub silent: bool,
     /// Memory in use, in bytes, where it can be measured.
     pub memory_bytes: Option<u64>,
+    /// Processor time, where it is counted.
+    #[serde(default)]
+    pub cpu: Option<CpuUse>,
+}
+
+/// The processor time of one run of a replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuUse {
+    /// All of it since the run began, in milliseconds, in coarse steps so that noise makes no news.
+    pub used_ms: u64,
+    /// What it used when it was last measured, in thousandths of one core; nothing until it was measured twice.
+    pub millicores: Option<u32>,
 }
 
 /// Where a replica stands on its host.

@@ -34,6 +34,17 @@ pub fn duration(d: SignedDuration) -> String {
     }
 }
 
+/// Returns a response time for people, such as `0.5 ms`, `45 ms` or `1.2 s`.
+#[must_use]
+pub fn milliseconds(ms: f64) -> String {
+    match ms {
+        ..9.95 => format!("{:.1} ms", ms.max(0.0)),
+        ..999.5 => format!("{ms:.0} ms"),
+        ..9_950.0 => format!("{:.1} s", ms / 1e3),
+        _ => format!("{:.0} s", ms / 1e3),
+    }
+}
+
 /// Returns how long ago something was, such as `5 min ago`.
 #[must_use]
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
@@ -85,6 +96,10 @@ mod tests {
     fn sizes_and_times_are_for_people() {
         assert_eq!(bytes(156_000), "156 kB");
         assert_eq!(duration(SignedDuration::from_millis(840)), "0.8 s");
+        assert_eq!(
+            [0.5, 9.97, 45.4, 1_240.0, 60_000.0].map(milliseconds),
+            ["0.5 ms", "10 ms", "45 ms", "1.2 s", "60 s"]
+        );
         assert_eq!(duration(SignedDuration::from_secs(300)), "5 min");
         assert_eq!(plain("a\u{1b}[31mb\n", 10), "a[31mb");
     }

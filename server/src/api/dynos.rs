@@ -15,6 +15,7 @@ use super::answer::{Answer, time};
 use super::apps::app_ref;
 use super::call::Call;
 use super::error::ApiError;
+use super::metrics::percent;
 use super::reference::size_ref;
 
 /// What a replica runs, as far as its release says.
@@ -95,6 +96,7 @@ fn dyno_json(
         "phase": phase,
         "reason": if phase == "draining" { Some(limit(call, replica, since)) } else { status.as_ref().and_then(reason) },
         "restarts": status.as_ref().map_or(0, |status| status.restarts),
+        "cpu_percent": status.as_ref().and_then(|status| status.cpu?.millicores).map(percent),
         "memory_bytes": status.as_ref().and_then(|status| status.memory_bytes),
         "in_flight": call.platform.facts.in_flight(replica.id),
         "tunnels": call.platform.facts.tunnels(replica.id),

@@ -4,9 +4,7 @@
 use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
-    account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands,
-    dynos, formation, log_sessions, log_stream, operations, pins, platform, reference, release_diff,
-    releases, settings, slugs, sources, users,
+    account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands, dynos, formation, log_sessions, log_stream, metrics, operations, pins, platform, prometheus, reference, release_diff, releases, settings, slugs, sources, users,
 };
 
 /// Returns all routes.
@@ -40,6 +38,7 @@ fn reference_lists() -> Vec<Route> {
     vec![
         get("/health", Nobody, platform::health),
         get("/platform", Read, platform::show),
+        get("/metrics", Admin, prometheus::show),
         get("/api/v4/current-status", Nobody, platform::status),
         get("/regions", Account, reference::regions),
         get("/regions/{region}", Account, reference::region),
@@ -124,6 +123,7 @@ fn processes() -> Vec<Route> {
         patch("/apps/{app}/formation", Write, "formation.scale", formation::scale),
         get("/apps/{app}/formation/{process}", Read, formation::show),
         patch("/apps/{app}/formation/{process}", Write, "formation.scale", formation::scale_one),
+        get("/apps/{app}/metrics", Read, metrics::show),
         get("/apps/{app}/dynos", Read, dynos::list),
         post("/apps/{app}/dynos", Write, "dyno.run", dyno_commands::run),
         delete("/apps/{app}/dynos", Write, "dyno.restart", dyno_commands::restart_all),

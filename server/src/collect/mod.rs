@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::metrics;
 use crate::platform::Platform;
 
 pub(crate) use caches::{bound_cache, make_room};
@@ -52,8 +53,9 @@ async fn collect(platform: &Platform, strays: bool) -> anyhow::Result<()> {
     let slugs = images::collect(platform, &mut freed).await;
     let lost = if strays { images::collect_strays(platform, &mut freed).await } else { Ok(()) };
     let history = history::trim(platform, &mut freed).await;
+    let metrics = metrics::expire(platform).await;
     if freed != Freed::default() {
         info!("collected {freed}");
     }
-    slugs.and(lost).and(history)
+    slugs.and(lost).and(history).and(metrics)
 }

@@ -69,7 +69,7 @@ impl Table {
 
             let only =
                 |backends: Vec<(ReplicaId, Arc<Backend>)>| backends.into_iter().map(|(_, b)| b).collect();
-            let log = platform.logs.requests(desired.app.id);
+            let log = platform.logs.requests(desired.app.id, platform.metrics.counters(desired.app.id));
             let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
             route.state = state;
             route.probed = only(probed);

@@ -3,16 +3,27 @@
 use sqlx::Row as _;
 
 use crate::connection::Store;
-use crate::{builds, desired, keeping, releases};
+use crate::{builds, desired, keeping, metrics, releases};
 
 /// Tables that grow with history, by the names that queries give them, and those that hold only what is.
-const LONG: [&str; 10] =
-    ["releases", "r", "builds", "b", "operations", "operation_steps", "slugs", "s", "other", "activities"];
+const LONG: [&str; 11] = [
+    "releases",
+    "r",
+    "builds",
+    "b",
+    "operations",
+    "operation_steps",
+    "slugs",
+    "s",
+    "other",
+    "activities",
+    "metrics",
+];
 
 /// Indexes that hold only rows which are few however long the history is.
 const SHORT: [&str; 4] = ["builds_unfinished", "operations_one_active", "builds_one_running", "slugs_kept"];
 
-const HOT: [&str; 9] = [
+const HOT: [&str; 11] = [
     desired::OPERATIONS,
     desired::FORMATION,
     desired::REPLICAS,
@@ -22,6 +33,8 @@ const HOT: [&str; 9] = [
     releases::NEWEST_THAT_COUNTS,
     keeping::OLD_SLUGS,
     keeping::USES,
+    metrics::REQUESTS,
+    metrics::OLDEST,
 ];
 
 async fn plan(store: &Store, query: &str) -> Vec<String> {

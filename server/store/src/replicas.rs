@@ -142,6 +142,15 @@ pub async fn create_replica(db: &mut Db, new: NewReplica) -> Result<Replica> {
     replica(&row.ok_or(Error::Refused("the replica was not stored"))?)
 }
 
+/// Returns the replicas of all apps, by app.
+///
+/// # Errors
+/// A database that fails.
+pub async fn list_all_replicas(db: &mut Db) -> Result<Vec<Replica>> {
+    let rows = sqlx::query("select * from replicas order by app_id, type, number, id").fetch_all(db).await?;
+    rows.iter().map(replica).collect()
+}
+
 /// Returns the app's replicas by type and number.
 ///
 /// # Errors

@@ -127,6 +127,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         builder: build::Builder::new(Arc::new(host), build::Tools::find(dir)),
         build_env: std::collections::BTreeMap::new(),
         logs: paasd::app_logs::AppLogs::start(dir.join("logs")).unwrap(),
+        metrics: paasd::metrics::Metrics::default(),
         facts: paasd::facts::Facts::new(reports),
     }
 }

@@ -9,13 +9,10 @@ use super::{Event, Host};
 use crate::atomic::Durability;
 use crate::backoff;
 use crate::converge::{Run, Step, Stopping, Why};
-use crate::engine::{EngineError, Memory};
+use crate::engine::EngineError;
 use crate::health::Health;
 use crate::health_watch::Felt;
 use crate::words;
-
-/// Memory is reported in steps of this many bytes, so that noise makes no news.
-const MEMORY_STEP: u64 = 1 << 20;
 
 impl Host {
     /// Takes note of one event.
@@ -29,11 +26,9 @@ impl Host {
                 doubted.for_each(|replica| replica.doubt.notify_one());
             }
             Event::Measured(measured) => {
-                for (id, memory) in measured {
+                for (id, usage, at) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {
-                        let step = |bytes| bytes / MEMORY_STEP * MEMORY_STEP;
-                        replica.memory = memory
-                            .map(|Memory { bytes, files }| Memory { bytes: step(bytes), files: step(files) });
+                        replica.meter.note(usage, at);
                     }
                 }
             }

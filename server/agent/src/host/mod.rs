@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use model::exit::Exit;
@@ -24,7 +24,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::converge::{self, Step};
-use crate::engine::{Engine, EngineError, Memory};
+use crate::engine::{Engine, EngineError, Usage};
 use crate::health_watch::Felt;
 use crate::journal::Journal;
 use crate::ports::Ports;
@@ -33,7 +33,7 @@ use crate::replica_dir::ReplicaDir;
 use crate::seal::{DesiredFile, Seal};
 use crate::words;
 
-/// How often memory is measured and sentences about the host are renewed.
+/// How often memory and processor time are measured and sentences about the host are renewed.
 const MEASURE: Duration = Duration::from_secs(10);
 /// The longest time without a look at everything, in case a clock jumped.
 const LOOK: Duration = Duration::from_secs(60);
@@ -50,8 +50,8 @@ pub(crate) enum Event {
     Felt(ReplicaId, u32, Felt),
     /// Somebody sees no answers from these.
     Doubted(Vec<ReplicaId>),
-    /// The memory in use of each replica that runs.
-    Measured(Vec<(ReplicaId, Option<Memory>)>),
+    /// What each replica that runs uses, and when that was looked up.
+    Measured(Vec<(ReplicaId, Usage, Instant)>),
 }
 
 /// What a host is made of.
@@ -223,7 +223,7 @@ impl Host {
         });
     }
 
-    /// Has the memory of all replicas measured.
+    /// Has what all replicas use measured.
     fn measure(&mut self) {
         self.degraded = self.parts.engine.degraded();
         let running = |(id, replica): (&ReplicaId, &Replica)| replica.watch.is_some().then_some(*id);
@@ -232,7 +232,7 @@ impl Host {
         self.spawn(async move |events| {
             let mut measured = Vec::with_capacity(ids.len());
             for id in ids {
-                measured.push((id, engine.memory(id).await));
+                measured.push((id, engine.usage(id).await, Instant::now()));
             }
             let _ = events.send(Event::Measured(measured)).await;
         });

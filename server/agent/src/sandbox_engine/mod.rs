@@ -25,7 +25,7 @@ use sandbox::{Cgroup, HostFacts, Privilege, Reach};
 use slug::SlugStore;
 use tokio::task::spawn_blocking;
 
-use crate::engine::{Engine, EngineError, Instance, Memory};
+use crate::engine::{Engine, EngineError, Instance, Memory, Usage};
 use crate::listeners;
 use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
@@ -220,9 +220,11 @@ impl Engine for SandboxEngine {
         Ok(())
     }
 
-    async fn memory(&self, id: ReplicaId) -> Option<Memory> {
-        let usage = self.0.cgroup(id).ok()?.usage();
-        Some(Memory { bytes: usage.memory_bytes?, files: usage.files_bytes.unwrap_or(0) })
+    async fn usage(&self, id: ReplicaId) -> Usage {
+        let Ok(group) = self.0.cgroup(id) else { return Usage::default() };
+        let usage = group.usage();
+        let files = usage.files_bytes.unwrap_or(0);
+        Usage { memory: usage.memory_bytes.map(|bytes| Memory { bytes, files }), cpu: usage.cpu }
     }
 
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>> {

@@ -8,6 +8,7 @@ mod desired;
 mod disk;
 mod keeping;
 mod leases;
+mod metrics;
 mod operations;
 mod releases;
 mod sessions;

@@ -1,0 +1,59 @@
+//! What apps did: rows that are joined, read by window, added up for lists, and removed after a day.
+
+use model::metrics::{Reading, Sample, Traffic};
+use store::*;
+
+use crate::world::world;
+
+fn sample(slot: u64, requests: u64) -> Sample {
+    let traffic = Traffic { classes: [requests, 0, 0, 0], ..Traffic::default() };
+    let reading = Reading { millicores: Some(5), memory_mib: Some(40) };
+    Sample { slot, traffic, replicas: vec![("web.1".to_owned(), Some(reading))] }
+}
+
+#[tokio::test]
+async fn samples_of_one_minute_are_joined_as_after_a_restart_in_it() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    add_samples(&mut tx, world.app.id, 100, &[sample(0, 3), sample(1, 4)]).await.unwrap();
+    add_samples(&mut tx, world.app.id, 100, &[sample(4, 5)]).await.unwrap();
+    add_samples(&mut tx, world.app.id, 101, &[sample(0, 1)]).await.unwrap();
+    let minutes = list_minutes(&mut tx, world.app.id, 100..101).await.unwrap();
+    assert_eq!((minutes.len(), minutes[0].minute), (1, 100));
+    assert_eq!(minutes[0].samples, [sample(0, 3), sample(1, 4), sample(4, 5)]);
+    let counted = requests_of_apps(&mut tx, 99..102, 1).await.unwrap();
+    assert_eq!(counted[&world.app.id], [0, 12, 1]);
+}
+
+#[tokio::test]
+async fn the_requests_of_all_apps_are_added_up_in_slots() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let other = create_app(&mut tx, &"other".parse().unwrap(), world.user.id).await.unwrap();
+    let idle = create_app(&mut tx, &"idle".parse().unwrap(), world.user.id).await.unwrap();
+    for minute in 290..310 {
+        add_samples(&mut tx, world.app.id, minute, &[sample(0, 2)]).await.unwrap();
+        add_samples(&mut tx, idle.id, minute, &[sample(0, 0)]).await.unwrap();
+    }
+    add_samples(&mut tx, other.id, 305, &[sample(0, 7)]).await.unwrap();
+    let counted = requests_of_apps(&mut tx, 294..312, 3).await.unwrap();
+    assert_eq!(counted[&world.app.id], [6, 6, 6, 6, 6, 2], "what is outside of the window is not counted");
+    assert_eq!(counted[&other.id], [0, 0, 0, 7, 0, 0]);
+    assert!(!counted.contains_key(&idle.id));
+}
+
+#[tokio::test]
+async fn what_is_old_is_removed_piece_by_piece() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    for minute in 0..100 {
+        add_samples(&mut tx, world.app.id, minute, &[sample(0, 1)]).await.unwrap();
+    }
+    let left = async |tx: &mut Transaction| list_minutes(tx, world.app.id, 0..1_000).await.unwrap().len();
+    assert!(expire_metrics(&mut tx, 50).await.unwrap(), "not all at once");
+    assert_eq!(left(&mut tx).await, 70);
+    assert!(!expire_metrics(&mut tx, 50).await.unwrap());
+    assert_eq!(left(&mut tx).await, 50);
+    assert!(!expire_metrics(&mut tx, 50).await.unwrap());
+    assert_eq!(left(&mut tx).await, 50);
+}
