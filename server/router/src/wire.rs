@@ -50,7 +50,8 @@ impl Said {
     /// Keeps what was written of `bufs`, and all of it when that failed: nobody will offer the rest again.
     fn tell(&self, bufs: &[IoSlice<'_>], written: &Poll<io::Result<usize>>) {
         let mut left = match written {
-            _ if !self.keeps.load(Relaxed) => return,
+            // Once there is an answer it is not sent again, and a tunnel may follow.
+            _ if !self.keeps.load(Relaxed) || self.heard.load(Relaxed) => return,
             Poll::Pending => return,
             Poll::Ready(Ok(written)) => *written,
             Poll::Ready(Err(_)) => usize::MAX,
@@ -117,5 +118,37 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tell(talk: &Talk, bytes: &[u8], written: Poll<io::Result<usize>>) {
+        talk.0.tell(&[IoSlice::new(&bytes[..2]), IoSlice::new(&bytes[2..])], &written);
+    }
+
+    #[test]
+    fn what_was_written_is_kept_and_what_failed_too() {
+        let talk = Talk::default();
+        talk.begin(true);
+        tell(&talk, b"GET /", Poll::Pending);
+        tell(&talk, b"GET /", Poll::Ready(Ok(3)));
+        tell(&talk, b" / HTTP", Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())));
+        assert_eq!(talk.unanswered().unwrap(), b"GET / HTTP");
+    }
+
+    #[test]
+    fn nothing_is_kept_unasked_nor_after_an_answer() {
+        let talk = Talk::default();
+        talk.begin(false);
+        tell(&talk, b"POST", Poll::Ready(Ok(4)));
+        assert!(talk.unanswered().is_none() && talk.0.told().is_empty());
+        talk.begin(true);
+        tell(&talk, b"GET", Poll::Ready(Ok(3)));
+        talk.0.heard.store(true, Relaxed);
+        tell(&talk, b"a tunnel", Poll::Ready(Ok(8)));
+        assert!(talk.unanswered().is_none() && *talk.0.told() == b"GET");
     }
 }
