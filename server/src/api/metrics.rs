@@ -1,7 +1,7 @@
 //! What an app and its replicas did, minute by minute.
 
 use jiff::Timestamp;
-use model::metrics::{CLASSES, KEPT_MINUTES, MinuteOf, Reading, Series, Traffic, series};
+use model::metrics::{CLASSES, KEPT_MINUTES, Reading, Series, Traffic, series};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, time};
@@ -24,11 +24,11 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let end = minute_of(Timestamp::now()) + 1;
     let window = end.saturating_sub(minutes)..end;
     let lead = window.start.saturating_sub(Series::lead_minutes());
-    let pending = call.platform.metrics.pending(call.app().id);
-    let mut rows = store::list_minutes(&mut *call.read().await?, call.app().id, lead..end).await?;
-    let is_new = |minute: &MinuteOf| rows.iter().all(|row| row.minute != minute.minute);
-    let pending: Vec<_> = pending.into_iter().filter(is_new).collect();
-    rows.extend(pending);
+    let mut db = call.read().await?;
+    let still = call.platform.metrics.hold_still().await;
+    let mut rows = store::list_minutes(&mut db, call.app().id, lead..end).await?;
+    rows.extend(call.platform.metrics.pending(call.app().id));
+    drop(still);
     Ok(Answer::ok(shown(&series(&rows, window))))
 }
 

@@ -50,3 +50,49 @@ impl Counters {
         Traffic { classes, tunnels: self.tunnels.load(Relaxed), latency }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderValue, Method, StatusCode};
+
+    use super::*;
+
+    fn line(status: StatusCode, ms: u64, code: Option<Code>) -> RequestLine {
+        let value = HeaderValue::from_static("x");
+        RequestLine {
+            code,
+            method: Method::GET,
+            path: "/".parse().unwrap(),
+            host: value.clone(),
+            request_id: value.clone(),
+            fwd: value,
+            replica: None,
+            connect: Duration::from_millis(1),
+            service: Duration::from_millis(ms - 1),
+            status,
+            bytes: 0,
+            protocol: "http",
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_once_by_class_and_time_and_tunnels_have_no_time() {
+        let counters = Counters::default();
+        for (status, ms, code) in [
+            (StatusCode::OK, 1, None),
+            (StatusCode::OK, 40, None),
+            (StatusCode::NOT_FOUND, 40, None),
+            (StatusCode::SERVICE_UNAVAILABLE, 30_005, Some(Code::H12)),
+            (StatusCode::SERVICE_UNAVAILABLE, 55_000, Some(Code::H15)),
+            (StatusCode::SWITCHING_PROTOCOLS, 500_000, None),
+        ] {
+            counters.count(&line(status, ms, code));
+        }
+        let total = counters.total();
+        assert_eq!((total.classes, total.tunnels), ([2, 0, 1, 2], 1));
+        assert_eq!((total.latency.count(), total.latency.sum_ms), (4, 1 + 40 + 40 + 30_005));
+        assert_eq!(total.latency.buckets[bucket_of(40)], 2);
+    }
+}

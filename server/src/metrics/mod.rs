@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use model::id::AppId;
 use model::metrics::{MinuteOf, Traffic};
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 pub use counters::Counters;
 pub(crate) use exposition::{Exposition, Kind};
@@ -23,6 +24,8 @@ pub use sampler::{expire, run, sample_now};
 pub struct Metrics {
     counters: Mutex<BTreeMap<AppId, Arc<Counters>>>,
     recorder: Mutex<Recorder>,
+    /// Held while what waits is written and forgotten.
+    writing: RwLock<()>,
 }
 
 impl Metrics {
@@ -38,7 +41,12 @@ impl Metrics {
         lock(&self.counters).iter().map(|(app, counters)| (*app, counters.total())).collect()
     }
 
-    /// Returns what is not written yet of an app. Read it before the store: what is in both is counted once then.
+    /// Lets nothing move from memory to the store while both are read, so that all of it is counted once.
+    pub async fn hold_still(&self) -> RwLockReadGuard<'_, ()> {
+        self.writing.read().await
+    }
+
+    /// Returns what is not written yet of an app.
     #[must_use]
     pub fn pending(&self, app: AppId) -> Vec<MinuteOf> {
         lock(&self.recorder).pending(app)

@@ -103,6 +103,7 @@ async fn write(platform: &Platform, before: u64) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut tx = platform.store.write().await?;
+    let _writing = platform.metrics.writing.write().await;
     for (minute, apps) in &finished {
         for (app, samples) in apps {
             store::add_samples(&mut tx, *app, *minute, samples).await?;

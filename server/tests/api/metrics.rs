@@ -1,0 +1,208 @@
+//! What apps did: over the API, for Prometheus, and on the pages of the dashboard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::access::Scope;
+use paasd::metrics::{Counters, sample_now};
+use router::{Code, RequestLine};
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::server::Server;
+
+/// Counts requests of an app as the router does, for as long as the counters are held.
+fn visit(server: &Server, app: &str, answers: &[(u16, u64)]) -> Arc<Counters> {
+    let counters = server.platform.metrics.counters(server.app(app).id);
+    for (status, ms) in answers {
+        let value = http::HeaderValue::from_static("x");
+        let status = http::StatusCode::from_u16(*status).unwrap();
+        counters.count(&RequestLine {
+            code: (status == 503).then_some(Code::H10),
+            method: http::Method::GET,
+            path: "/".parse().unwrap(),
+            host: value.clone(),
+            request_id: value.clone(),
+            fwd: value,
+            replica: None,
+            connect: Duration::ZERO,
+            service: Duration::from_millis(*ms),
+            status,
+            bytes: 0,
+            protocol: "http",
+        });
+    }
+    server.run(sample_now(&server.platform));
+    counters
+}
+
+fn shop(server: &Server) {
+    server.ask("POST", "/apps").body(json!({ "name": "shop" })).expect(201);
+    server.deploy(&server.app("shop"), "a");
+}
+
+#[test]
+fn the_last_minutes_tell_requests_errors_and_percentiles() {
+    let server = Server::start();
+    shop(&server);
+    let answers = [[(200, 4); 95].as_slice(), &[(404, 900); 4], &[(503, 900)]].concat();
+    let _counters = visit(&server, "shop", &answers);
+    let metrics = server.get("/apps/shop/metrics?minutes=5");
+    let total = &metrics["total"];
+    assert_eq!((&total["requests"], &total["errors"], &total["2xx"]), (&json!(100), &json!(1), &json!(95)));
+    assert_eq!((&total["4xx"], &total["5xx"]), (&json!(4), &json!(1)));
+    assert_eq!((&total["p95_ms"], &total["p99_ms"]), (&json!(5.0), &json!(900.0)), "{total}");
+    let minutes = metrics["minutes"].as_array().unwrap();
+    assert_eq!(minutes.len(), 5);
+    let quiet = minutes.iter().find(|minute| minute["requests"] == 0).unwrap();
+    assert!(quiet["p50_ms"].is_null() && quiet["at"].is_string(), "{quiet}");
+    let sum: u64 = minutes.iter().map(|minute| minute["requests"].as_u64().unwrap()).sum();
+    assert_eq!(sum, 100);
+    assert_eq!(server.get("/apps/shop/metrics")["minutes"].as_array().unwrap().len(), 60);
+    for wrong in ["0", "1441", "many", "-1"] {
+        let reply = server.ask("GET", &format!("/apps/shop/metrics?minutes={wrong}")).send();
+        assert!(reply.status == 422 && reply.text.contains("1 to 1440"), "{wrong}: {}", reply.text);
+    }
+}
+
+#[test]
+fn an_app_is_no_strangers_and_the_metrics_of_all_are_administrators() {
+    let server = Server::start();
+    shop(&server);
+    let (_, stranger) = server.user("stranger@example.org", Scope::Write);
+    let ask = |path| server.bare("GET", path).token(&stranger).send().status;
+    assert_eq!((ask("/apps/shop/metrics"), ask("/metrics")), (404, 403));
+    assert_eq!(server.bare("GET", "/metrics").send().status, 401);
+    let (_, reader) = server.user("admin@localhost", Scope::Read);
+    assert_eq!(server.bare("GET", "/metrics").token(&reader).send().status, 403, "its scope is not enough");
+}
+
+/// A sample: its name, its labels, its value.
+type Sample = (String, BTreeMap<String, String>, f64);
+
+/// Reads the text format as strictly as `promtool check metrics`: each family has its help and type before its samples,
+/// none comes twice, and no two samples have one name and the same labels.
+fn parse(text: &str) -> Vec<Sample> {
+    assert!(text.ends_with('\n'));
+    let (mut families, mut series, mut samples) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+    let (mut helped, mut family) = (String::new(), (String::new(), String::new()));
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            helped = help.split_once(' ').unwrap().0.to_owned();
+            continue;
+        }
+        if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(name, helped, "help comes first");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(families.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} comes twice");
+            assert!(kind != "counter" || name.ends_with("_total"), "{name}");
+            family = (name.to_owned(), kind.to_owned());
+            continue;
+        }
+        let (name, labels, value) = sample(line);
+        let of = match family.1.as_str() {
+            "histogram" => ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)),
+            _ => Some(name.as_str()),
+        };
+        assert_eq!(of, Some(family.0.as_str()), "{line}");
+        assert!(series.insert((name.clone(), labels.clone())), "twice: {line}");
+        samples.push((name, labels, value));
+    }
+    samples
+}
+
+fn sample(line: &str) -> Sample {
+    let (name, mut rest) = line.split_at(line.find(['{', ' ']).unwrap());
+    assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{line}");
+    let mut labels = BTreeMap::new();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = inner;
+        loop {
+            let (label, after) = rest.split_once("=\"").unwrap();
+            let mut chars = after.char_indices();
+            let mut value = String::new();
+            let end = loop {
+                match chars.next().unwrap() {
+                    (at, '"') => break at,
+                    (_, '\\') => value.push(match chars.next().unwrap().1 {
+                        'n' => '\n',
+                        c @ ('\\' | '"') => c,
+                        other => panic!("\\{other} is no escape: {line}"),
+                    }),
+                    (_, c) => value.push(c),
+                }
+            };
+            assert!(labels.insert(label.to_owned(), value).is_none(), "{line}");
+            rest = &after[end + 1..];
+            match rest.strip_prefix(',') {
+                Some(more) => rest = more,
+                None => break,
+            }
+        }
+        rest = rest.strip_prefix('}').unwrap();
+    }
+    (name.to_owned(), labels, rest.strip_prefix(' ').unwrap().parse().unwrap())
+}
+
+#[test]
+fn prometheus_can_read_it_and_finds_each_request_once() {
+    let server = Server::start();
+    shop(&server);
+    server.ask("POST", "/apps").body(json!({ "name": "idle" })).expect(201);
+    let _shop = visit(&server, "shop", &[(200, 4), (200, 250), (503, 31_000), (302, 90_000)]);
+    let _idle = visit(&server, "idle", &[]);
+    let reply = server.ask("GET", "/metrics").send();
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let samples = parse(&reply.text);
+    let value = |name: &str, labels: &[(&str, &str)]| {
+        let fits = |of: &BTreeMap<String, String>| labels.iter().all(|(label, value)| of[*label] == *value);
+        samples.iter().find(|(n, of, _)| n == name && fits(of)).map(|(_, _, value)| *value)
+    };
+    assert_eq!(value("paas_requests_total", &[("app", "shop"), ("class", "2xx")]), Some(2.0));
+    assert_eq!(value("paas_requests_total", &[("app", "shop"), ("class", "5xx")]), Some(1.0));
+    assert_eq!(
+        value("paas_requests_total", &[("app", "idle")]),
+        None,
+        "an app without requests has no series"
+    );
+    let buckets: Vec<f64> = samples
+        .iter()
+        .filter(|(name, ..)| name == "paas_request_duration_seconds_bucket")
+        .map(|(_, _, value)| *value)
+        .collect();
+    assert!(buckets.is_sorted() && buckets.len() == 21, "{buckets:?}");
+    let of = |le: &str| value("paas_request_duration_seconds_bucket", &[("le", le)]);
+    assert_eq!([of("0.005"), of("0.3"), of("60"), of("+Inf")], [1.0, 2.0, 3.0, 4.0].map(Some));
+    assert_eq!(value("paas_request_duration_seconds_count", &[]), Some(4.0));
+    assert_eq!(value("paas_request_duration_seconds_sum", &[]), Some(121.254));
+    assert_eq!(value("paas_apps", &[]), Some(2.0));
+}
+
+#[test]
+fn the_overview_shows_charts_with_words_for_who_cannot_see_them_and_a_table() {
+    let server = Server::start();
+    shop(&server);
+    let mut browser = Browser::of_admin(&server);
+    let page = browser.get("/dashboard/apps/shop").text;
+    assert!(page.contains("No requests came in the last hour") && !page.contains("<svg height"), "{page}");
+    assert!(!browser.get("/dashboard").text.contains("class=\"spark\""));
+    let _counters = visit(&server, "shop", &[[(200, 4); 1_500].as_slice(), &[(500, 45); 3]].concat());
+    let page = browser.get("/dashboard/apps/shop").text;
+    for part in [
+        "1,503 requests in the last hour",
+        "Answers with 5xx in the last hour: 3, 0.2 %",
+        "Percentiles of the last hour: p50 4.0 ms",
+        "role=\"img\" aria-labelledby=\"times-title times-desc\"",
+        "class=\"mark-label\"",
+        ">v1</text>",
+        "The same as a table",
+        "<td>1,503</td>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains(" style="), "the policy forbids styles in the page");
+    let list = browser.get("/dashboard").text;
+    assert!(list.contains("<title>1503 requests in the last hour</title>"), "{list}");
+}
