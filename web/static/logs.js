@@ -4,7 +4,7 @@ import { Find } from "./log_find.js";
 import { hour, MOST, Rows } from "./log_rows.js";
 
 // Time of a frame that making rows may take, so that scrolling stays smooth, and rows between two looks at the clock.
-const FRAME_MS = 8;
+const FRAME_MS = 6;
 const AT_ONCE = 100;
 
 const by = (id) => document.getElementById(id);
@@ -14,7 +14,7 @@ const find = new Find(by("log-find"), box);
 const number = (count) => count.toLocaleString();
 
 for (const time of document.querySelectorAll(".line time")) time.textContent = hour(time.dateTime);
-by("log-zone").textContent = `those of ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+by("log-zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 find.words = document.querySelector(".filters [name=q]").value;
 
 class Follower {
@@ -96,8 +96,6 @@ class Follower {
   }
 
   #reveal() {
-    by("log").hidden = false;
-    by("log-empty")?.remove();
     by("log-none")?.remove();
   }
 

@@ -64,6 +64,12 @@ impl<'a> Browser<'a> {
         rest.split('"').next().unwrap().to_owned()
     }
 
+    /// Returns what it sends of the cookies that it keeps.
+    pub(crate) fn cookie(&self) -> String {
+        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
     pub(crate) fn send(
         &mut self,
         method: &str,
@@ -71,8 +77,7 @@ impl<'a> Browser<'a> {
         form: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Reply {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut ask = self.server.bare(method, path).header("cookie", &cookies.join("; "));
+        let mut ask = self.server.bare(method, path).header("cookie", &self.cookie());
         for (name, value) in headers {
             ask = ask.header(name, value);
         }

@@ -8,6 +8,7 @@ mod browser;
 mod changes;
 mod dashboard;
 mod dashboard_config;
+mod dashboard_logs;
 mod logs;
 mod operations;
 mod people;

@@ -3,11 +3,11 @@
 
 /// A part of a line in one style.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(in crate::dashboard) struct Piece {
     /// Names of styles, separated by spaces: `b`, `dim`, `i`, `u`, `inv`, `s`, `f0` to `f15` for the colour of the text and
     /// `g0` to `g15` for that of its ground.
-    pub(super) style: String,
-    pub(super) text: String,
+    pub(in crate::dashboard) style: String,
+    pub(in crate::dashboard) text: String,
 }
 
 /// What SGR codes have set so far.
@@ -24,7 +24,7 @@ struct Look {
 }
 
 /// Returns a line's parts, in time linear in its length.
-pub(super) fn pieces(line: &str) -> Vec<Piece> {
+pub(in crate::dashboard) fn pieces(line: &str) -> Vec<Piece> {
     let mut pieces: Vec<(Look, String)> = Vec::new();
     let mut look = Look::default();
     let mut put = |look: &Look, c: char| match pieces.last_mut() {

@@ -1,7 +1,7 @@
 //! The log of an app: the latest lines that somebody asks for, or those around one of them; then, with scripts, what comes.
 //! Reading the stream is the crate `logs`' part, who may read it the API's.
 
-mod ansi;
+pub(super) mod ansi;
 mod download;
 mod filter;
 mod row;
@@ -16,7 +16,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use jiff::Timestamp;
-use logs::{Excerpt, Line, LogDir};
+use logs::{Excerpt, Line, LogDir, Source};
 use serde::Deserialize;
 
 use super::AppHead;
@@ -44,8 +44,10 @@ struct LogsPage {
     parts: Vec<Vec<Row>>,
     /// The end of the rows, where the tail begins; none where nothing can come.
     after: Option<String>,
-    /// Neither an option of the form nor a place in the log chose the lines.
-    is_plain: bool,
+    /// There are probably more lines before the first one.
+    has_earlier: bool,
+    /// The app itself has not written anything, nor answered a request.
+    is_silent: bool,
     note: Option<String>,
     command: String,
     now: String,
@@ -73,6 +75,7 @@ async fn view(visitor: &Visitor, name: &str, fields: Fields) -> Result<LogsPage,
     let now = Timestamp::now();
     let filter = Filter::of(&fields, now)?;
     let command = fields.command(name, &filter, now);
+    let is_plain = !fields.any() && fields.at.is_empty();
     let (is_open, lines) = (filter.is_open() && fields.at.is_empty(), filter.lines);
     let log = log(visitor, name).await?;
     let place = fields.at.clone();
@@ -84,7 +87,8 @@ async fn view(visitor: &Visitor, name: &str, fields: Fields) -> Result<LogsPage,
         lines,
         types: formation.into_iter().map(|entry| entry.r#type).collect(),
         after: is_open.then(|| excerpt.end.to_string()),
-        is_plain: !fields.any() && fields.at.is_empty(),
+        has_earlier: excerpt.lines.len() >= lines.min(AROUND.0 + 1),
+        is_silent: is_plain && excerpt.lines.iter().all(|line| line.source == Source::Platform),
         parts: excerpt.lines.chunks(ROWS_TOGETHER).map(|lines| lines.iter().map(Row::of).collect()).collect(),
         note,
         command,
