@@ -38,10 +38,13 @@ async function refresh() {
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const regions = [...document.querySelectorAll("[data-region]")];
+  const ids = (page) => [...page.querySelectorAll("[data-region]")].map((region) => region.id).join();
   // What appeared or went as a whole needs the page as a whole.
-  if (regions.some((region) => !fresh.getElementById(region.id))) return location.reload();
+  if (ids(document) !== ids(fresh)) return location.reload();
   for (const region of regions) {
     const next = fresh.getElementById(region.id);
+    // What was unfolded stays so.
+    for (const open of region.querySelectorAll("details[id][open]")) next.querySelector(`#${open.id}`)?.setAttribute("open", "");
     if (region.isEqualNode(next) || isInUse(region)) continue;
     region.replaceWith(document.importNode(next, true));
   }

@@ -1,4 +1,4 @@
-//! Tells pages that something changed, as server-sent events without content: a page then asks for itself again and
+//! Tells pages that something changed, as server-sent events that say no more: a page then asks for itself again and
 //! shows what differs. What it may see is decided there.
 
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ pub(super) async fn changes(visitor: Visitor) -> Sse<impl Stream<Item = Result<E
             };
             // The browser comes again, to the next server.
             stop.run_until_cancelled(change).await?;
-            Some((Ok(Event::default().event("change").data("")), changes))
+            Some((Ok(Event::default().event("change").data("look again")), changes))
         }
     });
     Sse::new(told).keep_alive(KeepAlive::default())

@@ -12,6 +12,7 @@ mod platform;
 mod visitor;
 mod wait;
 
+mod browser;
 mod builds;
 mod config;
 mod config_bytes;
@@ -24,6 +25,7 @@ mod hanging;
 mod isolation;
 mod log_flood;
 mod logs;
+mod metrics;
 mod pushes;
 mod restart;
 mod rollback;
