@@ -18,7 +18,16 @@ fn metrics_are_a_picture_and_two_small_tables() {
         "GET /apps/shop/metrics?minutes=60",
         json!({"total": total, "minutes": minutes, "replicas": replicas}),
     );
-    assert_snapshot!(env.run(&["metrics", "-a", "shop"]), @"");
+    assert_snapshot!(env.run(&["metrics", "-a", "shop"]), @"
+    Last 60 min ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▆▆▆▇▇▇▇▇▇▇▇█████████ up to 59 requests a minute
+
+    REQUESTS  2XX  3XX  4XX  5XX  P50     P95    P99
+    990       900  10   77   3    4.1 ms  45 ms  1.2 s
+
+    REPLICA   CPU   MEAN  MEMORY   MOST
+    web.1     20 %  15 %  47.0 MB  51.2 MB
+    worker.1        1 %            20.0 MB
+    ");
     let output = env.command(&["metrics", "-a", "shop", "--json"]).output().unwrap();
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed["total"]["5xx"], 3);
@@ -32,6 +41,11 @@ fn without_traffic_that_is_said_and_replicas_are_still_shown() {
         "GET /apps/shop/metrics?minutes=5",
         json!({"total": {"requests": 0}, "minutes": [{"requests": 0}], "replicas": replicas}),
     );
-    assert_snapshot!(env.run(&["metrics", "--minutes", "5", "-a", "shop"]), @"");
+    assert_snapshot!(env.run(&["metrics", "--minutes", "5", "-a", "shop"]), @"
+    REPLICA  CPU  MEAN  MEMORY   MOST
+    web.1    0 %  0 %   20.0 MB  20.0 MB
+    --- stderr
+    No requests in the last 5 min.
+    ");
     assert!(env.run(&["metrics", "--minutes", "1441", "-a", "shop"]).contains("1..=1440"));
 }

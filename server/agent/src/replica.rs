@@ -116,7 +116,8 @@ impl Replica {
                 _ => 0,
             };
             let before = record.last_exit.as_ref().map(|exit| exit.cause);
-            let files = self.meter.memory().and_then(|memory| words::files_in_memory(exit.cause, memory.files));
+            let files =
+                self.meter.memory().and_then(|memory| words::files_in_memory(exit.cause, memory.files));
             let ended = words::ended(wish, (&exit, before), record.ends, backoff::pause(record.ends));
             ended.into_iter().chain(files).collect()
         };

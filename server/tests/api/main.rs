@@ -10,6 +10,7 @@ mod dashboard;
 mod dashboard_config;
 mod dashboard_logs;
 mod logs;
+mod metrics;
 mod operations;
 mod people;
 mod protocol;
