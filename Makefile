@@ -1,10 +1,10 @@
 # Two commands do everything: `make up` runs the platform with a sample app, `make test` runs the whole suite.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint bench fuzz
+.PHONY: help up down test lint bench fuzz pictures
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 up: ## Install what is missing, build, start the platform, deploy a sample app
 	@scripts/up
@@ -23,3 +23,6 @@ bench: ## Measure against floors and peers; prints ratios
 
 fuzz: ## Throw odd bytes at all that reads what strangers send, a minute each
 	@scripts/fuzz
+
+pictures: ## Make the README's pictures of the dashboard anew
+	@scripts/pictures

@@ -75,8 +75,10 @@ impl Chromium {
         self.runtime.block_on(work)
     }
 
+    #[track_caller]
     pub(super) fn open(&self, path: &str) -> &Self {
         self.run(self.client.goto(&format!("{}{path}", self.base))).unwrap();
+        assert_ne!(self.text("h1"), "That did not work", "{path}: {}", self.text("main"));
         self
     }
 
@@ -139,6 +141,10 @@ impl Chromium {
     /// Runs a function of the page that calls its last argument with what it found.
     pub(super) fn evaluate_async(&self, script: &str) -> Value {
         self.run(self.client.execute_async(script, Vec::new())).unwrap()
+    }
+
+    pub(super) fn screenshot(&self, path: &Path) {
+        std::fs::write(path, self.run(self.client.screenshot()).unwrap()).unwrap();
     }
 }
 

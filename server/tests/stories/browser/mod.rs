@@ -2,6 +2,7 @@
 //! cannot see.
 
 mod chromium;
+mod pictures;
 
 use serde_json::Value;
 
@@ -10,9 +11,12 @@ use crate::wait;
 use chromium::{Chromium, Look};
 
 /// The pages of an app called shop, and those beside.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "/dashboard",
     "/dashboard/apps/shop",
+    "/dashboard/apps/shop/releases",
+    "/dashboard/apps/shop/builds",
+    "/dashboard/apps/shop/logs",
     "/dashboard/apps/shop/config",
     "/dashboard/apps/shop/settings",
     "/dashboard/apps/shop/activity",
