@@ -4,6 +4,9 @@
 
 mod stage;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sandbox::{CgroupSupport, Controller};
 use stage::{SERVER, Stage};
 
@@ -22,11 +25,12 @@ async fn a_busy_replica_is_reported_with_its_processor_time_and_an_idle_one_with
         report.replicas.iter().find(|status| status.id == id).and_then(|status| status.cpu)
     };
     let rate = |cpu: Option<model::replica::CpuUse>| cpu.and_then(|cpu| cpu.millicores);
-    let report = stage
-        .report("both are measured", |report| {
-            rate(cpu(report, busy.id)).is_some_and(|rate| rate > 0) && rate(cpu(report, idle.id)).is_some()
-        })
-        .await;
+    let mut reports = stage.agent().reports();
+    let both_measured = reports.wait_for(|report| {
+        rate(cpu(report, busy.id)).is_some_and(|rate| rate > 0) && rate(cpu(report, idle.id)).is_some()
+    });
+    let report = tokio::time::timeout(Duration::from_secs(120), both_measured).await;
+    let report = Arc::clone(&report.expect("both are measured within two minutes").unwrap());
     let (busy_cpu, idle_cpu) = (cpu(&report, busy.id).unwrap(), cpu(&report, idle.id).unwrap());
     assert!(busy_cpu.used_ms > idle_cpu.used_ms, "{busy_cpu:?} {idle_cpu:?}");
     assert!(busy_cpu.millicores > idle_cpu.millicores, "{busy_cpu:?} {idle_cpu:?}");

@@ -25,7 +25,7 @@ impl Spark {
             // What is more than nothing can be seen.
             let least = if *value > 0.0 { 1.0 } else { 0.0 };
             let y = HEIGHT - (HEIGHT * (value / most).clamp(0.0, 1.0)).max(least);
-            let _ = write!(area, "V{y:.1}h1");
+            let _ = write!(area, "V{y:.0}h1");
         }
         let _ = write!(area, "V{HEIGHT}z");
         Self { width: values.len(), area, title }
@@ -45,8 +45,8 @@ mod tests {
     #[test]
     fn the_area_steps_from_value_to_value_and_closes_at_the_ground() {
         let spark = Spark::of_counts(&[0, 4, 1_000_000], String::new());
-        assert_eq!(spark.area, "M0 20V20.0h1V19.0h1V0.0h1V20z");
+        assert_eq!(spark.area, "M0 20V20h1V19h1V0h1V20z");
         assert_eq!(spark.width, 3);
-        assert_eq!(Spark::of(&[1.0], 4.0, String::new()).area, "M0 20V15.0h1V20z");
+        assert_eq!(Spark::of(&[1.0], 4.0, String::new()).area, "M0 20V15h1V20z");
     }
 }
