@@ -9,13 +9,16 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("app.css", "text/css; charset=utf-8", include_str!("../../../web/static/app.css")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/page.js")),
     ("logs.css", "text/css; charset=utf-8", include_str!("../../../web/static/logs.css")),
     ("logs.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/logs.js")),
     ("log_find.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/log_find.js")),
     ("log_rows.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/log_rows.js")),
+    ("releases.css", "text/css; charset=utf-8", include_str!("../../../web/static/releases.css")),
+    ("build.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/build.js")),
+    ("metrics.css", "text/css; charset=utf-8", include_str!("../../../web/static/metrics.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../../web/static/icon.svg")),
 ];
 

@@ -2,6 +2,17 @@
 
 use jiff::Timestamp;
 
+/// A time for people: how long ago it was, and exactly.
+pub(super) struct Moment {
+    pub(super) ago: String,
+    pub(super) exactly: String,
+}
+
+/// Returns both words for a time.
+pub(super) fn moment(at: Timestamp) -> Moment {
+    Moment { ago: ago(at), exactly: at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string() }
+}
+
 /// Returns how long ago something was, in one unit.
 pub(super) fn ago(at: Timestamp) -> String {
     since(at, Timestamp::now())

@@ -1,11 +1,14 @@
 //! The pages of one app. Each has a file here and a template of the same name in `web/templates/app/`.
 
+mod builds;
 mod config;
 mod danger;
 mod logs;
 mod overview;
+mod releases;
 mod settings;
 mod sharing;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -31,8 +34,10 @@ pub(super) struct AppHead {
 }
 
 /// The pages: the last part of their address, and what they are called.
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 7] = [
     ("", "Overview"),
+    ("releases", "Releases"),
+    ("builds", "Builds"),
     ("logs", "Logs"),
     ("config", "Config"),
     ("settings", "Settings"),
@@ -51,6 +56,8 @@ struct AppJson {
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
         .merge(overview::routes())
+        .merge(releases::routes())
+        .merge(builds::routes())
         .merge(logs::routes())
         .merge(config::routes())
         .merge(settings::routes())

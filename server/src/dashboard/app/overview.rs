@@ -14,14 +14,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::AppHead;
+use super::builds::Underway;
+use super::traffic::Traffic;
 use crate::dashboard::Dashboard;
 use crate::dashboard::client::Refusal;
 use crate::dashboard::glance::{self, AppRow};
 use crate::dashboard::page::{Frame, Submitted, Visitor};
 use crate::dashboard::words;
 
-/// Releases that are shown beside what runs.
-const RELEASES: &str = "version ..; order=desc,max=6";
+/// Releases that are marked in the charts, and how many of them are shown beside what runs.
+const RELEASES: &str = "version ..; order=desc,max=30";
+const RELEASES_SHOWN: usize = 6;
 
 #[derive(Template)]
 #[template(path = "app/overview.html")]
@@ -31,8 +34,11 @@ struct OverviewPage {
     now: AppRow,
     formation: Vec<Entry>,
     replicas: Vec<Tile>,
+    traffic: Traffic,
     releases: Vec<ReleaseLine>,
     steps: Vec<String>,
+    /// The newest build, while it waits or runs.
+    build: Option<Underway>,
 }
 
 /// A process type of the formation.
@@ -51,6 +57,7 @@ struct Dyno {
     phase: String,
     reason: Option<String>,
     restarts: u64,
+    cpu_percent: Option<f64>,
     memory_bytes: Option<u64>,
     in_flight: Option<u64>,
     host: Option<String>,
@@ -69,6 +76,7 @@ struct Tile {
     phase: String,
     reason: Option<String>,
     restarts: u64,
+    cpu: Option<String>,
     memory: Option<String>,
     in_flight: Option<u64>,
     host: String,
@@ -128,6 +136,8 @@ async fn view(visitor: &Visitor, name: &str) -> Result<OverviewPage, Refusal> {
     let dynos: Vec<Dyno> = visitor.get(&["apps", name, "dynos"]).await?;
     let releases: Vec<ReleaseJson> = visitor.newest(&["apps", name, "releases"], RELEASES).await?;
     let formation: Vec<Entry> = visitor.get(&["apps", name, "formation"]).await?;
+    let marks: Vec<_> = releases.iter().map(|release| (release.version, release.created_at)).collect();
+    let traffic = Traffic::of(visitor, name, &marks).await?;
     let platform = &visitor.dashboard.platform;
     let mut db = platform.store.read().await?;
     let found = store::find_app(&mut db, name).await?.ok_or_else(Refusal::not_found)?;
@@ -136,19 +146,24 @@ async fn view(visitor: &Visitor, name: &str) -> Result<OverviewPage, Refusal> {
         Some(operation) => store::list_steps(&mut db, operation.id).await?,
         None => Vec::new(),
     };
+    // The routes of the API need connections of their own.
+    drop(db);
     Ok(OverviewPage {
         frame: visitor.frame(name, "apps"),
         head,
         now: glance::row(&platform.facts, &overview),
         formation,
         replicas: dynos.into_iter().map(tile).collect(),
-        releases: releases.into_iter().map(release_line).collect(),
+        traffic,
+        releases: releases.into_iter().take(RELEASES_SHOWN).map(release_line).collect(),
         steps: steps.into_iter().map(|step| step.text).collect(),
+        build: Underway::of(visitor, name).await?,
     })
 }
 
 fn tile(dyno: Dyno) -> Tile {
     Tile {
+        cpu: dyno.cpu_percent.map(|share| format!("{share:.0} %")),
         memory: dyno.memory_bytes.map(wording::bytes),
         host: dyno.host.unwrap_or_default(),
         release: dyno.release.version,
