@@ -10,9 +10,9 @@ use crate::deploy::ChangeError;
 /// A refusal or failure as the client sees it.
 #[derive(Clone, Debug)]
 pub struct ApiError {
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     id: &'static str,
-    message: String,
+    pub(crate) message: String,
     hint: Option<String>,
     resource: Option<&'static str>,
     /// Seconds.

@@ -21,7 +21,7 @@ const THROWN_BYTES: usize = 64 * 1024 * 1024;
 const THROWN_TIME: Duration = Duration::from_secs(10);
 
 /// Reads a whole body.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     read_within(WHOLE, body, limit).await
 }
 

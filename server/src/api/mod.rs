@@ -20,7 +20,7 @@ mod fields;
 mod formation;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod intake;
+pub(crate) mod intake;
 mod log_sessions;
 mod log_stream;
 mod metrics;

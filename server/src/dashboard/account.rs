@@ -1,10 +1,12 @@
-//! The account of who is signed in: the password, and the browsers that are signed in.
+//! The account of who is signed in: the password, the browsers that are signed in, the tokens.
 
 use askama::Template;
+use axum::http::Method;
 use axum::response::Response;
+use jiff::Timestamp;
 use model::id::SessionId;
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::client::Refusal;
 use super::page::{Frame, Submitted, Visitor};
@@ -18,6 +20,39 @@ struct AccountPage {
     has_password: bool,
     characters_min: usize,
     sessions: Vec<SessionLine>,
+    tokens: Vec<TokenLine>,
+    /// The secret of a token that was just made, shown on this one page.
+    secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    id: String,
+    description: String,
+    scope: Vec<String>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+struct TokenLine {
+    id: String,
+    name: String,
+    /// What it may do, until when, and when it was used last.
+    says: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewToken {
+    name: String,
+    scope: String,
+    days: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OldToken {
+    token: String,
+    name: String,
 }
 
 struct SessionLine {
@@ -43,10 +78,11 @@ pub(super) struct EndSession {
 }
 
 pub(super) async fn show(visitor: Visitor) -> Response {
-    visitor.page(view(&visitor).await)
+    visitor.page(view(&visitor, None).await)
 }
 
-async fn view(visitor: &Visitor) -> Result<AccountPage, Refusal> {
+async fn view(visitor: &Visitor, secret: Option<String>) -> Result<AccountPage, Refusal> {
+    let tokens: Vec<Token> = visitor.get(&["oauth", "authorizations"]).await?;
     let mut db = visitor.dashboard.platform.store.read().await?;
     let user = visitor.session.actor.user;
     let has_password = store::password_hash(&mut db, user).await?.is_some();
@@ -64,7 +100,41 @@ async fn view(visitor: &Visitor) -> Result<AccountPage, Refusal> {
         has_password,
         characters_min: passwords::CHARACTERS_MIN,
         sessions: sessions.into_iter().map(line).collect(),
+        tokens: tokens.into_iter().rev().map(token_line).collect(),
+        secret,
     })
+}
+
+fn token_line(token: Token) -> TokenLine {
+    let ends = match token.expires_at {
+        Some(end) if end < Timestamp::now() => "has ended".to_owned(),
+        Some(end) => format!("until {}", end.strftime("%Y-%m-%d")),
+        None => "without end".to_owned(),
+    };
+    let used = token.last_used_at.map_or("never used".to_owned(), |at| format!("used {}", words::ago(at)));
+    let says = format!("{}, {ends}, made {}, {used}", token.scope.join(" "), words::ago(token.created_at));
+    TokenLine { id: token.id, name: token.description, says }
+}
+
+pub(super) async fn create_token(Submitted(visitor, new): Submitted<NewToken>) -> Response {
+    // Empty is without end; what is no number is refused by the API, in words.
+    let seconds = new.days.trim().parse::<u64>().map(|days| days.saturating_mul(86_400));
+    let life =
+        if new.days.trim().is_empty() { json!(null) } else { seconds.map_or(json!(new.days), |s| json!(s)) };
+    let body = json!({ "description": new.name.trim(), "scope": [new.scope], "expires_in": life });
+    match visitor.send(Method::POST, &["oauth", "authorizations"], &body).await {
+        Ok(made) => {
+            let secret = made["access_token"]["token"].as_str().map(str::to_owned);
+            visitor.page(view(&visitor, secret).await)
+        }
+        Err(refusal) => visitor.done("/account", Err(refusal)),
+    }
+}
+
+pub(super) async fn revoke_token(Submitted(visitor, old): Submitted<OldToken>) -> Response {
+    let path = ["oauth", "authorizations", &old.token];
+    let revoked = visitor.send(Method::DELETE, &path, &json!({})).await;
+    visitor.done("/account", revoked.map(|_| format!("The token {} works no more.", old.name)))
 }
 
 pub(super) async fn set_password(Submitted(visitor, new): Submitted<NewPassword>) -> Response {
@@ -75,6 +145,12 @@ pub(super) async fn set_password(Submitted(visitor, new): Submitted<NewPassword>
 async fn change_password(visitor: &Visitor, new: NewPassword) -> Result<String, Refusal> {
     let (dashboard, actor) = (&visitor.dashboard, &visitor.session.actor);
     let store = &dashboard.platform.store;
+    // A password lets its user do all they may: who came with a token of less must not get there with it.
+    if visitor.session.scope < visitor.session.role {
+        let message = format!("you signed in with a token of the scope {}", visitor.session.scope.as_str());
+        let hint = "sign in with one that may do all that you may".to_owned();
+        return Err(Refusal { hint: Some(hint), ..Refusal::invalid(message) });
+    }
     let known = store::password_hash(&mut *store.read().await?, actor.user).await?;
     if known.is_some() {
         let (remote, account) = (None, Some(actor.email.as_str()));

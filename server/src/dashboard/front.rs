@@ -2,7 +2,8 @@
 //! compression. Forms of other sites are refused here, before anything is read.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -13,6 +14,7 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
 use super::assets;
+use crate::api::intake;
 
 /// Where the dashboard is.
 pub(super) const ROOT: &str = "/dashboard";
@@ -27,7 +29,6 @@ const FORM_BYTES: usize = 1_024 * 1_024;
 /// Returns the pages with what surrounds them.
 pub(super) fn router(pages: Router) -> Router {
     let pages = pages
-        .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(from_fn(guard))
         .route("/static/{version}/{file}", get(assets::show))
         .layer(CompressionLayer::new());
@@ -38,10 +39,10 @@ pub(super) fn router(pages: Router) -> Router {
 }
 
 async fn guard(request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) && is_foreign(request.headers()) {
-        return (StatusCode::FORBIDDEN, "This form was sent by another site.\n").into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = match taken_in(request).await {
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    };
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -49,6 +50,21 @@ async fn guard(request: Request, next: Next) -> Response {
     // What was shown is nobody's who sits down here later.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Returns a request whose form has come whole, or why it is not looked at.
+async fn taken_in(request: Request) -> Result<Request, Response> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(request);
+    }
+    if is_foreign(request.headers()) {
+        return Err((StatusCode::FORBIDDEN, "This form was sent by another site.\n").into_response());
+    }
+    let (parts, body) = request.into_parts();
+    match intake::read(body, FORM_BYTES).await {
+        Ok(form) => Ok(Request::from_parts(parts, Body::from(form))),
+        Err(error) => Err((error.status, format!("{}\n", error.message)).into_response()),
+    }
 }
 
 /// Tells whether a browser says that the form is another site's. Browsers too old to say send no session with it either

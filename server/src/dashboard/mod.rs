@@ -47,6 +47,8 @@ pub(crate) fn router(platform: Arc<Platform>, api: Router) -> Router {
         .route("/account", get(account::show))
         .route("/account/password", post(account::set_password))
         .route("/account/sessions/end", post(account::end_session))
+        .route("/account/tokens", post(account::create_token))
+        .route("/account/tokens/revoke", post(account::revoke_token))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/set-up", get(sign_in::show_set_up).post(sign_in::set_up))
         .route("/sign-out", post(sign_in::sign_out))

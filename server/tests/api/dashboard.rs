@@ -231,3 +231,30 @@ fn an_administrator_adds_a_user_who_signs_in_with_a_token_shown_once() {
         assert!(page.contains(action), "{action}: {page}");
     }
 }
+
+#[test]
+fn tokens_are_made_and_revoked_and_none_leads_to_more_than_it_may() {
+    let server = Server::start();
+    let mut browser = Browser::of_admin(&server);
+    let make = |browser: &mut Browser<'_>, scope: &str| {
+        let fields = [("name", "monitoring"), ("scope", scope), ("days", "30")];
+        browser.submit("/dashboard/account/tokens", &fields).text
+    };
+    let page = make(&mut browser, "read");
+    let token = page.split("<code>").find(|part| part.starts_with("paas_")).unwrap();
+    let token = token.split('<').next().unwrap().to_owned();
+    assert!(page.contains("read, until 2"), "{page}");
+    assert!(!browser.get("/dashboard/account").text.contains(&token), "it is shown once");
+    let mut reader = Browser::with_token(&server, &token);
+    assert!(!make(&mut reader, "admin").contains("paas_"), "a token makes none that may do more");
+    let fields =
+        [("current", PASSWORD), ("password", "a new long password"), ("again", "a new long password")];
+    let page = reader.submit("/dashboard/account/password", &fields).text;
+    assert!(page.contains("a token of the scope read"), "{page}");
+    let id = browser.get("/dashboard/account").text;
+    let id = id.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let page =
+        browser.submit("/dashboard/account/tokens/revoke", &[("token", &id), ("name", "monitoring")]).text;
+    assert!(page.contains("works no more"), "{page}");
+    assert_eq!(server.bare("GET", "/apps").token(&token).send().status, 401);
+}
