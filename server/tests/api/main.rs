@@ -9,6 +9,7 @@ mod changes;
 mod dashboard;
 mod dashboard_config;
 mod dashboard_logs;
+mod dashboard_releases;
 mod logs;
 mod metrics;
 mod operations;

@@ -59,7 +59,7 @@ fn first_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let reach = &bytes[..bytes.len().min(LINE_MAX)];
     match reach.iter().position(|byte| *byte == b'\n') {
         Some(end) => Some((&bytes[..end], bytes.len() - end - 1)),
-        None => (reach.len() == LINE_MAX).then_some((reach, bytes.len() - LINE_MAX)),
+        None => (reach.len() == LINE_MAX).then(|| (reach, bytes.len() - LINE_MAX)),
     }
 }
 
