@@ -173,7 +173,11 @@ fn colour(numbers: &mut impl Iterator<Item = Option<u16>>) -> Option<u8> {
             }
             grey => Some(nearest([8 + (grey - 232) * 10; 3])),
         },
-        2 => Some(nearest([byte()?, byte()?, byte()?])),
+        2 => {
+            // All three belong to it, also where one is none: the rest of them are no codes.
+            let [red, green, blue] = [byte(), byte(), byte()];
+            Some(nearest([red?, green?, blue?]))
+        }
         _ => None,
     }
 }
