@@ -70,10 +70,12 @@ impl Rollout {
 }
 
 fn rollout(operation: OperationJson, now: Timestamp) -> Rollout {
-    let begun = operation.created_at;
+    // The API gives times of operations in whole seconds, and those of steps exactly.
+    let begun = operation.steps.first().map_or(operation.created_at, |step| step.at);
+    let ended = operation.finished_at.map(|end| operation.steps.last().map_or(end, |step| step.at));
     let is_active = operation.state == "active";
     let took = |end: Timestamp| wording::duration(end.duration_since(begun));
-    let time = match operation.finished_at {
+    let time = match ended {
         Some(end) => format!("took {}", took(end)),
         None => {
             let left = wording::duration(operation.deadline.duration_since(now));
@@ -113,18 +115,18 @@ mod tests {
             let value = json!({
                 "id": "x", "kind": "deploy", "state": if finished.is_some() { "succeeded" } else { "active" },
                 "release": { "version": 3 }, "created_at": "2026-01-02T03:04:05Z", "deadline": "2026-01-02T03:09:05Z",
-                "finished_at": finished, "steps": [{ "at": "2026-01-02T03:04:07.500Z", "text": "web.1\u{7} is healthy" }],
+                "finished_at": finished, "steps": [{ "at": "2026-01-02T03:04:05.200Z", "text": "web.1 starting" }, { "at": "2026-01-02T03:04:07.500Z", "text": "web.1\u{7} is healthy" }],
             });
             serde_json::from_value::<OperationJson>(value).unwrap()
         };
         let begun: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-        let running = rollout(operation(None), begun + SignedDuration::from_secs(60));
+        let running = rollout(operation(None), begun + SignedDuration::from_millis(60_200));
         assert_eq!(running.time, "for 60 s; it ends in 4 min at the latest");
         assert_eq!(
-            (running.steps[0].after.as_str(), running.steps[0].text.as_str()),
-            ("2.5 s", "web.1 is healthy")
+            (running.steps[1].after.as_str(), running.steps[1].text.as_str()),
+            ("2.3 s", "web.1 is healthy")
         );
         let ended = rollout(operation(Some("2026-01-02T03:04:09Z")), begun);
-        assert!(!ended.is_active && ended.time == "took 4.0 s");
+        assert!(!ended.is_active && ended.time == "took 2.3 s");
     }
 }
