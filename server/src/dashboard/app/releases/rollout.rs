@@ -121,7 +121,7 @@ mod tests {
         };
         let begun: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let running = rollout(operation(None), begun + SignedDuration::from_millis(60_200));
-        assert_eq!(running.time, "for 60 s; it ends in 4 min at the latest");
+        assert_eq!(running.time, "for 60 s; it ends in 3 min at the latest");
         assert_eq!(
             (running.steps[1].after.as_str(), running.steps[1].text.as_str()),
             ("2.3 s", "web.1 is healthy")
