@@ -253,7 +253,7 @@ fn a_builds_lines_come_as_events_to_who_may_see_them() {
     let mut browser = Browser::of_admin(&server);
     let events = browser.get(&format!("{path}?after=1"));
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
-    has(&events.text, &["event: lines", "\"two\"", "\"three\"", "id: 3", "event: end"]);
+    has(&events.text, &["event: lines", "\"two\"", "\"three\"", "id: 3", "event: end\ndata: end"]);
     assert!(!events.text.contains("\"one\""), "{}", events.text);
     let again = browser.send("GET", &path, None, &[("last-event-id", "3")]).text;
     assert!(again.contains("event: end") && !again.contains("\"three\""), "{again}");

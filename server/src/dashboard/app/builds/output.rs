@@ -121,7 +121,7 @@ fn events(body: Body, after: usize) -> impl Stream<Item = Result<Event, Infallib
                 None => {
                     let last = lines.finish().into_iter().collect();
                     let mut events: Vec<_> = told(last, lines.count(), after).into_iter().collect();
-                    events.push(Event::default().event("end").data(""));
+                    events.push(Event::default().event("end").data("end"));
                     return Some((events, (body, lines, true)));
                 }
             }
