@@ -32,6 +32,20 @@ if (field) {
 const isInUse = (region) =>
   region.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
 
+const controls = (region) => [...region.querySelectorAll("a, button, input, select, textarea, summary")];
+const nameOf = (control) => control.getAttribute("href") ?? control.getAttribute("aria-label") ?? control.textContent;
+
+// Puts a new region in the place of an old one: what was opened stays open, and the focus stays where it was.
+function replace(region, next) {
+  const held = region.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  const opened = [...region.querySelectorAll("details")].map((details) => details.open);
+  next.querySelectorAll("details").forEach((details, index) => (details.open = opened[index] ?? details.open));
+  region.replaceWith(next);
+  if (held !== null) {
+    controls(next).find((control) => nameOf(control) === held)?.focus({ preventScroll: true });
+  }
+}
+
 async function refresh() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (answer.redirected) return location.reload();
@@ -46,7 +60,7 @@ async function refresh() {
     // What was unfolded stays so.
     for (const open of region.querySelectorAll("details[id][open]")) next.querySelector(`#${open.id}`)?.setAttribute("open", "");
     if (region.isEqualNode(next) || isInUse(region)) continue;
-    region.replaceWith(document.importNode(next, true));
+    replace(region, document.importNode(next, true));
   }
   if (field) search(field);
 }

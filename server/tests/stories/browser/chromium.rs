@@ -1,4 +1,4 @@
-//! A real Chromium without a window, driven over WebDriver; its driver ends with it.
+//! A real Chromium without a window, driven over `WebDriver`; its driver ends with it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -132,3 +132,19 @@ fn what_a_page_loads_is_small_and_ours() {
         assert!((1..100_000).contains(&bytes), "{page}: {bytes} bytes, {loaded:?}");
     }
 }
+
+#[test]
+fn a_refresh_keeps_the_focus_and_what_was_opened() {
+    let platform = TestPlatform::start();
+    let app = platform.app("shop");
+    app.greets("hello").deploy();
+    let browser = Chromium::of_admin(&platform, Look::USUAL);
+    browser.open("/dashboard/apps/shop");
+    browser.evaluate("document.querySelector('#releases a').focus(); window.isTheSamePage = true");
+    let focus = "return document.activeElement.getAttribute('href')";
+    assert_eq!(browser.evaluate(focus), "/dashboard/apps/shop/releases/v1");
+    app.greeting("hello again").deploy();
+    browser.wait_for_text("#releases", "v2");
+    assert_eq!(browser.evaluate(focus), "/dashboard/apps/shop/releases/v1");
+    assert_eq!(browser.evaluate("return window.isTheSamePage"), true);
+}
