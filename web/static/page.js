@@ -35,11 +35,9 @@ const isInUse = (region) =>
 const controls = (region) => [...region.querySelectorAll("a, button, input, select, textarea, summary")];
 const nameOf = (control) => control.getAttribute("href") ?? control.getAttribute("aria-label") ?? control.textContent;
 
-// Puts a new region in the place of an old one: what was opened stays open, and the focus stays where it was.
+// Puts a new region in the place of an old one; the focus stays where it was.
 function replace(region, next) {
   const held = region.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-  const opened = [...region.querySelectorAll("details")].map((details) => details.open);
-  next.querySelectorAll("details").forEach((details, index) => (details.open = opened[index] ?? details.open));
   region.replaceWith(next);
   if (held !== null) {
     controls(next).find((control) => nameOf(control) === held)?.focus({ preventScroll: true });

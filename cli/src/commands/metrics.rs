@@ -14,7 +14,7 @@ use crate::table::{Cell, Table};
 /// Most characters of the picture of a window.
 const COLUMNS: usize = 60;
 
-/// Show requests, errors, response times, and what replicas use
+/// Show requests, errors, response times, CPU and memory
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

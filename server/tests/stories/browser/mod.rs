@@ -134,7 +134,7 @@ fn what_a_page_loads_is_small_and_ours() {
 }
 
 #[test]
-fn a_refresh_keeps_the_focus_and_what_was_opened() {
+fn a_refresh_keeps_the_focus() {
     let platform = TestPlatform::start();
     let app = platform.app("shop");
     app.greets("hello").deploy();
