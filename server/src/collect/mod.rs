@@ -23,6 +23,9 @@ pub(crate) use freed::Freed;
 /// How often it looks without being woken.
 const PERIOD: Duration = Duration::from_secs(600);
 
+/// How soon it looks again at what it could not do.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// How long it rests at least, however many releases are made.
 const REST: Duration = Duration::from_secs(1);
 
@@ -35,13 +38,16 @@ pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
         let mut strays_at: Option<Instant> = None;
         loop {
             let strays = strays_at.is_none_or(|at| at.elapsed() >= STRAYS);
-            match collect(&platform, strays).await {
-                Ok(()) if strays => strays_at = Some(Instant::now()),
-                Ok(()) => {}
-                Err(error) => warn!(error = format!("{error:#}"), "the collection will try again"),
+            let collected = collect(&platform, strays).await;
+            if collected.is_ok() && strays {
+                strays_at = Some(Instant::now());
+            }
+            if let Err(error) = &collected {
+                warn!(error = format!("{error:#}"), "the collection will try again");
             }
             tokio::time::sleep(REST).await;
-            let _ = tokio::time::timeout(PERIOD, platform.signals.collect.notified()).await;
+            let period = if collected.is_ok() { PERIOD } else { AGAIN };
+            let _ = tokio::time::timeout(period, platform.signals.collect.notified()).await;
         }
     };
     stop.run_until_cancelled(turns).await;

@@ -5,7 +5,8 @@ use std::{
     io,
     path::Path,
     sync::PoisonError,
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use jiff::Timestamp;
@@ -22,8 +23,11 @@ impl SlugStore {
         let linked = link(&self.intact, digest, image, target)?;
         if linked {
             // After it was found intact: the time is part of what that is remembered by.
-            set_put_at(target, Timestamp::now()).map_err(SlugError::file("write", target))?;
+            let put_at = Timestamp::now();
+            set_put_at(target, put_at).map_err(SlugError::file("write", target))?;
             self.intact.touched(digest, target).map_err(SlugError::file("read", target))?;
+            // Times are compared by the millisecond: the release that is made of it must be later.
+            thread::sleep(rest_of_millisecond(put_at));
         }
         Ok(linked)
     }
@@ -83,6 +87,11 @@ pub(super) fn sync(folder: &Path) -> Result<(), SlugError> {
 fn set_put_at(path: &Path, at: Timestamp) -> io::Result<()> {
     let at = Timestamp::from_millisecond(at.as_millisecond()).map_err(io::Error::other)?;
     File::open(path)?.set_modified(at.into())
+}
+
+fn rest_of_millisecond(at: Timestamp) -> Duration {
+    let passed = at.as_nanosecond().rem_euclid(1_000_000);
+    Duration::from_millis(1).saturating_sub(Duration::from_nanos(u64::try_from(passed).unwrap_or(0)))
 }
 
 fn milliseconds(time: SystemTime) -> Timestamp {

@@ -55,6 +55,19 @@ async fn an_image_that_was_put_again_since_it_was_seen_is_not_deleted() {
     assert!(shelf.store.delete(&seen).await.unwrap());
 }
 
+/// What is released later must be known to be later: times are kept in milliseconds.
+#[tokio::test]
+async fn the_millisecond_in_which_an_image_was_put_is_over_when_the_put_is() {
+    let shelf = Shelf::local();
+    let (digest, image) = shelf.image("now");
+    for _ in 0..50 {
+        shelf.store.put(&digest, &image).await.unwrap();
+        let now = jiff::Timestamp::now();
+        let put_at = shelf.store.find(&digest).await.unwrap().unwrap().put_at;
+        assert!(put_at.as_millisecond() < now.as_millisecond());
+    }
+}
+
 #[tokio::test]
 async fn a_stored_image_is_the_very_same_file_and_is_listed() {
     let shelf = Shelf::local();
