@@ -55,6 +55,8 @@ ids! {
     ReleaseId,
     /// A machine that runs replicas.
     HostId,
+    /// What lets a machine become a host.
+    JoinTokenId,
     /// One running instance of a process type.
     ReplicaId,
     /// One change that is being brought about: the rollout of a release, a restart.

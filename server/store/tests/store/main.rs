@@ -6,6 +6,7 @@ mod apps;
 mod builds;
 mod desired;
 mod disk;
+mod hosts;
 mod keeping;
 mod leases;
 mod metrics;

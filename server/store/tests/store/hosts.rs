@@ -1,0 +1,89 @@
+//! Hosts: joined once with a token, drained, lost, returned, removed.
+
+use jiff::{SignedDuration, Timestamp};
+use store::*;
+
+use crate::world::{World, world};
+
+async fn token(world: &World, minutes: i64) -> (JoinToken, String) {
+    let mut tx = world.store.write().await.unwrap();
+    let expires_at = Timestamp::now() + SignedDuration::from_mins(minutes);
+    let new = NewJoinToken { name: Some("app-1"), zone: "a", expires_at, user: world.user.id };
+    let made = create_join_token(&mut tx, new).await.unwrap();
+    tx.commit().await.unwrap();
+    made
+}
+
+#[tokio::test]
+async fn a_join_token_makes_one_host_and_only_in_its_time() {
+    let world = world().await;
+    let (late, expired) = token(&world, -1).await;
+    let (made, secret) = token(&world, 15).await;
+    let mut tx = world.store.write().await.unwrap();
+    assert!(use_join_token(&mut tx, &expired).await.unwrap().is_none());
+    let used = use_join_token(&mut tx, &secret).await.unwrap().unwrap();
+    assert_eq!((used.id, used.name.as_deref(), used.zone.as_str()), (made.id, Some("app-1"), "a"));
+    let host = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    set_join_token_host(&mut tx, made.id, host.id).await.unwrap();
+    assert!(use_join_token(&mut tx, &secret).await.unwrap().is_none());
+    assert_eq!(find_join_token(&mut tx, made.id).await.unwrap().unwrap().used_by_host, Some(host.id));
+    assert_eq!(find_join_token(&mut tx, late.id).await.unwrap().unwrap().used_by_host, None);
+    assert_eq!(forget_join_tokens(&mut tx).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_a_host_says_of_itself_is_kept() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let host = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    assert!(!host.is_embedded());
+    assert!(matches!(create_host(&mut tx, "app-1", "b", "other").await, Err(Error::Taken { .. })));
+    let facts = HostFacts {
+        address: Some("10.0.0.7".parse().unwrap()),
+        entry_port: Some(7443),
+        memory_bytes: Some(4 << 30),
+        cpu_millicores: Some(2000),
+        version: Some("0.3.0".to_owned()),
+        engine: Some("sandbox".to_owned()),
+    };
+    set_host_facts(&mut tx, host.id, &facts).await.unwrap();
+    let kept = find_host(&mut tx, host.id).await.unwrap().unwrap();
+    assert_eq!(kept.facts, facts);
+    assert_eq!(find_host_named(&mut tx, "app-1").await.unwrap().unwrap(), kept);
+    assert_eq!(drill_host(&mut tx, host.id).await.unwrap(), Some(1));
+    assert!(ensure_host(&mut tx, "here", "local").await.unwrap().is_embedded());
+}
+
+#[tokio::test]
+async fn a_host_that_was_lost_is_what_it_was_when_it_returns() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let id = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap().id;
+    assert!(!return_host(&mut tx, id, "it answers").await.unwrap());
+    let host = set_host_drained(&mut tx, id, true, Some("ann drains it")).await.unwrap().unwrap();
+    assert_eq!((host.state, host.state_reason.as_deref()), (HostState::Draining, Some("ann drains it")));
+    assert!(lose_host(&mut tx, id, "not heard of for 30 s").await.unwrap());
+    assert!(!lose_host(&mut tx, id, "again").await.unwrap());
+    let host = find_host(&mut tx, id).await.unwrap().unwrap();
+    assert_eq!((host.state, host.state_before), (HostState::Lost, Some(HostState::Draining)));
+    let host = set_host_drained(&mut tx, id, false, None).await.unwrap().unwrap();
+    assert_eq!((host.state, host.state_before), (HostState::Lost, Some(HostState::Ready)));
+    assert_eq!(host.state_reason.as_deref(), Some("not heard of for 30 s"));
+    assert!(return_host(&mut tx, id, "it answers").await.unwrap());
+    let host = find_host(&mut tx, id).await.unwrap().unwrap();
+    assert_eq!((host.state, host.state_before), (HostState::Ready, None));
+}
+
+#[tokio::test]
+async fn a_removed_host_is_gone_and_its_name_free() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let id = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap().id;
+    assert!(remove_host(&mut tx, id, "ann removed it").await.unwrap());
+    assert!(!remove_host(&mut tx, id, "again").await.unwrap());
+    assert!(find_host(&mut tx, id).await.unwrap().is_none());
+    assert!(find_host_named(&mut tx, &id.to_string()).await.unwrap().is_none());
+    assert!(list_hosts(&mut tx).await.unwrap().is_empty());
+    assert!(set_host_drained(&mut tx, id, true, None).await.unwrap().is_none());
+    assert!(create_host(&mut tx, "app-1", "a", "fingerprint").await.is_ok());
+}
