@@ -1,11 +1,10 @@
 //! Notices that requests to a replica are not answered, and has it probed: at once, instead of at the next of the few
 //! probes that one which is well gets. Whether it is out is decided by what the probe finds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent::Agent;
 use model::id::ReplicaId;
 use tokio_util::sync::CancellationToken;
 
@@ -67,25 +66,33 @@ impl Owed {
 }
 
 /// Looks until it is told to stop.
-pub(crate) async fn run(platform: Arc<Platform>, agent: Arc<Agent>, stop: CancellationToken) {
+pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     let looks = async {
         let mut owed: BTreeMap<ReplicaId, Owed> = BTreeMap::new();
         loop {
             let (counted, now) = (platform.facts.answers(), Instant::now());
             owed.retain(|id, _| counted.contains_key(id));
-            let mut doubted = Vec::new();
+            let mut doubted = BTreeSet::new();
             for (id, counted) in counted {
                 if owed.entry(id).or_insert_with(|| Owed::new(counted)).note(counted, now) {
-                    doubted.push(id);
+                    doubted.insert(id);
                 }
             }
             if !doubted.is_empty() {
-                agent.doubt(doubted);
+                tell(&platform, &doubted);
             }
             tokio::time::sleep(LOOK).await;
         }
     };
     stop.run_until_cancelled(looks).await;
+}
+
+/// Tells each host which of its replicas are in doubt.
+fn tell(platform: &Platform, doubted: &BTreeSet<ReplicaId>) {
+    let reports = platform.facts.reports();
+    for (host, status) in reports.replicas().filter(|(_, status)| doubted.contains(&status.id)) {
+        platform.wishes.doubt(host, [status.id]);
+    }
 }
 
 #[cfg(test)]

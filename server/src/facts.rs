@@ -1,12 +1,12 @@
-//! What was observed: the agent's last report, the router's counts, and which replicas answered through the entrance.
-//! Nothing of it is stored; after a restart it is observed again.
+//! What was observed: the last report of each host, the router's counts, and which replicas answered through the
+//! entrance. Nothing of it is stored; after a restart it is observed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use model::id::ReplicaId;
+use model::id::{HostId, ReplicaId};
 use model::replica::{HostReport, Phase, ReplicaStatus};
 use model::watch::Traffic;
 use router::{Backend, GOODBYE};
@@ -14,14 +14,21 @@ use tokio::sync::watch;
 
 use crate::doubt::Answers;
 use crate::predecessor::Predecessor;
+use crate::reports::{Heard, Reports, status_of};
 
 /// How long after it left the table a replica may still get a request that was chosen for it before: a worker of the
 /// router may have been put aside between the two.
 const LATECOMERS: Duration = Duration::from_millis(250);
 
-/// The facts of this machine, the only host of the fleet.
+/// A host is heard of every two seconds; one that was not for this long may have been taken for silent.
+const LATE: Duration = Duration::from_secs(3);
+
+/// The facts of all hosts.
 pub struct Facts {
+    here: HostId,
     report: watch::Receiver<Arc<HostReport>>,
+    elsewhere: Mutex<BTreeMap<HostId, Heard>>,
+    news: watch::Sender<u64>,
     backends: Mutex<BTreeMap<ReplicaId, Arc<Backend>>>,
     verified: Mutex<BTreeSet<ReplicaId>>,
     left: Mutex<BTreeMap<ReplicaId, Instant>>,
@@ -29,11 +36,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Observes through the agent's reports.
+    /// Observes this machine, the host `here`, through its agent's reports; other hosts are told of.
     #[must_use]
-    pub fn new(report: watch::Receiver<Arc<HostReport>>) -> Self {
+    pub fn new(here: HostId, report: watch::Receiver<Arc<HostReport>>) -> Self {
         Self {
+            here,
             report,
+            elsewhere: Mutex::default(),
+            news: watch::Sender::default(),
             backends: Mutex::default(),
             verified: Mutex::default(),
             left: Mutex::default(),
@@ -47,22 +57,63 @@ impl Facts {
         Self { predecessor: Mutex::new(predecessor), ..self }
     }
 
-    /// Returns the agent's last report.
+    /// Returns the host that this server's own agent is of.
+    #[must_use]
+    pub fn here(&self) -> HostId {
+        self.here
+    }
+
+    /// Takes note that another host was heard of now; without a report, that its last one still holds.
+    pub fn hear(&self, host: HostId, report: Option<HostReport>) {
+        let at = Instant::now();
+        let mut elsewhere = lock(&self.elsewhere);
+        match (report, elsewhere.get_mut(&host)) {
+            (Some(report), _) => drop(elsewhere.insert(host, Heard { report: Arc::new(report), at })),
+            (None, Some(heard)) => {
+                let before = std::mem::replace(&mut heard.at, at);
+                // That nothing changed is news only of one that was late.
+                if at.duration_since(before) < LATE {
+                    return;
+                }
+            }
+            (None, None) => return,
+        }
+        drop(elsewhere);
+        self.news.send_modify(|n| *n += 1);
+    }
+
+    /// Forgets what was heard of a host that is no more.
+    pub fn forget(&self, host: HostId) {
+        lock(&self.elsewhere).remove(&host);
+    }
+
+    /// Returns the last report of this machine's agent.
     #[must_use]
     pub fn report(&self) -> Arc<HostReport> {
         self.report.borrow().clone()
     }
 
-    /// Returns what tells that there is a new report.
+    /// Returns the last reports of all hosts. This machine is heard of at any time.
     #[must_use]
-    pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {
-        self.report.clone()
+    pub fn reports(&self) -> Reports {
+        let mut heard = lock(&self.elsewhere).clone();
+        heard.insert(self.here, Heard { report: self.report(), at: Instant::now() });
+        Reports::new(heard)
     }
 
-    /// Returns what the agent last said of a replica.
+    /// Returns what tells that there is a new report of any host.
     #[must_use]
-    pub fn status(&self, id: ReplicaId) -> Option<ReplicaStatus> {
-        status_of(&self.report.borrow(), id).cloned()
+    pub fn news(&self) -> News {
+        News { here: self.report.clone(), elsewhere: self.news.subscribe() }
+    }
+
+    /// Returns what a host last said of a replica.
+    #[must_use]
+    pub fn status(&self, host: HostId, id: ReplicaId) -> Option<ReplicaStatus> {
+        if host == self.here {
+            return status_of(&self.report.borrow(), id).cloned();
+        }
+        status_of(&lock(&self.elsewhere).get(&host)?.report, id).cloned()
     }
 
     /// Returns how many requests a replica is working on.
@@ -144,20 +195,32 @@ impl Facts {
 
     /// Forgets what is known of replicas that exist no more, and the entrance of those that are not healthy.
     pub fn keep(&self, existing: &BTreeSet<ReplicaId>) {
-        let report = self.report();
-        let healthy: BTreeSet<_> =
-            report.replicas.iter().filter(|s| s.phase == Phase::Healthy).map(|status| status.id).collect();
+        let reports = self.reports();
+        let healthy = |(_, status): &(HostId, &ReplicaStatus)| status.phase == Phase::Healthy;
+        let healthy: BTreeSet<_> = reports.replicas().filter(healthy).map(|(_, status)| status.id).collect();
         lock(&self.backends).retain(|id, backend| existing.contains(id) || backend.in_flight() > 0);
         lock(&self.left).retain(|id, _| existing.contains(id));
         lock(&self.verified).retain(|id| healthy.contains(id));
     }
 }
 
-/// Returns what a report says of a replica; reports are in the order of the ids.
-#[must_use]
-pub fn status_of(report: &HostReport, id: ReplicaId) -> Option<&ReplicaStatus> {
-    let found = report.replicas.binary_search_by_key(&id, |status| status.id).ok()?;
-    report.replicas.get(found)
+/// Waits for reports.
+pub struct News {
+    here: watch::Receiver<Arc<HostReport>>,
+    elsewhere: watch::Receiver<u64>,
+}
+
+impl News {
+    /// Returns after the next report.
+    ///
+    /// # Errors
+    /// The agent of this machine has ended.
+    pub async fn next(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.here.changed() => changed,
+            changed = self.elsewhere.changed() => changed,
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

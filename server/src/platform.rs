@@ -14,6 +14,7 @@ use crate::builds::BuildRoom;
 use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::wishes::Wishes;
 
 /// Changes wake those who wait; this is how long they wait at most before they look again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -43,6 +44,8 @@ pub struct Platform {
     pub metrics: Metrics,
     /// What was observed of hosts and replicas.
     pub facts: Facts,
+    /// What hosts are told.
+    pub wishes: Wishes,
     /// The builds that run.
     pub builds: BuildRoom,
     /// Sign-ins that failed.

@@ -32,7 +32,8 @@ use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
-use crate::{api, builds, collect, connections, dashboard, doubt, metrics, push, sweep};
+use crate::wishes::Wishes;
+use crate::{api, builds, collect, connections, dashboard, doubt, metrics, push, sweep, this_host};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -115,16 +116,17 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     tokio::spawn(kept.watch());
 
     let (platform, agent) = assemble(options).await?;
-    let (serving, reconciler) = start_router(&platform, agent.clone(), sockets, tls).await?;
+    let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
     prepare_apps(&platform).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
     loops.spawn(reconciler.run(stop.clone()));
+    loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
     loops.spawn(metrics::run(platform.clone(), stop.clone()));
-    loops.spawn(doubt::run(platform.clone(), agent, stop.clone()));
+    loops.spawn(doubt::run(platform.clone(), stop.clone()));
     let coming = serving.coming.clone();
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;
@@ -148,15 +150,13 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
 /// known yet.
 async fn start_router(
     platform: &Arc<Platform>,
-    agent: Arc<Agent>,
     sockets: Vec<std::net::TcpListener>,
     tls: Vec<std::net::TcpListener>,
 ) -> anyhow::Result<(Serving, Reconciler)> {
     let (secret, routes) = (ProbeSecret::random(), Arc::new(ArcSwap::<Routes>::default()));
     let address = platform.options.router_listen;
     let entrance = RouterEntrance::new(reachable(address), secret.clone());
-    let host = this_host(platform).await?;
-    let mut reconciler = Reconciler::new(platform.clone(), host, agent, routes.clone(), entrance);
+    let mut reconciler = Reconciler::new(platform.clone(), routes.clone(), entrance);
     reconciler.publish_first_table().await?;
     let mut options = RouterOptions::new(address, secret.clone());
     options.listen = Listen::Sockets(sockets);
@@ -194,6 +194,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
+    let here = find_this_host(&store).await?;
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,
@@ -201,9 +202,10 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
         metrics: Metrics::default(),
-        facts: Facts::new(agent.reports()).after(Predecessor::find(&options.dir("run"))),
+        facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.dir("run"))),
         store,
         vault,
+        wishes: Wishes::default(),
         builds: BuildRoom::new(options.builds),
         attempts: Attempts::default(),
         signals: Signals::default(),
@@ -236,9 +238,9 @@ fn builder(options: &Options) -> anyhow::Result<build::Builder> {
     Ok(build::Builder::new(Arc::new(host), tools))
 }
 
-async fn this_host(platform: &Platform) -> anyhow::Result<store::Host> {
+async fn find_this_host(store: &store::Store) -> anyhow::Result<store::Host> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let mut tx = platform.store.write().await?;
+    let mut tx = store.write().await?;
     let host = store::ensure_host(&mut tx, &name, "local").await?;
     tx.commit().await?;
     Ok(host)

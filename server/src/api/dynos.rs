@@ -46,7 +46,7 @@ async fn all(call: &Call) -> Result<Vec<Value>, ApiError> {
     let mut shown = Vec::with_capacity(replicas.len());
     for replica in &replicas {
         let host = hosts.iter().find(|host| host.id == replica.host_id).map(|host| host.name.as_str());
-        let status = call.platform.facts.status(replica.id);
+        let status = call.platform.facts.status(replica.host_id, replica.id);
         if status.as_ref().is_some_and(|status| status.phase == Phase::Ended)
             && replica.wish != ReplicaWish::Run
         {

@@ -104,7 +104,7 @@ async fn observed(call: &Call, db: &mut store::Db) -> Result<BTreeMap<ProcessTyp
     let mut counts = BTreeMap::new();
     let Some(serving) = call.app().serving else { return Ok(counts) };
     for replica in store::list_replicas(db, call.app().id).await? {
-        let status = call.platform.facts.status(replica.id);
+        let status = call.platform.facts.status(replica.host_id, replica.id);
         let healthy = status.is_some_and(|status| status.phase == Phase::Healthy);
         if healthy && serves(&replica, serving) {
             *counts.entry(replica.process).or_default() += 1;

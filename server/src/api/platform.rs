@@ -27,7 +27,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let report = call.platform.facts.report();
     let apps = store::count_apps(&mut *call.read().await?).await?;
     let room = Room::at(&options.data_dir).map_err(anyhow::Error::from)?;
-    let running = report.replicas.iter().filter(|replica| replica.phase != Phase::Ended).count();
+    let reports = call.platform.facts.reports();
+    let running = reports.replicas().filter(|(_, replica)| replica.phase != Phase::Ended).count();
     let router = options.router_listen;
     let certs = options.dir("certs");
     let tls = json!({

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::id::{AppId, ReplicaId};
+use model::id::{AppId, HostId, ReplicaId};
 use model::metrics::{BOUNDS_MS, CLASSES, Traffic};
 use model::replica::{Phase, ReplicaStatus};
 
@@ -20,8 +20,9 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let replicas = store::list_all_replicas(&mut db).await?;
     drop(db);
     let apps: BTreeMap<AppId, String> = apps.into_iter().map(|app| (app.id, app.name.to_string())).collect();
-    let replicas: BTreeMap<ReplicaId, (AppId, String)> =
-        replicas.iter().map(|replica| (replica.id, (replica.app_id, replica.name()))).collect();
+    let place = |replica: &store::Replica| (replica.host_id, replica.id);
+    let replicas: Names =
+        replicas.iter().map(|replica| (place(replica), (replica.app_id, replica.name()))).collect();
     let mut text = Exposition::default();
     let totals = call.platform.metrics.totals();
     let traffic: Vec<_> = totals
@@ -30,16 +31,16 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
         .filter_map(|(app, traffic)| Some((apps.get(app)?.as_str(), traffic)))
         .collect();
     requests(&mut text, &traffic);
-    let report = call.platform.facts.report();
-    let present = report.replicas.iter().filter(|status| status.phase != Phase::Ended);
-    let named = |status| named(status, &replicas, &apps);
+    let reports = call.platform.facts.reports();
+    let present = reports.replicas().filter(|(_, status)| status.phase != Phase::Ended);
+    let named = |(host, status)| named((host, status), &replicas, &apps);
     usage(&mut text, &present.filter_map(named).collect::<Vec<_>>());
     text.family(
         "paas_replica_in_flight",
         Kind::Gauge,
         "Requests that a replica is working on, tunnels included.",
     );
-    for (id, (app, name)) in &replicas {
+    for ((_, id), (app, name)) in &replicas {
         if let Some(app) = apps.get(app) {
             let labels = [("app", app.as_str()), ("replica", name), ("id", &id.to_string())];
             text.sample("paas_replica_in_flight", &labels, call.platform.facts.in_flight(*id));
@@ -48,6 +49,9 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     installation(&mut text, &call, apps.len())?;
     Ok(Answer::stream(CONTENT_TYPE, text.finish().into()))
 }
+
+/// The app and the name of each replica, by its host.
+type Names = BTreeMap<(HostId, ReplicaId), (AppId, String)>;
 
 /// A replica with the labels that tell it from all others: in a rollout two have one name.
 struct Named<'a> {
@@ -58,11 +62,11 @@ struct Named<'a> {
 }
 
 fn named<'a>(
-    status: &'a ReplicaStatus,
-    replicas: &'a BTreeMap<ReplicaId, (AppId, String)>,
+    (host, status): (HostId, &'a ReplicaStatus),
+    replicas: &'a Names,
     apps: &'a BTreeMap<AppId, String>,
 ) -> Option<Named<'a>> {
-    let (app, name) = replicas.get(&status.id)?;
+    let (app, name) = replicas.get(&(host, status.id))?;
     Some(Named { app: apps.get(app)?, name, id: status.id.to_string(), status })
 }
 

@@ -65,7 +65,7 @@ pub(super) fn row(facts: &Facts, of: &AppOverview) -> AppRow {
         .replicas
         .iter()
         .filter(|replica| serves(replica, of.app.serving))
-        .map(|replica| (replica, facts.status(replica.id)))
+        .map(|replica| (replica, facts.status(replica.host_id, replica.id)))
         .collect();
     let is_healthy =
         |status: &Option<ReplicaStatus>| status.as_ref().is_some_and(|status| status.phase == Phase::Healthy);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::id::{AppId, ReplicaId};
+use model::id::{AppId, HostId, ReplicaId};
 use model::metrics::{KEPT_MINUTES, PERIOD_SECONDS, PERIODS, Reading};
 use model::replica::ReplicaStatus;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use super::{Observed, lock, minute_of};
 use crate::platform::Platform;
 
 /// The app and the name of each replica that was seen.
-type Names = BTreeMap<ReplicaId, (AppId, String)>;
+type Names = BTreeMap<(HostId, ReplicaId), (AppId, String)>;
 
 /// Samples until it is told to stop; then it writes what there is.
 pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
@@ -68,9 +68,10 @@ fn until_the_end_of(period: u64) -> Duration {
 }
 
 async fn sample(platform: &Platform, names: &mut Names, period: u64) {
-    let report = platform.facts.report();
-    let measured: Vec<_> =
-        report.replicas.iter().filter_map(|status| Some((status.id, reading(status)?))).collect();
+    let reports = platform.facts.reports();
+    let measured = reports.replicas().filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
+    let mut measured: Vec<_> = measured.collect();
+    measured.sort_by_key(|((_, replica), _)| *replica);
     if measured.iter().any(|(id, _)| !names.contains_key(id)) {
         match known_names(platform).await {
             Ok(known) => *names = known,
@@ -92,7 +93,7 @@ fn reading(status: &ReplicaStatus) -> Option<Reading> {
 
 async fn known_names(platform: &Platform) -> anyhow::Result<Names> {
     let replicas = store::list_all_replicas(&mut *platform.store.read().await?).await?;
-    let name = |replica: store::Replica| (replica.id, (replica.app_id, replica.name()));
+    let name = |replica: store::Replica| ((replica.host_id, replica.id), (replica.app_id, replica.name()));
     Ok(replicas.into_iter().map(name).collect())
 }
 

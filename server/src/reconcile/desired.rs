@@ -1,53 +1,77 @@
-//! Tells the agent what should run on its host, whenever that changes.
+//! Tells each host what should run on it, whenever that changes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agent::Agent;
 use jiff::Timestamp;
-use model::id::ReplicaId;
+use model::id::{HostId, ReplicaId};
 use model::plan::ReplicaWish;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
 use model::slug::Digest;
-use store::{DesiredApp, Replica};
+use store::{DesiredApp, Host, Replica};
 
 use crate::platform::Platform;
 
-/// Remembers what the agent was told last.
+/// Remembers what the hosts were told last.
+#[derive(Default)]
 pub(super) struct Publisher {
-    agent: Arc<Agent>,
-    last: Option<HostDesired>,
+    last: BTreeMap<HostId, Arc<HostDesired>>,
 }
 
 impl Publisher {
-    pub(super) fn new(agent: Arc<Agent>) -> Self {
-        Self { agent, last: None }
+    /// Returns the generation of the wishes that a host was told last.
+    pub(super) fn generation(&self, host: HostId) -> u64 {
+        self.last.get(&host).map_or(0, |desired| desired.generation)
     }
 
-    /// Returns the generation of the wishes that the agent was told last.
-    pub(super) fn generation(&self) -> u64 {
-        self.last.as_ref().map_or(0, |desired| desired.generation)
-    }
-
-    /// Tells the agent, unless it was told the same before.
-    pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp]) {
-        let spec = |app: &DesiredApp, replica: &Replica| spec(&platform.options.domain, app, replica);
-        let mut replicas: Vec<ReplicaSpec> = apps
-            .iter()
-            .flat_map(|app| app.replicas.iter().filter_map(move |replica| spec(app, replica)))
-            .collect();
-        replicas.sort_by_key(|replica| replica.id);
-        let kept = apps.iter().flat_map(kept).collect();
-        let ready = apps.iter().filter_map(fallback).collect();
-        let same = |last: &HostDesired| last.replicas == replicas && last.kept == kept && last.ready == ready;
-        if self.last.as_ref().is_some_and(same) {
-            return;
+    /// Tells those hosts that were not told the same before.
+    pub(super) fn publish(&mut self, platform: &Platform, hosts: &[Host], apps: &[DesiredApp]) {
+        let mut wished = wished(&platform.options.domain, hosts, apps);
+        self.last.retain(|host, _| wished.contains_key(host));
+        for (host, desired) in &mut wished {
+            let last = self.last.get(host);
+            let same = |last: &Arc<HostDesired>| {
+                (&last.replicas, &last.kept, &last.ready)
+                    == (&desired.replicas, &desired.kept, &desired.ready)
+            };
+            if last.is_some_and(same) {
+                continue;
+            }
+            // The clock orders the wishes of one server after those of the one before it.
+            let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+            desired.generation = now.max(self.generation(*host) + 1);
+            let desired = Arc::new(std::mem::take(desired));
+            platform.wishes.wish(*host, desired.clone());
+            self.last.insert(*host, desired);
         }
-        // The clock orders the wishes of one server after those of the one before it.
-        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
-        let desired = HostDesired { generation: now.max(self.generation() + 1), replicas, kept, ready };
-        self.agent.set_desired(desired.clone());
-        self.last = Some(desired);
     }
+}
+
+/// Returns what should run on each host.
+fn wished(domain: &str, hosts: &[Host], apps: &[DesiredApp]) -> BTreeMap<HostId, HostDesired> {
+    let mut wished: BTreeMap<_, _> = hosts.iter().map(|host| (host.id, HostDesired::default())).collect();
+    for app in apps {
+        for replica in &app.replicas {
+            let Some(host) = wished.get_mut(&replica.host_id) else { continue };
+            host.replicas.extend(spec(domain, app, replica));
+        }
+        for (host, replica) in kept(app) {
+            if let Some(host) = wished.get_mut(&host) {
+                host.kept.insert(replica);
+            }
+        }
+        // Where the app is, it comes back the soonest.
+        let at: BTreeSet<_> = app.replicas.iter().map(|replica| replica.host_id).collect();
+        for (id, host) in &mut wished {
+            if at.is_empty() || at.contains(id) {
+                host.ready.extend(fallback(app));
+            }
+        }
+    }
+    for host in wished.values_mut() {
+        host.replicas.sort_by_key(|replica| replica.id);
+    }
+    wished
 }
 
 /// Returns the slug that comes back when what serves does not stand its watch.
@@ -57,10 +81,10 @@ fn fallback(desired: &DesiredApp) -> Option<Digest> {
 }
 
 /// Returns the replicas that should stay and cannot be described.
-fn kept(desired: &DesiredApp) -> impl Iterator<Item = ReplicaId> {
+fn kept(desired: &DesiredApp) -> impl Iterator<Item = (HostId, ReplicaId)> {
     let stays = |replica: &&Replica| replica.wish != ReplicaWish::Stop;
     let unreadable = |replica: &&Replica| desired.unreadable.contains_key(&replica.version);
-    desired.replicas.iter().filter(stays).filter(unreadable).map(|replica| replica.id)
+    desired.replicas.iter().filter(stays).filter(unreadable).map(|replica| (replica.host_id, replica.id))
 }
 
 /// A replica whose release has no slug, or no such process, cannot be wished for; none is ever created.

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::Agent;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use model::id::ReplicaId;
@@ -48,7 +47,6 @@ const TURNS_MAX: u32 = 1_000;
 /// What the loop needs beside the platform.
 pub struct Reconciler {
     platform: Arc<Platform>,
-    host: Host,
     cache: ReleaseCache,
     publisher: Publisher,
     table: Table,
@@ -68,21 +66,14 @@ struct Turn {
 }
 
 impl Reconciler {
-    /// Makes the loop for the replicas of one host, this machine.
+    /// Makes the loop for the replicas of all hosts.
     #[must_use]
-    pub fn new(
-        platform: Arc<Platform>,
-        host: Host,
-        agent: Arc<Agent>,
-        routes: Arc<ArcSwap<Routes>>,
-        entrance: Entrance,
-    ) -> Self {
+    pub fn new(platform: Arc<Platform>, routes: Arc<ArcSwap<Routes>>, entrance: Entrance) -> Self {
         let table = Table::new(routes, &platform.options.dir("secret-key"));
         Self {
             platform,
-            host,
             cache: ReleaseCache::default(),
-            publisher: Publisher::new(agent),
+            publisher: Publisher::default(),
             table,
             entrance,
             progress: Progress::default(),
@@ -95,9 +86,9 @@ impl Reconciler {
     /// # Errors
     /// A database that fails.
     pub async fn publish_first_table(&mut self) -> anyhow::Result<()> {
-        let apps = self.read().await?;
-        let report = self.platform.facts.report();
-        let world = world::world(&self.platform.facts, &report, 0, &self.host, &apps);
+        let (hosts, apps) = self.read().await?;
+        let facts = &self.platform.facts;
+        let world = world::world(facts, &facts.reports(), &self.publisher, &hosts, &apps);
         self.table.publish(&self.platform, &apps, &world);
         Ok(())
     }
@@ -105,7 +96,7 @@ impl Reconciler {
     /// Runs until it is told to stop. Cutting a turn short is safe: the next process plans again.
     pub async fn run(mut self, stop: CancellationToken) {
         let platform = self.platform.clone();
-        let mut reports = platform.facts.reports();
+        let mut news = platform.facts.news();
         let turns = async {
             let mut in_a_row = 0;
             loop {
@@ -130,8 +121,8 @@ impl Reconciler {
                 in_a_row = 0;
                 tokio::select! {
                     () = platform.signals.reconcile.notified() => {}
-                    changed = reports.changed() => {
-                        if changed.is_err() {
+                    heard = news.next() => {
+                        if heard.is_err() {
                             error!("the agent has ended");
                             return;
                         }
@@ -144,13 +135,12 @@ impl Reconciler {
     }
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
-        let apps = self.read().await?;
+        let (hosts, apps) = self.read().await?;
         self.platform.facts.keep(&wishes(&apps));
 
-        self.publisher.publish(&self.platform, &apps);
-        let report = self.platform.facts.report();
-        let generation = self.publisher.generation();
-        let observe = || world::world(&self.platform.facts, &report, generation, &self.host, &apps);
+        self.publisher.publish(&self.platform, &hosts, &apps);
+        let reports = self.platform.facts.reports();
+        let observe = || world::world(&self.platform.facts, &reports, &self.publisher, &hosts, &apps);
         self.table.publish(&self.platform, &apps, &observe());
         // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
         let world = observe();
@@ -161,7 +151,7 @@ impl Reconciler {
         unreadable::amend(&apps, &mut plan.actions);
         // Who is told that a release serves must be answered by it: the table is replaced before that is said.
         if let Some(apps) = switched(&apps, &plan.actions) {
-            let world = world::world(&self.platform.facts, &report, generation, &self.host, &apps);
+            let world = world::world(&self.platform.facts, &reports, &self.publisher, &hosts, &apps);
             self.table.publish(&self.platform, &apps, &world);
         }
         let quiet = plan.actions.is_empty() && apps.iter().all(is_at_rest);
@@ -174,9 +164,10 @@ impl Reconciler {
         Ok(Turn { acted, draining, quiet })
     }
 
-    async fn read(&mut self) -> anyhow::Result<Vec<DesiredApp>> {
+    async fn read(&mut self) -> anyhow::Result<(Vec<Host>, Vec<DesiredApp>)> {
         let mut db = self.platform.store.read().await?;
-        Ok(store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?)
+        let hosts = store::list_hosts(&mut db).await?;
+        Ok((hosts, store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?))
     }
 }
 

@@ -7,11 +7,11 @@ use model::exit::ExitCause;
 use model::health::ProbeFailure;
 use model::id::ReplicaId;
 use model::plan::{AppView, Observation, Observed, ReplicaView, World};
-use model::replica::{HostReport, Phase};
+use model::replica::Phase;
 use store::{DesiredApp, Operation};
 
-use crate::facts::status_of;
 use crate::platform::Platform;
+use crate::reports::Reports;
 
 /// What was told last of each replica.
 #[derive(Default)]
@@ -29,12 +29,12 @@ impl Progress {
         apps: &[DesiredApp],
         world: &World,
     ) -> anyhow::Result<bool> {
-        let (mut lines, report) = (Vec::new(), platform.facts.report());
+        let (mut lines, reports) = (Vec::new(), platform.facts.reports());
         for (desired, view) in apps.iter().zip(&world.apps) {
             if let Some(operation) = &desired.operation {
                 lines.extend(self.news(operation, view).into_iter().map(|line| (operation.id, line)));
                 let boot = desired.app.settings.health.boot_seconds;
-                lines.extend(self.hints(view, &report, boot).into_iter().map(|line| (operation.id, line)));
+                lines.extend(self.hints(view, &reports, boot).into_iter().map(|line| (operation.id, line)));
             }
         }
         let existing: BTreeSet<ReplicaId> =
@@ -53,13 +53,14 @@ impl Progress {
     }
 
     /// Says at once what is wrong with those that the rollout waits for, once each.
-    fn hints(&mut self, view: &AppView, report: &HostReport, boot_seconds: u32) -> Vec<String> {
+    fn hints(&mut self, view: &AppView, reports: &Reports, boot_seconds: u32) -> Vec<String> {
         let rolled_out = view.rollout.as_ref().map(|rollout| &rollout.target);
         let new =
             view.replicas.iter().filter(|replica| rolled_out.is_some_and(|target| replica.runs(target)));
         let mut lines = Vec::new();
         for replica in new {
-            let status = status_of(report, replica.id).filter(|status| status.phase == Phase::Starting);
+            let status = reports.status(replica.host, replica.id);
+            let status = status.filter(|status| status.phase == Phase::Starting);
             let failure =
                 status.and_then(|status| status.probe.as_ref()).filter(|failure| is_telling(failure));
             if let Some(failure) = failure

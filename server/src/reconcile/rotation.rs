@@ -1,6 +1,5 @@
 //! Decides which replicas of an app requests are sent to. It reads no clock and asks nobody.
 
-use model::id::ReplicaId;
 use model::plan::{AppView, ReplicaView, ReplicaWish};
 use model::replica::Phase;
 
@@ -8,13 +7,13 @@ use model::replica::Phase;
 ///
 /// The last one of an app is never left out. When all are slow they are asked as if none were, and when none is healthy,
 /// those that serve and still run: an app whose only worker is busy does not answer its probe either.
-pub(super) fn rotation(view: &AppView, is_silent: impl Fn(ReplicaId) -> bool) -> Vec<&ReplicaView> {
+pub(super) fn rotation(view: &AppView, is_silent: impl Fn(&ReplicaView) -> bool) -> Vec<&ReplicaView> {
     let mut healthy = view.routed();
     if healthy.is_empty() {
         return view.replicas.iter().filter(|replica| still_runs(view, replica)).collect();
     }
-    if healthy.iter().any(|replica| !is_silent(replica.id)) {
-        healthy.retain(|replica| !is_silent(replica.id));
+    if healthy.iter().any(|replica| !is_silent(replica)) {
+        healthy.retain(|replica| !is_silent(replica));
     }
     healthy
 }
@@ -32,7 +31,7 @@ mod tests {
     use super::*;
     use jiff::Timestamp;
     use model::formation::Formation;
-    use model::id::{AppId, HostId};
+    use model::id::{AppId, HostId, ReplicaId};
     use model::name::ProcessType;
     use model::plan::{Observation, Observed, Target};
     use model::release::Version;
@@ -82,8 +81,7 @@ mod tests {
     }
 
     fn asked(view: &AppView, silent: &[u32]) -> Vec<u32> {
-        let number = |id| view.replicas.iter().find(|replica| replica.id == id).map(|replica| replica.number);
-        let is_silent = |id| number(id).is_some_and(|number| silent.contains(&number));
+        let is_silent = |replica: &ReplicaView| silent.contains(&replica.number);
         rotation(view, is_silent).iter().map(|replica| replica.number).collect()
     }
 

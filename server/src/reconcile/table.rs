@@ -10,9 +10,9 @@ use model::plan::{AppView, ReplicaView, ReplicaWish, World};
 use router::{AppRoute, AppState, Backend, Routes, StickyKey};
 use store::DesiredApp;
 
-use crate::facts::status_of;
 use crate::platform::Platform;
 use crate::reconcile::rotation::rotation;
+use crate::reports::Reports;
 
 /// What decides the route of one app; equal keys mean an equal route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +45,17 @@ impl Table {
     pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp], world: &World) {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
-        let report = platform.facts.report();
-        let is_silent = |id| status_of(&report, id).is_some_and(|status| status.silent);
+        let reports = platform.facts.reports();
+        let is_silent = |replica: &ReplicaView| {
+            reports.status(replica.host, replica.id).is_some_and(|status| status.silent)
+        };
         for (desired, view) in
             apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
         {
             let in_rotation = rotation(view, is_silent);
             let state = state(desired, view, in_rotation.is_empty());
-            let routed = backends(platform, in_rotation.into_iter());
-            let probed = backends(platform, view.probed());
+            let routed = backends((platform, &reports), in_rotation.into_iter());
+            let probed = backends((platform, &reports), view.probed());
             let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
                 backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
             };
@@ -93,12 +95,11 @@ impl Table {
 }
 
 fn backends<'a>(
-    platform: &Platform,
+    (platform, reports): (&Platform, &Reports),
     replicas: impl Iterator<Item = &'a ReplicaView>,
 ) -> Vec<(ReplicaId, Arc<Backend>)> {
-    let report = platform.facts.report();
     let backend = |replica: &ReplicaView| {
-        let status = status_of(&report, replica.id)?;
+        let status = reports.status(replica.host, replica.id)?;
         Some((replica.id, platform.facts.backend(status, &replica.name())?))
     };
     replicas.filter_map(backend).collect()

@@ -1,37 +1,42 @@
 //! Puts wishes and facts side by side, for the plan. No decision is made here.
 
-use std::collections::BTreeMap;
-
-use model::id::ReplicaId;
 use model::name::ProcessType;
 use model::plan::{
     AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Target, World,
 };
 use model::release::Version;
-use model::replica::{HostReport, Phase, ReplicaStatus};
+use model::replica::{Phase, ReplicaStatus};
 use store::{DesiredApp, Host, HostState, Operation, Replica};
 
+use super::desired::Publisher;
 use crate::facts::Facts;
+use crate::reports::{Heard, Reports};
 
-/// Returns what the plan looks at; `published` is the generation of the wishes that the host was last given.
+/// Returns what the plan looks at; `published` knows which wishes each host was last given.
 pub(super) fn world(
     facts: &Facts,
-    report: &HostReport,
-    published: u64,
-    host: &Host,
+    reports: &Reports,
+    published: &Publisher,
+    hosts: &[Host],
     apps: &[DesiredApp],
 ) -> World {
-    let statuses: BTreeMap<ReplicaId, &ReplicaStatus> =
-        report.replicas.iter().map(|status| (status.id, status)).collect();
-    let informed = report.generation >= published;
     let view = |replica: &Replica| {
-        let seen = observation(facts, replica, statuses.get(&replica.id).copied(), informed);
+        let host = replica.host_id;
+        let is_informed = |heard: &Heard| heard.report.generation >= published.generation(host);
+        let informed = reports.of(host).is_some_and(is_informed);
+        let seen = observation(facts, replica, reports.status(host, replica.id), informed);
         replica_view(replica, seen)
     };
     let apps =
         apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
-    let hosts = vec![HostView { id: host.id, ready: host.state == HostState::Ready }];
+    let mut hosts: Vec<_> = hosts.iter().map(|host| host_view(host, reports)).collect();
+    hosts.sort_by_key(|host| host.id);
     World { apps, hosts }
+}
+
+/// A host that this server has not heard of takes nothing new.
+fn host_view(host: &Host, reports: &Reports) -> HostView {
+    HostView { id: host.id, ready: host.state == HostState::Ready && reports.of(host.id).is_some() }
 }
 
 fn app_view(desired: &DesiredApp, mut replicas: Vec<ReplicaView>) -> AppView {

@@ -128,7 +128,8 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         build_env: std::collections::BTreeMap::new(),
         logs: paasd::app_logs::AppLogs::start(dir.join("logs")).unwrap(),
         metrics: paasd::metrics::Metrics::default(),
-        facts: paasd::facts::Facts::new(reports),
+        facts: paasd::facts::Facts::new(model::id::HostId::new(), reports),
+        wishes: paasd::wishes::Wishes::default(),
     }
 }
 
