@@ -1,0 +1,29 @@
+//! How the hosts and servers of one platform know and reach each other: its certificate authority, the tokens with which
+//! a machine joins, what is said over TLS between an agent and a server, and the way in to a host's replicas.
+//!
+//! What a host should run and whether it may is decided elsewhere, and nothing here reads a database.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod authority;
+mod certificate;
+mod credentials;
+mod entry;
+mod join_token;
+mod link;
+mod names;
+mod protocol;
+mod tls;
+mod verify;
+
+pub use authority::{Authority, HOST_LIFE};
+pub use certificate::{Bearer, Subject, fingerprint_of_key};
+pub use credentials::{Credentials, HostKey};
+pub use entry::{Entry, Places};
+pub use join_token::{BadToken, JoinToken};
+pub use link::{Link, LinkError, ServerUrl};
+pub use names::{CONTROL, host_name, replica_of, replica_server_name};
+pub use protocol::{
+    About, Chunk, Chunks, Join, Joined, Kept, Renew, Renewed, Sync, Synced, Taken, decode_chunks, encode_chunks,
+};
+pub use tls::{entry_config, join_config, link_config, server_config, way_in_config};

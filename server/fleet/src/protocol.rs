@@ -1,0 +1,202 @@
+//! What agents and servers say to each other: JSON, but for the bytes of logs and slugs.
+//!
+//! Fields may be added; what one side does not know it ignores.
+
+use std::net::IpAddr;
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use model::id::{AppId, HostId, ReplicaId};
+use model::replica::{HostDesired, HostReport};
+use serde::{Deserialize, Serialize};
+
+/// A machine asks to become a host: `POST /agent/join`.
+#[derive(Serialize, Deserialize)]
+pub struct Join {
+    /// The secret of its join token.
+    pub secret: String,
+    /// What it calls itself; the token may say otherwise.
+    pub name: String,
+    /// Its request for a certificate, as PEM.
+    pub request: String,
+    /// What it is.
+    pub about: About,
+}
+
+/// It is a host now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its identity.
+    pub host: HostId,
+    /// Its name.
+    pub name: String,
+    /// Its certificate, as PEM.
+    pub certificate: String,
+    /// The certificate of the platform's authority, as PEM.
+    pub authority: String,
+}
+
+/// A host asks for a fresh certificate: `POST /agent/renew`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Renew {
+    /// Its request for a certificate, as PEM.
+    pub request: String,
+}
+
+/// Its fresh certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Renewed {
+    /// As PEM.
+    pub certificate: String,
+}
+
+/// What a host says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Where routers reach its entry; none: where its connections come from.
+    pub address: Option<IpAddr>,
+    /// The port of its entry.
+    pub entry_port: Option<u16>,
+    /// Memory it offers to replicas, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processor time it offers, in thousandths of a core.
+    pub cpu_millicores: Option<u64>,
+    /// The version of its agent.
+    pub version: Option<String>,
+    /// Its engine.
+    pub engine: Option<String>,
+}
+
+/// A host says what is new there, and hears what is new for it: `POST /agent/sync`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Sync {
+    /// What it is, at first and whenever that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// What it observed, if this server has not taken that yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<HostReport>,
+    /// The number of its last report: of two the higher one is the later one.
+    pub report_number: u64,
+    /// The term and the generation of the wishes it has.
+    pub has: (u64, u64),
+    /// How long the answer may wait for news, in milliseconds.
+    pub hold_ms: u64,
+}
+
+/// What is new for a host.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Synced {
+    /// The number of the last report that this server took; nothing: it needs one.
+    pub report_number: Option<u64>,
+    /// Wishes that are newer than those it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<HostDesired>,
+    /// Replicas to be probed at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubted: Vec<ReplicaId>,
+    /// How many drills the host was told of.
+    #[serde(default)]
+    pub drill: u64,
+}
+
+/// A piece of one segment of a log: `POST /agent/logs` carries several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Whose log.
+    pub app: AppId,
+    /// The lane.
+    pub lane: String,
+    /// The number of the segment in its lane.
+    pub segment: u64,
+    /// Where in the segment the bytes begin.
+    pub offset: u64,
+    /// How many bytes there are.
+    pub length: u32,
+    /// Nothing will ever follow in this segment.
+    #[serde(default)]
+    pub last: bool,
+    /// Lines before this segment that the host had to give up before they were sent.
+    #[serde(default)]
+    pub dropped: u64,
+}
+
+/// How far a server has a segment now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where the next bytes begin; a host goes on from there.
+    pub offset: u64,
+    /// The app is no more, or the lane has gone on: nothing of this segment is wanted.
+    #[serde(default)]
+    pub unwanted: bool,
+}
+
+/// How far a server has each of the segments it was sent pieces of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Taken {
+    /// In the order of the pieces.
+    pub kept: Vec<Kept>,
+}
+
+/// Pieces of logs as they were sent.
+pub type Chunks = Vec<(Chunk, Bytes)>;
+
+/// The longest head of the pieces in one request, in bytes.
+const HEAD_MAX: usize = 1 << 20;
+
+/// Returns pieces of logs as one body: the length of their description, that description, then their bytes in order.
+///
+/// # Errors
+/// What they are cannot be written as JSON, which does not happen.
+pub fn encode_chunks(chunks: &[(Chunk, Bytes)]) -> serde_json::Result<Bytes> {
+    let head = serde_json::to_vec(&chunks.iter().map(|(chunk, _)| chunk).collect::<Vec<_>>())?;
+    let bytes: usize = chunks.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut body = BytesMut::with_capacity(4 + head.len() + bytes);
+    body.put_u32(u32::try_from(head.len()).unwrap_or(u32::MAX));
+    body.put_slice(&head);
+    chunks.iter().for_each(|(_, bytes)| body.put_slice(bytes));
+    Ok(body.freeze())
+}
+
+/// Returns the pieces in a body; nothing if it is not what [`encode_chunks`] makes.
+#[must_use]
+pub fn decode_chunks(mut body: Bytes) -> Option<Chunks> {
+    if body.len() < 4 {
+        return None;
+    }
+    let head = usize::try_from(body.get_u32()).ok().filter(|head| *head <= HEAD_MAX.min(body.len()))?;
+    let described: Vec<Chunk> = serde_json::from_slice(&body.split_to(head)).ok()?;
+    let mut chunks = Vec::with_capacity(described.len());
+    for chunk in described {
+        let length = usize::try_from(chunk.length).ok().filter(|length| *length <= body.len())?;
+        chunks.push((chunk, body.split_to(length)));
+    }
+    body.is_empty().then_some(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_logs_are_read_back_and_half_a_body_is_not() {
+        let piece = |offset, text: &'static str| {
+            let chunk = Chunk {
+                app: AppId::new(),
+                lane: "process-3".to_owned(),
+                segment: 7,
+                offset,
+                length: u32::try_from(text.len()).unwrap(),
+                last: false,
+                dropped: 0,
+            };
+            (chunk, Bytes::from_static(text.as_bytes()))
+        };
+        let chunks = vec![piece(0, "one"), piece(3, ""), piece(3, "three")];
+        let body = encode_chunks(&chunks).unwrap();
+        assert_eq!(decode_chunks(body.clone()).unwrap(), chunks);
+        for end in 0..body.len() {
+            assert!(decode_chunks(body.slice(..end)).is_none());
+        }
+        assert!(decode_chunks([&body[..], b"x"].concat().into()).is_none());
+    }
+}
