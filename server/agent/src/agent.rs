@@ -90,10 +90,10 @@ impl Agent {
         Ok(Self { desired, reports, events, host, tasks: tasks.drop_guard() })
     }
 
-    /// Gives the agent new wishes; those of an older generation than it has are refused.
+    /// Gives the agent new wishes; those that come before those it has are refused.
     pub fn set_desired(&self, desired: HostDesired) {
         self.desired.send_if_modified(|present| {
-            let newer = present.as_ref().is_none_or(|present| present.generation <= desired.generation);
+            let newer = present.as_ref().is_none_or(|present| present.order() <= desired.order());
             if newer {
                 *present = Some(desired);
             }

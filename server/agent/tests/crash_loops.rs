@@ -71,14 +71,14 @@ async fn a_slug_that_may_be_needed_again_stays_mounted_until_nobody_asks_for_it(
         return; // Slugs are unpacked here, so that nothing stays.
     }
     let ready = BTreeSet::from([slug.clone()]);
-    let desired = HostDesired { generation: 10, ready, ..HostDesired::default() };
+    let desired = HostDesired { term: 1, generation: 10, ready, ..HostDesired::default() };
     stage.agent().set_desired(desired.clone());
     stage.report("the replica is gone", |report| report.replicas.is_empty()).await;
     assert!(is_mounted(&stage, &slug));
     stage.drop_agent();
     stage.start_agent().await;
     assert!(is_mounted(&stage, &slug), "a new agent keeps it, too");
-    stage.agent().set_desired(HostDesired { generation: 11, ..HostDesired::default() });
+    stage.agent().set_desired(HostDesired { term: 1, generation: 11, ..HostDesired::default() });
     stage::wait("the slug is unmounted", || (!is_mounted(&stage, &slug)).then_some(())).await;
 }
 

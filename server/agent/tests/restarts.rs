@@ -91,7 +91,9 @@ async fn older_wishes_are_refused_also_by_the_next_agent() {
     stage.phase(&worker, Phase::Healthy).await;
     stage.drop_agent();
     stage.start_agent().await;
-    stage.agent().set_desired(HostDesired { generation: 1, ..HostDesired::default() });
+    for (term, generation) in [(1, 1), (0, u64::MAX)] {
+        stage.agent().set_desired(HostDesired { term, generation, ..HostDesired::default() });
+    }
     let late = ReplicaSpec { wish: Wish::Run, ..stage.spec(&slug, "late", "sleep 1000") };
     stage.desire(&[&worker, &late]);
     stage.phase(&late, Phase::Healthy).await;

@@ -17,7 +17,10 @@ use crate::slug::Digest;
 /// All that should run on one host. Replicas that are not listed, and not to be kept, are stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostDesired {
-    /// Grows with every change; an agent refuses an older one than it has.
+    /// That of the server that decided it; what one of an older term decided is refused.
+    #[serde(default)]
+    pub term: u64,
+    /// Grows with every change within a term; an agent refuses an older one than it has.
     pub generation: u64,
     /// The replicas in the order of their ids.
     pub replicas: Vec<ReplicaSpec>,
@@ -65,6 +68,12 @@ pub struct ReplicaSpec {
 }
 
 impl HostDesired {
+    /// Returns what orders wishes: an agent takes none that come before those it has.
+    #[must_use]
+    pub fn order(&self) -> (u64, u64) {
+        (self.term, self.generation)
+    }
+
     /// Adds the specs that the wishes of before had of the replicas to be kept.
     pub fn take_over(&mut self, before: &Self) {
         let listed: BTreeSet<ReplicaId> = self.replicas.iter().map(|spec| spec.id).collect();
@@ -114,12 +123,23 @@ pub enum Wish {
 /// What an agent observed on its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReport {
-    /// The generation of the wishes that the agent has carried out or is carrying out.
+    /// The term of the wishes that the agent has carried out or is carrying out.
+    #[serde(default)]
+    pub term: u64,
+    /// Their generation within it.
     pub generation: u64,
     /// The replicas that exist there, wanted or not.
     pub replicas: Vec<ReplicaStatus>,
     /// What the host cannot do, in sentences, such as limits without cgroups.
     pub degraded: Vec<String>,
+}
+
+impl HostReport {
+    /// Returns what orders the wishes that the agent knows, as [`HostDesired::order`] does.
+    #[must_use]
+    pub fn order(&self) -> (u64, u64) {
+        (self.term, self.generation)
+    }
 }
 
 /// What an agent observed of one replica.

@@ -19,9 +19,9 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Returns the generation of the wishes that a host was told last.
-    pub(super) fn generation(&self, host: HostId) -> u64 {
-        self.last.get(&host).map_or(0, |desired| desired.generation)
+    /// Returns what orders the wishes that a host was told last.
+    pub(super) fn order(&self, host: HostId) -> (u64, u64) {
+        self.last.get(&host).map_or((0, 0), |desired| desired.order())
     }
 
     /// Tells those hosts that were not told the same before.
@@ -39,7 +39,7 @@ impl Publisher {
             }
             // The clock orders the wishes of one server after those of the one before it.
             let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
-            desired.generation = now.max(self.generation(*host) + 1);
+            desired.generation = now.max(self.order(*host).1 + 1);
             let desired = Arc::new(std::mem::take(desired));
             platform.wishes.wish(*host, desired.clone());
             self.last.insert(*host, desired);

@@ -22,7 +22,7 @@ pub(super) fn world(
 ) -> World {
     let view = |replica: &Replica| {
         let host = replica.host_id;
-        let is_informed = |heard: &Heard| heard.report.generation >= published.generation(host);
+        let is_informed = |heard: &Heard| heard.report.order() >= published.order(host);
         let informed = reports.of(host).is_some_and(is_informed);
         let seen = observation(facts, replica, reports.status(host, replica.id), informed);
         replica_view(replica, seen)

@@ -147,8 +147,12 @@ impl Host {
     /// Takes new wishes, keeps them on disk, and applies them.
     async fn desire(&mut self, desired: Option<HostDesired>) {
         let Some(mut desired) = desired else { return };
-        if self.desired.as_ref().is_some_and(|present| present.generation > desired.generation) {
-            tracing::warn!(generation = desired.generation, "wishes older than the present ones are refused");
+        if self.desired.as_ref().is_some_and(|present| present.order() > desired.order()) {
+            tracing::warn!(
+                term = desired.term,
+                generation = desired.generation,
+                "wishes older than the present ones are refused"
+            );
             return;
         }
         if let Some(before) = &self.desired {
@@ -210,6 +214,7 @@ impl Host {
             }
         }
         let report = HostReport {
+            term: self.desired.as_ref().map_or(0, |desired| desired.term),
             generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
             replicas: self.replicas.iter().map(|(id, replica)| replica.status(*id)).collect(),
             degraded: self.degraded.clone(),

@@ -161,6 +161,7 @@ impl Stage {
         self.generation += 1;
         let replicas = replicas.iter().map(|spec| (*spec).clone()).collect();
         self.agent().set_desired(HostDesired {
+            term: 1,
             generation: self.generation,
             replicas,
             ..HostDesired::default()
