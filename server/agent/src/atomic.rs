@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Whether a file must survive a loss of power once the call has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
+pub enum Durability {
     /// It does.
     Synced,
     /// It survives the end of every process, but perhaps not of the machine.

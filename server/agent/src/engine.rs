@@ -3,7 +3,7 @@
 //! Every method may be repeated: starting what runs and stopping what is gone both succeed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -84,6 +84,12 @@ pub trait Engine: Send + Sync {
 
     /// Returns where the processes of the replica listen, where that can be seen.
     async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>>;
+
+    /// Returns the address at which the ports of a replica are reached, if it is one of its own; else it shares the host's.
+    async fn ip(&self, id: ReplicaId) -> Option<IpAddr> {
+        let _ = id;
+        None
+    }
 
     /// Returns what this engine cannot do on this host, in sentences.
     fn degraded(&self) -> Vec<String>;

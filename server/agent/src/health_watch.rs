@@ -72,7 +72,7 @@ impl Watched {
     }
 
     async fn watch_port(&self, port: u16, started: Instant) {
-        let mut probe = self.probe(port);
+        let mut probe = self.probe(port, self.engine.ip(self.spec.id).await);
         let mut pulse = Pulse::new(self.was_healthy);
         let boot = Duration::from_secs(self.spec.health.boot_seconds.into());
         let mut told: Option<Felt> = None;
@@ -139,9 +139,9 @@ impl Watched {
         let _ = self.events.send(Event::Felt(self.spec.id, self.run, felt)).await;
     }
 
-    fn probe(&self, port: u16) -> Probe {
-        let mut addresses = vec![SocketAddr::new(self.probe_ip, port)];
-        if self.probe_ip.is_loopback() {
+    fn probe(&self, port: u16, own: Option<IpAddr>) -> Probe {
+        let mut addresses = vec![SocketAddr::new(own.unwrap_or(self.probe_ip), port)];
+        if own.is_none() && self.probe_ip.is_loopback() {
             addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
         }
         addresses.sort_by_key(|candidate| Some(*candidate) != self.answered);

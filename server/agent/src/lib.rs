@@ -6,8 +6,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod agent;
+mod app_trees;
 mod atomic;
 mod backoff;
+mod busy;
 mod converge;
 mod engine;
 mod environment;
@@ -23,14 +25,21 @@ mod process_identity;
 mod record;
 mod replica;
 mod replica_dir;
+mod run;
 mod sandbox_engine;
 mod seal;
 mod supervisor;
 mod words;
 
 pub use agent::{Agent, AgentOptions};
+pub use app_trees::AppTrees;
+pub use atomic::Durability;
+pub use busy::{Busy, wait_for_predecessor};
 pub use engine::{Engine, EngineError, Instance, Memory, Usage};
 pub use health::PROMPT;
 pub use sandbox_engine::{SandboxEngine, SandboxOptions};
+pub use listeners::of_processes as listeners_of;
+pub use replica_dir::ReplicaDir;
+pub use run::Run;
 pub use seal::Seal;
 pub use supervisor::supervise_main;

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const LISTEN: &str = "0A";
 
 /// Returns where these processes listen for TCP, in order. They share one network with each other.
-pub(crate) fn of_processes(pids: &[i32]) -> Vec<SocketAddr> {
+#[must_use]
+pub fn of_processes(pids: &[i32]) -> Vec<SocketAddr> {
     let inodes: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets(*pid)).collect();
     let mut found: Vec<SocketAddr> = ["tcp", "tcp6"]
         .into_iter()

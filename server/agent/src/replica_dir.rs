@@ -22,7 +22,7 @@ use crate::atomic::{self, Durability};
 
 /// The directory of one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReplicaDir(PathBuf);
+pub struct ReplicaDir(PathBuf);
 
 /// Which process supervises a run: an id alone may belong to another process by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +42,12 @@ impl ReplicaDir {
     }
 
     /// Returns the directory of a replica below that of all.
-    pub(crate) fn of(replicas: &Path, id: ReplicaId) -> Self {
+    pub fn of(replicas: &Path, id: ReplicaId) -> Self {
         Self(replicas.join(id.to_string()))
     }
 
     /// Returns the ids of all replicas that have a directory; other entries are passed over.
-    pub(crate) fn all(replicas: &Path) -> io::Result<Vec<ReplicaId>> {
+    pub fn all(replicas: &Path) -> io::Result<Vec<ReplicaId>> {
         let mut ids = Vec::new();
         for entry in fs::read_dir(replicas)? {
             ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<ReplicaId>().ok()));
@@ -56,12 +56,14 @@ impl ReplicaDir {
         Ok(ids)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// Makes the directory; the app's user must be able to pass through it to its files.
-    pub(crate) fn create(&self) -> io::Result<()> {
+    pub fn create(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o711).create(&self.0)
     }
 
@@ -89,7 +91,9 @@ impl ReplicaDir {
         )
     }
 
-    pub(crate) fn spec(&self) -> Option<ReplicaSpec> {
+    /// Returns what was written of the spec, if it is whole.
+    #[must_use]
+    pub fn spec(&self) -> Option<ReplicaSpec> {
         self.read("spec.json")
     }
 
@@ -102,11 +106,17 @@ impl ReplicaDir {
         self.read("run.json")
     }
 
-    pub(crate) fn write_exit(&self, exit: &Exit) -> io::Result<()> {
+    /// Writes down how the run ended, for good.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn write_exit(&self, exit: &Exit) -> io::Result<()> {
         self.write("exit.json", exit, Durability::Synced)
     }
 
-    pub(crate) fn exit(&self) -> Option<Exit> {
+    /// Returns how the run ended, once that was written down.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
         self.read("exit.json")
     }
 
@@ -122,12 +132,12 @@ impl ReplicaDir {
     }
 
     /// Writes one of the files as JSON.
-    pub(crate) fn write(&self, name: &str, value: &impl Serialize, durability: Durability) -> io::Result<()> {
+    pub fn write(&self, name: &str, value: &impl Serialize, durability: Durability) -> io::Result<()> {
         atomic::replace(&self.0.join(name), &serde_json::to_vec(value)?, durability)
     }
 
     /// Reads one of the files. One that is missing or damaged is nothing: what it said is observed anew.
-    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let path = self.0.join(name);
         let bytes = atomic::read(&path).ok().flatten()?;
         let value = serde_json::from_slice(&bytes);

@@ -13,13 +13,13 @@ use model::id::ReplicaId;
 use model::replica::{ReplicaSpec, Wish};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
-use sandbox::{Identity, Privilege};
+use sandbox::Identity;
 use tokio::task::spawn_blocking;
 
 use super::supervised::Supervised;
-use super::{Inner, SandboxEngine, disk, lock};
+use super::{Inner, SandboxEngine, lock};
 use crate::engine::EngineError;
-use crate::environment;
+use crate::run::Run;
 use crate::supervisor::{Order, STARTED};
 
 /// How long a supervisor may take until the replica runs or it has said why not.
@@ -51,45 +51,24 @@ impl SandboxEngine {
     }
 
     async fn lay_out(&self, spec: &ReplicaSpec) -> Result<PathBuf, EngineError> {
-        let image = self.0.slugs.image(&spec.slug).await?;
+        let image = self.0.trees.image(&spec.slug).await?;
         let identity = Identity::new(spec.uid, spec.uid)
             .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
         let (id, slug) = (spec.id, spec.slug.clone());
-        self.blocking(move |inner| inner.slugs.lay_out((id, &slug), &image, identity, &inner.disk(id))).await
+        self.blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path())).await
     }
 }
 
 impl Inner {
-    /// Returns a directory on a disk of the replica's own, or where there is none that of the replica.
-    fn disk(&self, id: ReplicaId) -> PathBuf {
-        let replica = self.dir(id).path().to_owned();
-        if self.host.privilege == Privilege::User {
-            return replica;
-        }
-        let made = disk::make(&replica);
-        let unbounded = made.as_ref().err().map(|error| disk::unbounded(&format!("{error:#}")));
-        if let Some(sentence) = &unbounded {
-            tracing::warn!("{sentence}");
-        }
-        *lock(&self.unbounded) = unbounded;
-        made.unwrap_or(replica)
-    }
-
     fn order(&self, spec: &ReplicaSpec, port: Option<u16>, app: &Path) -> Order {
         let directory = self.dir(spec.id).path().to_owned();
         Order {
+            run: Run::of(spec, port, app),
             memory_limit: directory.join("memory-limit"),
             directory,
             generated: self.host.generated.clone(),
             log: self.options.logs_dir.join(spec.app.to_string()),
-            name: spec.name(),
             release: spec.release.0,
-            uid: spec.uid,
-            app: app.to_owned(),
-            command: environment::command(&spec.command),
-            variables: environment::variables(spec, port),
-            memory_mb: spec.size.memory_mb(),
-            cpu_shares: spec.size.cpu_shares(),
             cgroup: self.cgroup_name(spec.id),
             stop_seconds: spec.stop_seconds,
             once: matches!(spec.wish, Wish::Once { .. }),
@@ -132,7 +111,7 @@ impl Inner {
 
 /// Writes the file that the app reads its memory limit from.
 fn write_memory_limit(order: &Order) -> std::io::Result<()> {
-    fs::write(&order.memory_limit, (order.memory_mb << 20).to_string())?;
+    fs::write(&order.memory_limit, (order.run.memory_mb << 20).to_string())?;
     fs::set_permissions(&order.memory_limit, fs::Permissions::from_mode(0o644))
 }
 

@@ -1,11 +1,8 @@
 //! The engine that needs no daemon: a supervisor process and a bubblewrap sandbox for each run.
 
-mod busy;
-mod disk;
 mod kept_ports;
 mod launch;
 mod leftovers;
-mod slugs;
 mod supervised;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,13 +22,13 @@ use sandbox::{Cgroup, HostFacts, Privilege, Reach};
 use slug::SlugStore;
 use tokio::task::spawn_blocking;
 
+use crate::app_trees::AppTrees;
+use crate::busy::{self, Busy};
 use crate::engine::{Engine, EngineError, Instance, Memory, Usage};
 use crate::listeners;
 use crate::record::Record;
 use crate::replica_dir::ReplicaDir;
-use busy::Busy;
 use kept_ports::KeptPorts;
-use slugs::HostSlugs;
 use supervised::Supervised;
 
 /// Where a sandbox engine keeps and finds things.
@@ -57,10 +54,8 @@ struct Inner {
     host: HostFacts,
     /// The start of the names of its cgroups.
     cgroup_prefix: String,
-    slugs: HostSlugs,
+    trees: AppTrees,
     kept_ports: KeptPorts,
-    /// Why a replica had no disk of its own, as a sentence, since the last one that had.
-    unbounded: Mutex<Option<String>>,
     supervised: Mutex<HashMap<ReplicaId, Supervised>>,
     /// One thing at a time is done to a replica, even when nobody waits for it any more.
     turns: Mutex<HashMap<ReplicaId, Arc<tokio::sync::Mutex<()>>>>,
@@ -75,14 +70,13 @@ impl SandboxEngine {
         let replicas = options.dir.join("replicas");
         fs::create_dir_all(&replicas).with_context(|| format!("cannot make {}", replicas.display()))?;
         let host = HostFacts::detect(&options.dir.join("etc"))?;
-        let slugs = HostSlugs::new(&options.dir, options.slugs.clone(), host.clone())?;
+        let trees = AppTrees::new(&options.dir, options.slugs.clone(), host.clone())?;
         let cgroup_prefix = format!("replica.{}.", sandbox::mark(&options.dir));
         leftovers::remove_cgroups(&host.cgroups, &cgroup_prefix, &replicas);
         leftovers::remove_trials(&options.dir);
         let kept_ports = KeptPorts::new(host.privilege, options.reach.as_ref(), own_ports(&replicas)?);
-        let unbounded = Mutex::new(disk::why_not(host.privilege).map(disk::unbounded));
         let (supervised, turns) = (Mutex::default(), Mutex::default());
-        let inner = Inner { options, host, cgroup_prefix, slugs, kept_ports, unbounded, supervised, turns };
+        let inner = Inner { options, host, cgroup_prefix, trees, kept_ports, supervised, turns };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -108,9 +102,7 @@ impl SandboxEngine {
     async fn clear(&self, id: ReplicaId) -> Result<(), EngineError> {
         self.blocking(move |inner| {
             inner.kill(id)?;
-            disk::remove(inner.dir(id).path())?;
-            fail_point::reach(Step::ReplicaClearing);
-            slug::remove_overlay(inner.dir(id).path())?;
+            inner.trees.remove(inner.dir(id).path())?;
             inner.cgroup(id)?.remove()?;
             inner.kept_ports.forget(id);
             lock(&inner.supervised).remove(&id);
@@ -122,7 +114,7 @@ impl SandboxEngine {
     async fn clean_in_turn(&self, id: ReplicaId) -> Result<(), EngineError> {
         self.clear(id).await?;
         self.blocking(move |inner| {
-            inner.slugs.release(id);
+            inner.trees.release(id);
             Ok(())
         })
         .await
@@ -138,7 +130,7 @@ impl Engine for SandboxEngine {
         self.blocking(|inner| {
             let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
             let used = |id: &ReplicaId| Some((*id, inner.dir(*id).spec()?.slug));
-            inner.slugs.found(ids.iter().filter_map(used));
+            inner.trees.found(ids.iter().filter_map(used));
             Ok(ids.into_iter().map(|id| (id, inner.find(id))).collect())
         })
         .await
@@ -146,7 +138,7 @@ impl Engine for SandboxEngine {
 
     async fn keep_ready(&self, slugs: BTreeSet<Digest>) {
         let kept = self.blocking(move |inner| {
-            inner.slugs.keep_ready(slugs);
+            inner.trees.keep_ready(slugs);
             Ok(())
         });
         if let Err(error) = kept.await {
@@ -246,8 +238,7 @@ impl Engine for SandboxEngine {
         sentences.extend(self.0.host.unfiltered.clone());
         sentences.extend(self.0.kept_ports.degraded());
         sentences.extend(sandbox::host_sockets_in_reach());
-        sentences.extend(self.0.slugs.degraded());
-        sentences.extend(lock(&self.0.unbounded).clone());
+        sentences.extend(self.0.trees.degraded());
         sentences
     }
 }

@@ -68,7 +68,7 @@ fn supervise() -> Result<()> {
     let host = HostFacts::detect(&order.generated)?;
     let cgroup = Cgroup::named(&host.cgroups, &order.cgroup)?;
     let stop_time = Duration::from_secs(order.stop_seconds.into());
-    let memory_mb = order.memory_mb;
+    let memory_mb = order.run.memory_mb;
 
     let lines = LastLines::default();
     // Before it is so: without this file nothing ran.
@@ -99,7 +99,7 @@ fn this_run() -> Result<RunFile> {
 /// Starts the sandbox and a thread that carries its output; the receiver hears of the output's end.
 fn start(order: Order, host: &HostFacts, lines: LastLines) -> Result<(Child, mpsc::Receiver<()>)> {
     let writer = LogDir::open(&order.log, Bounds::default()).context("cannot open the app's log")?.writer();
-    let origin = Origin::new(Source::App, &order.name, Some(order.release));
+    let origin = Origin::new(Source::App, &order.run.name, Some(order.release));
     let sandbox = order.into_sandbox()?;
     let (reader, output) = sandbox::log_pipe(host.privilege, sandbox.identity)?;
     let mut command: Command = sandbox.command(host)?;

@@ -17,13 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Held while something is done to a replica.
-pub(super) struct Busy {
+pub struct Busy {
     _lock: Option<File>,
 }
 
 impl Busy {
     /// Begins something. Waits for nobody: only a successor's short look is in the way.
-    pub(super) fn begin(dir: &Path) -> Self {
+    #[must_use]
+    pub fn begin(dir: &Path) -> Self {
         let lock = open(dir).and_then(|file| Ok(flock(&file, FlockOperation::LockShared).map(|()| file)?));
         // On a full disk there may be no file; what has to be done then is all the more urgent.
         Self { _lock: lock.ok() }
@@ -31,7 +32,10 @@ impl Busy {
 }
 
 /// Waits until no engine is at anything in the directory, within a bound. Blocks.
-pub(super) fn wait_for_predecessor(dir: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The directory cannot be used.
+pub fn wait_for_predecessor(dir: &Path) -> io::Result<()> {
     let file = open(dir)?;
     let deadline = Instant::now() + PATIENCE;
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
