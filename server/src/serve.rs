@@ -322,6 +322,7 @@ pub(crate) async fn start_agent(
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![options.listen.port()],
+        bridges: None,
     };
     let engine = SandboxOptions {
         dir: dir.clone(),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::BuildLog;
 use crate::compile::{compile, ended, keep_all};
+use crate::containers::Containers;
 use crate::detect::detect;
 use crate::failure::{BuildFailure, FailureKind};
 use crate::group;
@@ -34,6 +35,7 @@ use crate::tree::{Amount, read_below};
 pub struct Builder {
     host: Arc<HostFacts>,
     tools: Tools,
+    containers: Option<Arc<dyn Containers>>,
 }
 
 impl Builder {
@@ -41,7 +43,16 @@ impl Builder {
     #[must_use]
     pub fn new(host: Arc<HostFacts>, tools: Tools) -> Self {
         group::clear(&host);
-        Self { host, tools }
+        Self { host, tools, containers: None }
+    }
+
+    /// Has buildpacks run in containers instead of bubblewrap, on the stack of those, and ends what a killed server left
+    /// there. Blocks.
+    #[must_use]
+    pub fn in_containers(self, containers: Arc<dyn Containers>) -> Self {
+        containers.clear();
+        let host = HostFacts { stack: containers.stack().to_owned(), ..(*self.host).clone() };
+        Self { host: Arc::new(host), containers: Some(containers), ..self }
     }
 
     /// Builds, on a thread of its own, and tells the log what happens. A failure is told there too.
@@ -77,6 +88,7 @@ impl Builder {
         let trees = vec![request.source.clone(), request.cache_dir.clone()];
         let watch = Watch {
             host: &self.host,
+            containers: self.containers.as_deref(),
             log,
             cancel,
             deadline: Instant::now() + Duration::from_secs(request.limits.seconds),

@@ -8,6 +8,7 @@ mod bounds;
 mod builder;
 mod certificates;
 mod compile;
+mod containers;
 mod detect;
 mod encoding;
 mod failure;
@@ -33,6 +34,7 @@ mod tree;
 
 pub use builder::Builder;
 pub use certificates::build_environment;
+pub use containers::{Attendant, Containers, Ran};
 pub use detection::detect_locally;
 pub use failure::{BuildFailure, FailureKind};
 pub use follow::follow;

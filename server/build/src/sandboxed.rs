@@ -17,6 +17,7 @@ use sandbox::{Cgroup, HostFacts, Sandbox, log_pipe};
 use tokio_util::sync::CancellationToken;
 
 use crate::BuildLog;
+use crate::containers::{Attendant, Containers, Ran};
 use crate::space::{Shortage, Space};
 
 /// How often cancel, deadline and disk are looked at; output and the end are noticed at once.
@@ -26,6 +27,8 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
     pub(crate) host: &'a HostFacts,
+    /// Where programs run if not under bubblewrap.
+    pub(crate) containers: Option<&'a dyn Containers>,
     pub(crate) log: &'a BuildLog,
     pub(crate) cancel: &'a CancellationToken,
     pub(crate) deadline: Instant,
@@ -52,6 +55,9 @@ impl Watch<'_> {
     ///
     /// Must be called from a thread that lives as long: the sandbox dies with it.
     pub(crate) fn run(&mut self, sandbox: &Sandbox) -> anyhow::Result<End> {
+        if let Some(containers) = self.containers {
+            return self.run_in(containers, sandbox);
+        }
         let (reader, writer) = log_pipe(self.host.privilege, sandbox.identity)?;
         let mut command = sandbox.command(self.host)?;
         let errors = writer.try_clone().context("cannot make a second end of a pipe")?;
@@ -68,6 +74,18 @@ impl Watch<'_> {
             return Ok(end);
         }
         Ok(running.judge(status))
+    }
+
+    fn run_in(&mut self, containers: &dyn Containers, sandbox: &Sandbox) -> anyhow::Result<End> {
+        fail_point::reach(Step::BuildCompiling);
+        let mut attending = Attending { watch: self, end: None };
+        let ran = containers.run(sandbox, &mut attending)?;
+        Ok(match (attending.end, ran) {
+            (Some(end), _) => end,
+            (None, Ran::Exited(status)) => End::Exited(status),
+            (None, Ran::OutOfMemory) => End::OutOfMemory,
+            (None, Ran::Stopped) => anyhow::bail!("a container was ended, and nobody asked for it"),
+        })
     }
 
     /// Passes output on until the program ends (nothing) or has to be ended.
@@ -117,6 +135,23 @@ impl Watch<'_> {
     /// Returns how much time is left.
     pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Attends to a program in a container.
+struct Attending<'a, 'b> {
+    watch: &'a mut Watch<'b>,
+    end: Option<End>,
+}
+
+impl Attendant for Attending<'_, '_> {
+    fn output(&mut self, bytes: &[u8]) {
+        self.watch.log.output(bytes);
+    }
+
+    fn has_to_end(&mut self) -> bool {
+        self.end = self.end.or_else(|| self.watch.reason_to_end());
+        self.end.is_some()
     }
 }
 

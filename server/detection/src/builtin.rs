@@ -12,8 +12,10 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../buildpack
 /// A folder whose `buildpack.toml` cannot be used; a test of this crate sees to it that none is shipped.
 pub fn builtin() -> Result<Vec<Buildpack>, BuildpackError> {
     let shared = FOLDERS.get_file("lib.sh").map_or(&[][..], include_dir::File::contents);
+    // The stack's folder is none.
+    let buildpacks = FOLDERS.dirs().filter(|folder| folder.contains(folder.path().join("buildpack.toml")));
     let mut all: Vec<_> =
-        FOLDERS.dirs().map(|folder| Buildpack::read(folder, shared)).collect::<Result<_, _>>()?;
+        buildpacks.map(|folder| Buildpack::read(folder, shared)).collect::<Result<_, _>>()?;
     all.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
     Ok(all)
 }

@@ -74,6 +74,11 @@ impl LinePump {
         self.splitter.is_pending() || self.writer.lanes().of(&self.origin).has_dropped()
     }
 
+    /// Returns whether output is dropped now, so that whoever pushes had better slow down.
+    pub fn is_dropping(&self) -> bool {
+        self.guard.is_closed()
+    }
+
     /// Pumps until the pipe ends.
     ///
     /// # Errors

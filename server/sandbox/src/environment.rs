@@ -88,6 +88,11 @@ impl Environment {
         self.0.get(name).map(OsString::as_os_str)
     }
 
+    /// Returns names and values in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_os_str()))
+    }
+
     /// Returns the variables under the names that mean nothing to privileged processes.
     pub(crate) fn wrapped(&self) -> impl Iterator<Item = (String, &OsStr)> {
         self.0.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value.as_os_str()))

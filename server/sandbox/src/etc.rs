@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{HostFacts, Identity, Privilege, SandboxError};
+use crate::{Bind, HostFacts, Identity, Privilege, SandboxError};
 
 /// What programs look for by default. No file here may hold a secret.
 const SHARED: [&str; 27] = [
@@ -74,6 +74,17 @@ pub(crate) fn prepare(host: &HostFacts, identity: Identity) -> Result<(), Sandbo
         replace(&path, &content).map_err(SandboxError::file("write", &path))?;
     }
     Ok(())
+}
+
+/// Returns the generated files of an identity, written where they were not yet, as binds for what is no sandbox of ours.
+///
+/// # Errors
+/// They cannot be written.
+pub fn etc_binds(host: &HostFacts, identity: Identity) -> Result<Vec<Bind>, SandboxError> {
+    prepare(host, identity)?;
+    let directory = generated(host, identity);
+    let bind = |name| Bind::read_only(directory.join(name), Path::new("/etc").join(name));
+    Ok(GENERATED.into_iter().map(bind).collect())
 }
 
 /// Writes beside and renames, so that no sandbox ever sees half a file.

@@ -31,6 +31,7 @@ pub use cgroup_support::{CgroupSupport, CgroupVersion, Controller};
 pub use check::check;
 pub use environment::Environment;
 pub use error::SandboxError;
+pub use etc::etc_binds;
 pub use firewall::{Firewall, Reach};
 pub use host::{HostFacts, Privilege, RootEntry};
 pub use host_sockets::{host_sockets_in_reach, leave_host_sockets};

@@ -241,7 +241,8 @@ fn serve(program: &Path, data: &Path, options: &[String], (listen, router): (&st
     let mut command = Command::new(program);
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
-        .arg(data);
+        .arg(data)
+        .args(["--engine", &engine()]);
     // `make test` puts uv there; a test that is run alone should find it too.
     let uv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/uv");
     if std::env::var_os("PAASD_UV").is_none() && uv.exists() {
@@ -249,6 +250,11 @@ fn serve(program: &Path, data: &Path, options: &[String], (listen, router): (&st
     }
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command
+}
+
+/// Returns how replicas are run: `PAASD_TEST_ENGINE` says so, for a run of the stories with another engine.
+pub(crate) fn engine() -> String {
+    std::env::var("PAASD_TEST_ENGINE").unwrap_or_else(|_| "sandbox".to_owned())
 }
 
 /// The binaries are built before the tests run (`make test`).

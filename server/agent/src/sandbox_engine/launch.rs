@@ -55,7 +55,8 @@ impl SandboxEngine {
         let identity = Identity::new(spec.uid, spec.uid)
             .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
         let (id, slug) = (spec.id, spec.slug.clone());
-        self.blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path())).await
+        self.blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
+            .await
     }
 }
 

@@ -12,16 +12,23 @@ const KILL: i32 = 9;
 
 /// Returns why the program ended, given its status, if it could be had, and the limit if the kernel enforced it.
 pub(crate) fn cause(status: Option<ExitStatus>, over_memory_mb: Option<u64>) -> ExitCause {
-    let Some(status) = status else { return ExitCause::Lost };
-    let cause = match (status.code(), status.signal()) {
-        // Real-time signals end nobody by chance; a program that returns such a status means the number.
-        (Some(code), _) if (SIGNALLED + 1..=SIGNALLED + 31).contains(&code) => {
-            ExitCause::Signal(code - SIGNALLED)
-        }
-        (Some(code), _) => ExitCause::Code(code),
-        (None, Some(signal)) => ExitCause::Signal(signal),
-        (None, None) => ExitCause::Lost,
-    };
+    match status.map(|status| (status.code(), status.signal())) {
+        Some((Some(code), _)) => cause_of(code, over_memory_mb),
+        Some((None, Some(signal))) => or_memory(ExitCause::Signal(signal), over_memory_mb),
+        Some((None, None)) | None => ExitCause::Lost,
+    }
+}
+
+/// Returns why a program ended by the status of the shell or first process around it.
+#[must_use]
+pub fn cause_of(code: i32, over_memory_mb: Option<u64>) -> ExitCause {
+    // Real-time signals end nobody by chance; a program that returns such a status means the number.
+    let signalled = (SIGNALLED + 1..=SIGNALLED + 31).contains(&code);
+    let cause = if signalled { ExitCause::Signal(code - SIGNALLED) } else { ExitCause::Code(code) };
+    or_memory(cause, over_memory_mb)
+}
+
+fn or_memory(cause: ExitCause, over_memory_mb: Option<u64>) -> ExitCause {
     match (cause, over_memory_mb) {
         (ExitCause::Signal(KILL), Some(limit)) => ExitCause::OutOfMemory(limit),
         (other, _) => other,

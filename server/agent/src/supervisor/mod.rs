@@ -21,6 +21,7 @@ use model::exit::Exit;
 use rustix::process::{getpid, setsid};
 use sandbox::{Cgroup, HostFacts};
 
+pub use end::cause_of;
 pub(crate) use order::Order;
 
 use crate::atomic::Durability;

@@ -25,6 +25,8 @@ pub struct Reach {
     pub uids: RangeInclusive<u32>,
     /// The ports that the control plane listens on, whatever the address.
     pub control_ports: Vec<u16>,
+    /// How the names of the bridges begin that apps have in containers, if there are any.
+    pub bridges: Option<String>,
 }
 
 impl Reach {
@@ -59,20 +61,34 @@ impl Reach {
         for rule in self.forbidden(resolv_conf) {
             let _ = writeln!(rules, "    {rule}");
         }
-        rules.push_str("  }\n}\n");
+        rules.push_str("  }\n");
+        rules.push_str(&self.containers(resolv_conf));
+        rules.push_str("}\n");
+        rules
+    }
+
+    /// What a container sends has no socket of this host's, and so no user: it is known by the bridge that it comes from.
+    fn containers(&self, resolv_conf: &str) -> String {
+        let Some(bridges) = &self.bridges else { return String::new() };
+        let link_local = link_local(resolv_conf);
+        let ports = self.control_ports.iter().map(|port| format!("tcp dport {port} reject with tcp reset"));
+        let mut rules = String::new();
+        for (hook, ports) in [("input", ports.collect()), ("forward", Vec::new())] {
+            let _ = write!(
+                rules,
+                "  chain {hook} {{\n    type filter hook {hook} priority filter; policy accept;\n    \
+                 iifname \"{bridges}*\" jump containers_{hook}\n  }}\n  chain containers_{hook} {{\n",
+            );
+            for rule in link_local.iter().chain(&ports) {
+                let _ = writeln!(rules, "    {rule}");
+            }
+            rules.push_str("  }\n");
+        }
         rules
     }
 
     fn forbidden(&self, resolv_conf: &str) -> Vec<String> {
-        let mut rules: Vec<_> = link_local_resolvers(resolv_conf)
-            .map(|ip| {
-                let family = if ip.is_ipv4() { "ip" } else { "ip6" };
-                format!("{family} daddr {ip} meta l4proto {{ tcp, udp }} th dport 53 accept")
-            })
-            .collect();
-        rules.push("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited".to_owned());
-        // The second is where EC2 has its metadata in IPv6, a local address that is not link-local.
-        rules.push("ip6 daddr { fe80::/10, fd00:ec2::254 } reject with icmpx admin-prohibited".to_owned());
+        let mut rules = link_local(resolv_conf);
         // Whatever address of this host is meant, the packet goes through the loopback.
         rules.extend(
             self.control_ports.iter().map(|port| format!("oif lo tcp dport {port} reject with tcp reset")),
@@ -85,6 +101,20 @@ impl Reach {
         );
         rules
     }
+}
+
+/// Returns what keeps apps off link-local addresses, but for names where the host's resolver is one.
+fn link_local(resolv_conf: &str) -> Vec<String> {
+    let mut rules: Vec<_> = link_local_resolvers(resolv_conf)
+        .map(|ip| {
+            let family = if ip.is_ipv4() { "ip" } else { "ip6" };
+            format!("{family} daddr {ip} meta l4proto {{ tcp, udp }} th dport 53 accept")
+        })
+        .collect();
+    rules.push("ip daddr 169.254.0.0/16 reject with icmpx admin-prohibited".to_owned());
+    // The second is where EC2 has its metadata in IPv6, a local address that is not link-local.
+    rules.push("ip6 daddr { fe80::/10, fd00:ec2::254 } reject with icmpx admin-prohibited".to_owned());
+    rules
 }
 
 /// Returns what gives (`add`) or takes (`delete`) a port as that of a replica and opens or closes it to its own user.
@@ -124,7 +154,20 @@ mod tests {
     use super::*;
 
     fn reach() -> Reach {
-        Reach { data_dir: "/nowhere/data".into(), uids: 200_000..=4_294_967_293, control_ports: vec![5000] }
+        Reach {
+            data_dir: "/nowhere/data".into(),
+            uids: 200_000..=4_294_967_293,
+            control_ports: vec![5000],
+            bridges: None,
+        }
+    }
+
+    #[test]
+    fn containers_are_known_by_their_bridges() {
+        let rules = Reach { bridges: Some("p0123-".into()), ..reach() }.rules(&[], "");
+        assert_eq!(rules.matches("iifname \"p0123-*\" jump containers_").count(), 2, "{rules}");
+        assert_eq!(rules.matches("    tcp dport 5000 reject").count(), 1, "only to this host: {rules}");
+        assert!(!reach().rules(&[], "").contains("hook forward"));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Rules {
             data_dir: data_dir.path().to_owned(),
             uids: identity().uid()..=identity().uid(),
             control_ports: vec![control],
+            bridges: None,
         };
         match Firewall::put_up(world.host.privilege, &reach, &[]) {
             Ok(firewall) => Some(Self { world, reach, firewall, _data_dir: data_dir }),

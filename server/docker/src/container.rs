@@ -1,0 +1,182 @@
+//! Decides what a sandbox becomes as a container. Nothing here does anything.
+//!
+//! As under bubblewrap: the stack read-only, `/tmp` and its like in memory, no capabilities and no way to get any, the app's
+//! own user, a first process of its own that reaps, and limits that count all of it together.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
+    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+};
+use sandbox::{Bind, Limits, Mode, Sandbox};
+
+use crate::input::PRELUDE;
+use crate::labels::Labels;
+
+/// Most of a container's output that Docker keeps for us until it is in the app's log: files of this many bytes, and how many.
+const OUTPUT: (&str, &str) = ("16m", "4");
+
+/// What a container is beside its sandbox.
+pub(crate) struct Place {
+    /// The image.
+    pub(crate) image: String,
+    /// The network: the name of one, `host` or `none`.
+    pub(crate) network: String,
+    /// Who it belongs to.
+    pub(crate) labels: Labels,
+    /// Whether Docker keeps its output, for somebody who reads it later.
+    pub(crate) keeps_output: bool,
+}
+
+/// Returns what makes the container of a sandbox; its environment is not in it, see `input`.
+///
+/// # Errors
+/// Its command or a path is not text, which Docker cannot take.
+pub(crate) fn body(sandbox: &Sandbox, place: Place) -> anyhow::Result<ContainerCreateBody> {
+    let text = |word: &std::ffi::OsString| word.to_str().map(str::to_owned);
+    let command = sandbox.command.iter().map(text).collect::<Option<Vec<_>>>();
+    let command = command.context("a command in a container must be text")?;
+    let entry = ["/bin/bash", "--norc", "--noprofile", "-c", PRELUDE, "bash"].map(str::to_owned);
+    let (uid, gid) = (sandbox.identity.uid(), sandbox.identity.gid());
+    let host = place.network == "host";
+    Ok(ContainerCreateBody {
+        image: Some(place.image.clone()),
+        user: Some(format!("{uid}:{gid}")),
+        entrypoint: Some(entry.to_vec()),
+        cmd: Some(command),
+        env: Some(Vec::new()),
+        working_dir: sandbox.workdir.to_str().map(str::to_owned),
+        // With the host's network it has the host's name.
+        hostname: sandbox.hostname.clone().filter(|_| !host),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        attach_stdin: Some(true),
+        labels: Some(place.labels.clone()),
+        host_config: Some(host_config(sandbox, &place)?),
+        ..ContainerCreateBody::default()
+    })
+}
+
+fn host_config(sandbox: &Sandbox, place: &Place) -> anyhow::Result<HostConfig> {
+    let limits = &sandbox.limits;
+    let memory = limits.memory_bytes.and_then(|bytes| i64::try_from(bytes).ok());
+    let log = if place.keeps_output {
+        let bounds = [("max-size", OUTPUT.0), ("max-file", OUTPUT.1)];
+        let bounds = bounds.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        HostConfigLogConfig { typ: Some("json-file".into()), config: Some(HashMap::from(bounds)) }
+    } else {
+        HostConfigLogConfig { typ: Some("none".into()), config: None }
+    };
+    Ok(HostConfig {
+        network_mode: Some(place.network.clone()),
+        memory,
+        // Memory and swap together: no swap.
+        memory_swap: memory,
+        cpu_shares: limits.cpu_shares.map(i64::from),
+        nano_cpus: limits.cpu_percent.map(|percent| i64::from(percent) * 10_000_000),
+        pids_limit: limits.pids.map(i64::from),
+        ulimits: Some(ulimits(limits)),
+        shm_size: i64::try_from(limits.tmp_bytes).ok(),
+        tmpfs: Some(["/tmp", "/var/tmp"].map(|path| (path.to_owned(), tmpfs(limits))).into()),
+        mounts: Some(
+            sandbox.binds.iter().filter(|bind| is_there(bind)).map(mount).collect::<Result<_, _>>()?,
+        ),
+        readonly_rootfs: Some(true),
+        cap_drop: Some(vec!["ALL".into()]),
+        security_opt: Some(vec!["no-new-privileges".into()]),
+        ipc_mode: Some("private".into()),
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        init: Some(true),
+        log_config: Some(log),
+        // Who is started when is decided by the agent alone.
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        ..HostConfig::default()
+    })
+}
+
+/// Docker would refuse the whole container.
+fn is_there(bind: &Bind) -> bool {
+    !bind.optional || bind.source.exists()
+}
+
+fn mount(bind: &Bind) -> anyhow::Result<Mount> {
+    let text = |path: &std::path::Path| {
+        path.to_str().map(str::to_owned).with_context(|| format!("{} is not text", path.display()))
+    };
+    Ok(Mount {
+        typ: Some(MountType::BIND),
+        source: Some(text(&bind.source)?),
+        target: Some(text(&bind.target)?),
+        read_only: Some(bind.mode == Mode::ReadOnly),
+        ..Mount::default()
+    })
+}
+
+fn tmpfs(limits: &Limits) -> String {
+    format!("rw,exec,nosuid,nodev,mode=1777,size={}", limits.tmp_bytes)
+}
+
+fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
+    let limit = |name: &str, value: u64| {
+        let value = i64::try_from(value).ok();
+        ResourcesUlimits { name: Some(name.to_owned()), soft: value, hard: value }
+    };
+    let always = [limit("nofile", limits.open_files), limit("core", 0)];
+    always.into_iter().chain(limits.file_bytes.map(|bytes| limit("fsize", bytes))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sandbox::Identity;
+
+    use super::*;
+
+    fn made(change: impl FnOnce(&mut Sandbox)) -> ContainerCreateBody {
+        let mut sandbox = Sandbox::new(Identity::new(200_001, 200_001).unwrap(), ["env"]);
+        sandbox.environment.set("SECRET", "s3cret").unwrap();
+        sandbox.limits.memory_bytes = Some(512 << 20);
+        sandbox.limits.pids = Some(64);
+        change(&mut sandbox);
+        let place = Place {
+            image: "stack".into(),
+            network: "apps".into(),
+            labels: Labels::default(),
+            keeps_output: true,
+        };
+        body(&sandbox, place).unwrap()
+    }
+
+    #[test]
+    fn nothing_of_the_environment_is_in_what_docker_keeps() {
+        let json = serde_json::to_string(&made(|_| {})).unwrap();
+        assert!(!json.contains("s3cret") && !json.contains("SECRET"), "{json}");
+    }
+
+    #[test]
+    fn a_container_has_no_rights_and_all_limits() {
+        let made = made(|_| {});
+        assert_eq!(made.user.as_deref(), Some("200001:200001"));
+        let host = made.host_config.unwrap();
+        assert_eq!((host.memory, host.memory_swap), (Some(512 << 20), Some(512 << 20)));
+        assert_eq!((host.pids_limit, host.readonly_rootfs, host.privileged), (Some(64), Some(true), None));
+        assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
+        assert_eq!(host.security_opt.unwrap(), ["no-new-privileges"]);
+    }
+
+    #[test]
+    fn an_optional_bind_of_what_is_not_there_is_left_out() {
+        let missing = Bind { optional: true, ..Bind::read_only("/nowhere/at/all", "/x") };
+        let mounts = made(|sandbox| sandbox.binds = vec![missing, Bind::read_write("/tmp", "/app")])
+            .host_config
+            .unwrap()
+            .mounts
+            .unwrap();
+        assert_eq!(mounts.len(), 1);
+        assert_eq!((mounts[0].target.as_deref(), mounts[0].read_only), (Some("/app"), Some(false)));
+    }
+}

@@ -1,0 +1,112 @@
+//! Starts one run: its tree, its network, its container, and at last the variables through its input.
+
+use agent::{Durability, EngineError, Run};
+use anyhow::{Context as _, Result};
+use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
+use model::replica::{ReplicaSpec, Wish};
+use sandbox::{Identity, Sandbox};
+use tokio::io::AsyncWriteExt as _;
+
+use super::end::is_running;
+use super::{DockerEngine, Inner, RunFile};
+use crate::container::{Place, body};
+use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::{builds, input, labels};
+
+impl DockerEngine {
+    /// Starts a run in the replica's turn.
+    pub(super) async fn launch(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
+        let (id, dir) = (spec.id, self.0.dir(spec.id));
+        if self.0.inspect(id).await?.as_ref().is_some_and(is_running) {
+            self.carry_output(id);
+            return Ok(());
+        }
+        self.clear(id).await?;
+        dir.create().context("cannot make the replica's directory")?;
+        self.blocking(move |inner| inner.forget_run(id)).await?;
+        let identity = Identity::new(spec.uid, spec.uid)
+            .ok_or_else(|| EngineError::Impossible("a replica never runs as root".to_owned()))?;
+        let image = self.0.trees.image(&spec.slug).await?;
+        let slug = spec.slug.clone();
+        let app = self
+            .blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
+            .await?;
+        let mut sandbox = Run::of(spec, port, &app).into_sandbox()?;
+        builds::show_host_files(&mut sandbox, &self.0.host)?;
+        self.0.run(spec, &sandbox).await?;
+        self.carry_output(id);
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn forget_run(&self, id: model::id::ReplicaId) -> Result<()> {
+        for name in ["run.json", "exit.json", super::output::POSITION] {
+            match std::fs::remove_file(self.dir(id).path().join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).context("cannot remove files of an earlier run");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(&self, spec: &ReplicaSpec, sandbox: &Sandbox) -> Result<(), EngineError> {
+        let (network, _guard) = self.networks.of(spec.app).await?;
+        let place = Place {
+            image: self.options.image.clone(),
+            network: network.clone(),
+            labels: labels::of_replica(&self.mark, spec),
+            keeps_output: true,
+        };
+        let body = body(sandbox, place).map_err(|error| EngineError::Impossible(format!("{error:#}")))?;
+        let options =
+            CreateContainerOptions { name: Some(self.name(spec.id)), ..CreateContainerOptions::default() };
+        let made = self.daemon.docker().create_container(Some(options), body);
+        let container = match self.noted(self.daemon.ask("make a container", CHANGE, made).await) {
+            Ok(made) => made.id,
+            Err(DaemonError::Missing(why)) if why.contains("image") => {
+                let reason = format!(
+                    "the stack image {} is not there; `paasd stack build` makes it",
+                    self.options.image
+                );
+                return Err(EngineError::Impossible(reason));
+            }
+            Err(error) => return Err(anyhow::Error::from(error).into()),
+        };
+        // Before it is so: without this file nothing ran.
+        let once = matches!(spec.wish, Wish::Once { .. });
+        let durability = if once { Durability::Synced } else { Durability::Cached };
+        let (dir, mut run) = (self.dir(spec.id), RunFile { container: container.clone(), ip: None });
+        dir.write("run.json", &run, durability).context("cannot write run.json")?;
+        start(&self.daemon, &container, &input::of(&sandbox.environment)).await?;
+        run.ip = self.address(spec.id, &network).await?;
+        dir.write("run.json", &run, Durability::Cached).context("cannot write run.json")?;
+        Ok(())
+    }
+
+    /// Returns the address of a replica in its network; one that has ended already has none.
+    async fn address(&self, id: model::id::ReplicaId, network: &str) -> Result<Option<std::net::IpAddr>> {
+        let found = self.inspect(id).await?;
+        let networks = found.and_then(|found| found.network_settings?.networks);
+        let address = networks.and_then(|mut networks| networks.remove(network)?.ip_address);
+        Ok(address.and_then(|address| address.parse().ok()))
+    }
+}
+
+/// Starts a container and gives it its input.
+async fn start(daemon: &Daemon, container: &str, input: &[u8]) -> Result<()> {
+    let options = AttachContainerOptions { stdin: true, stream: true, ..AttachContainerOptions::default() };
+    let attached = daemon.docker().attach_container(container, Some(options));
+    let mut attached = daemon.ask("attach to a container", QUICK, attached).await?;
+    let started = daemon.docker().start_container(container, None::<StartContainerOptions>);
+    daemon.ask("start a container", CHANGE, started).await?;
+    let given = async {
+        attached.input.write_all(input).await?;
+        attached.input.flush().await?;
+        attached.input.shutdown().await
+    };
+    let given = tokio::time::timeout(QUICK, given).await;
+    given.context("a container did not take its input")?.context("a container did not take its input")
+}

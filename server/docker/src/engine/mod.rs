@@ -1,0 +1,398 @@
+//! The engine that runs each replica in a container of its own.
+//!
+//! The daemon holds the containers, which outlive the server; what Docker does not keep, or not for good, is in the replica's
+//! directory: `run.json` and `exit.json` as the sandbox engine has them, and how far its output was carried.
+
+mod end;
+mod launch;
+mod networks;
+mod output;
+mod processes;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agent::{AppTrees, Busy, Engine, EngineError, Instance, Memory, ReplicaDir, Usage};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{
+    InspectContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    StatsOptions,
+};
+use futures::StreamExt as _;
+use model::exit::Exit;
+use model::id::ReplicaId;
+use model::replica::ReplicaSpec;
+use model::slug::Digest;
+use sandbox::{Firewall, HostFacts, Privilege, Reach};
+use serde::{Deserialize, Serialize};
+use slug::SlugStore;
+use tokio::task::spawn_blocking;
+
+use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::labels;
+use networks::Networks;
+use output::Carrier;
+
+/// Where a Docker engine keeps and finds things.
+pub struct DockerOptions {
+    /// The agent's own directory.
+    pub dir: PathBuf,
+    /// The directory of all apps' logs.
+    pub logs_dir: PathBuf,
+    /// Where slugs come from.
+    pub slugs: SlugStore,
+    /// What replicas and builds may not reach over the network; nothing keeps them from anything.
+    pub reach: Option<Reach>,
+    /// The image that replicas run on.
+    pub image: String,
+}
+
+/// Returns how the names of the bridges begin that an engine with this directory makes, for the packet filter.
+#[must_use]
+pub fn bridges(dir: &Path) -> String {
+    labels::bridges(&labels::mark(dir))
+}
+
+/// Runs replicas in containers.
+#[derive(Clone)]
+pub struct DockerEngine(Arc<Inner>);
+
+struct Inner {
+    options: DockerOptions,
+    daemon: Daemon,
+    host: HostFacts,
+    /// Says on every container and network whose it is.
+    mark: String,
+    trees: AppTrees,
+    networks: Networks,
+    unfiltered: Option<String>,
+    /// Why the daemon did not answer the last time, as a sentence.
+    down: Mutex<Option<String>>,
+    carriers: Mutex<HashMap<ReplicaId, Carrier>>,
+    /// One thing at a time is done to a replica, even when nobody waits for it any more.
+    turns: Mutex<HashMap<ReplicaId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What `run.json` holds: written before the container is started, and once more with where it is reached.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct RunFile {
+    container: String,
+    ip: Option<IpAddr>,
+}
+
+impl DockerEngine {
+    /// Returns an engine for the daemon of this host.
+    ///
+    /// # Errors
+    /// It does not run as root, or the directory cannot be made.
+    pub fn new(options: DockerOptions, daemon: Daemon) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            Privilege::detect() == Privilege::Root,
+            "the Docker engine needs root: each app has a user of its own"
+        );
+        let replicas = options.dir.join("replicas");
+        fs::create_dir_all(&replicas).with_context(|| format!("cannot make {}", replicas.display()))?;
+        let host = HostFacts::detect(&options.dir.join("etc"))?;
+        let trees = AppTrees::new(&options.dir, options.slugs.clone(), host.clone())?;
+        let mark = labels::mark(&options.dir);
+        let reach =
+            options.reach.clone().map(|reach| Reach { bridges: Some(labels::bridges(&mark)), ..reach });
+        let firewall = reach.map(|reach| Firewall::put_up(host.privilege, &reach, &[])).transpose();
+        let networks = Networks::new(daemon.clone(), &mark);
+        Ok(Self(Arc::new(Inner {
+            options,
+            daemon,
+            host,
+            mark,
+            trees,
+            networks,
+            unfiltered: firewall.err(),
+            down: Mutex::default(),
+            carriers: Mutex::default(),
+            turns: Mutex::default(),
+        })))
+    }
+
+    async fn turn(&self, id: ReplicaId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = Arc::clone(lock(&self.0.turns).entry(id).or_default());
+        turn.lock_owned().await
+    }
+
+    /// Runs something that blocks to its end, whether or not the caller still waits.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let (inner, busy) = (Arc::clone(&self.0), Busy::begin(&self.0.options.dir));
+        let work = move || {
+            let _busy = busy;
+            work(&inner)
+        };
+        spawn_blocking(work).await.context("a task was cut off")?
+    }
+
+    /// Carries the output of a container into the app's log, unless that is done already.
+    fn carry_output(&self, id: ReplicaId) {
+        let mut carriers = lock(&self.0.carriers);
+        if carriers.contains_key(&id) {
+            return;
+        }
+        // Without its spec nobody knows whose log it belongs into.
+        let Some(spec) = self.0.dir(id).spec() else { return };
+        carriers.insert(id, Carrier::start(&self.0, &spec));
+    }
+
+    /// Removes what a run left, but for the mount of its slug, which the next run may want.
+    async fn clear(&self, id: ReplicaId) -> anyhow::Result<()> {
+        let carrier = lock(&self.0.carriers).get(&id).map(Carrier::done);
+        self.0.kill(id).await?;
+        if let Some(done) = carrier {
+            done.wait().await;
+        }
+        self.0.remove(id).await?;
+        lock(&self.0.carriers).remove(&id);
+        self.blocking(move |inner| inner.trees.remove(inner.dir(id).path())).await
+    }
+
+    async fn clean_in_turn(&self, id: ReplicaId) -> anyhow::Result<()> {
+        self.clear(id).await?;
+        self.blocking(move |inner| {
+            inner.trees.release(id);
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Engine for DockerEngine {
+    async fn list(&self) -> Result<BTreeMap<ReplicaId, Instance>, EngineError> {
+        let dir = self.0.options.dir.clone();
+        let waited = spawn_blocking(move || agent::wait_for_predecessor(&dir)).await;
+        waited.context("a task was cut off")?.context("cannot wait for an earlier agent")?;
+        let containers = self.0.containers().await?;
+        let ids: BTreeSet<_> = self
+            .blocking(|inner| {
+                let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
+                let used = |id: &ReplicaId| Some((*id, inner.dir(*id).spec()?.slug));
+                inner.trees.found(ids.iter().filter_map(used));
+                Ok(ids)
+            })
+            .await?
+            .into_iter()
+            .chain(containers)
+            .collect();
+        let mut found = BTreeMap::new();
+        for id in ids {
+            found.insert(id, self.find(id).await?);
+        }
+        Ok(found)
+    }
+
+    async fn keep_ready(&self, slugs: BTreeSet<Digest>) {
+        let kept = self.blocking(move |inner| {
+            inner.trees.keep_ready(slugs);
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(error = format!("{error:#}"), "cannot look after the slugs of this host");
+        }
+    }
+
+    async fn start(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
+        let (engine, spec) = (self.clone(), spec.clone());
+        let busy = Busy::begin(&self.0.options.dir);
+        let turn = self.turn(spec.id).await;
+        // A task of its own: a start that nobody waits for any more must not go on beside what comes next.
+        let started = tokio::spawn(async move {
+            let _turn = (turn, busy);
+            engine.launch(&spec, port).await
+        });
+        started.await.context("a start was cut off")?
+    }
+
+    async fn ended(&self, id: ReplicaId) -> Exit {
+        self.0.wait(id).await;
+        let done = lock(&self.0.carriers).get(&id).map(Carrier::done);
+        if let Some(done) = done {
+            done.wait().await;
+        }
+        self.0.exit(id).await
+    }
+
+    async fn stop(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let Some(spec) = self.0.dir(id).spec() else { return self.kill(id).await };
+        let Some(found) = self.0.inspect(id).await? else { return Ok(()) };
+        if !processes::signal(&found, sandbox::Signal::TERM) {
+            // Its first process passes a signal on.
+            self.0.signal(id, "SIGTERM").await?;
+        }
+        let (inner, container) = (Arc::clone(&self.0), found.id);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(spec.stop_seconds.into())).await;
+            let same = inner.inspect(id).await.ok().flatten().is_some_and(|found| found.id == container);
+            if same && let Err(error) = inner.kill(id).await {
+                tracing::warn!(error = format!("{error:#}"), replica = %id, "cannot kill a replica yet");
+            }
+        });
+        Ok(())
+    }
+
+    async fn kill(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let _turn = self.turn(id).await;
+        Ok(self.0.kill(id).await?)
+    }
+
+    async fn clean(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let _turn = self.turn(id).await;
+        Ok(self.clean_in_turn(id).await?)
+    }
+
+    async fn forget(&self, id: ReplicaId) -> Result<(), EngineError> {
+        let turn = self.turn(id).await;
+        let app = self.0.dir(id).spec().map(|spec| spec.app);
+        self.clean_in_turn(id).await?;
+        self.blocking(move |inner| {
+            let dir = inner.dir(id);
+            match fs::remove_dir_all(dir.path()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("cannot remove {}", dir.path().display()))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await?;
+        if let Some(app) = app {
+            self.0.networks.give_up(app).await;
+        }
+        drop(turn);
+        lock(&self.0.turns).remove(&id);
+        Ok(())
+    }
+
+    async fn usage(&self, id: ReplicaId) -> Usage {
+        self.0.usage(id).await.unwrap_or_default()
+    }
+
+    async fn listening(&self, id: ReplicaId) -> Option<Vec<SocketAddr>> {
+        let found = self.0.inspect(id).await.ok().flatten()?;
+        spawn_blocking(move || processes::listening(&found)).await.ok().flatten()
+    }
+
+    async fn ip(&self, id: ReplicaId) -> Option<IpAddr> {
+        self.0.dir(id).read::<RunFile>("run.json")?.ip
+    }
+
+    fn degraded(&self) -> Vec<String> {
+        let mut sentences: Vec<_> = self.0.unfiltered.iter().cloned().collect();
+        sentences.extend(self.0.trees.degraded());
+        sentences.extend(lock(&self.0.down).clone());
+        sentences
+    }
+}
+
+impl Inner {
+    fn dir(&self, id: ReplicaId) -> ReplicaDir {
+        ReplicaDir::of(&self.options.dir.join("replicas"), id)
+    }
+
+    fn name(&self, id: ReplicaId) -> String {
+        labels::container(&self.mark, id)
+    }
+
+    /// Takes note of whether the daemon answers.
+    fn noted<T>(&self, answer: Result<T, DaemonError>) -> Result<T, DaemonError> {
+        let down = match &answer {
+            Err(error @ (DaemonError::Down { .. } | DaemonError::Late { .. })) => {
+                Some(format!("Replicas cannot be started or stopped: {error}."))
+            }
+            _ => None,
+        };
+        *lock(&self.down) = down;
+        answer
+    }
+
+    /// Returns the replicas that have a container of ours.
+    async fn containers(&self) -> anyhow::Result<Vec<ReplicaId>> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(labels::filter(&self.mark, labels::REPLICA)),
+            ..ListContainersOptions::default()
+        };
+        let listed = self.daemon.docker().list_containers(Some(options));
+        let listed = self.noted(self.daemon.ask("list containers", CHANGE, listed).await)?;
+        let id = |labels: HashMap<String, String>| labels.get(labels::REPLICA)?.parse().ok();
+        Ok(listed.into_iter().filter_map(|container| id(container.labels?)).collect())
+    }
+
+    /// Returns the container of a replica, if it has one that is ours.
+    async fn inspect(&self, id: ReplicaId) -> Result<Option<ContainerInspectResponse>, DaemonError> {
+        let name = self.name(id);
+        let found = self.daemon.docker().inspect_container(&name, None::<InspectContainerOptions>);
+        match self.noted(self.daemon.ask("look at a container", QUICK, found).await) {
+            Ok(found) => {
+                let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
+                let ours = labels.is_some_and(|labels| labels.get(labels::MARK) == Some(&self.mark));
+                Ok(Some(found).filter(|_| ours))
+            }
+            Err(DaemonError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn signal(&self, id: ReplicaId, signal: &str) -> Result<(), DaemonError> {
+        let options = KillContainerOptions { signal: signal.to_owned() };
+        let (name, docker) = (self.name(id), self.daemon.docker());
+        let killed = docker.kill_container(&name, Some(options));
+        match self.noted(self.daemon.ask("signal a container", CHANGE, killed).await) {
+            // What has ended already needs no signal.
+            Err(DaemonError::Missing(_) | DaemonError::Conflict(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Kills what runs of a replica and waits until it has ended.
+    async fn kill(&self, id: ReplicaId) -> anyhow::Result<()> {
+        if !self.inspect(id).await?.as_ref().is_some_and(end::is_running) {
+            return Ok(());
+        }
+        self.signal(id, "SIGKILL").await?;
+        tokio::time::timeout(CHANGE, self.wait(id)).await.context("a killed container does not end")
+    }
+
+    /// Removes the container of a replica.
+    async fn remove(&self, id: ReplicaId) -> anyhow::Result<()> {
+        let Some(found) = self.inspect(id).await? else { return Ok(()) };
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
+        let container = found.id.unwrap_or_else(|| self.name(id));
+        let removed = self.daemon.docker().remove_container(&container, Some(options));
+        match self.noted(self.daemon.ask("remove a container", CHANGE, removed).await) {
+            Err(DaemonError::Missing(_)) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    async fn usage(&self, id: ReplicaId) -> Option<Usage> {
+        let (name, options) = (self.name(id), StatsOptions { stream: false, one_shot: true });
+        let mut stats = std::pin::pin!(self.daemon.docker().stats(&name, Some(options)));
+        let counted = tokio::time::timeout(QUICK, stats.next()).await.ok()??.ok()?;
+        let memory = counted.memory_stats?;
+        let field = |name| memory.stats.as_ref().and_then(|stats| stats.get(name).copied());
+        let memory = memory.usage.map(|bytes| Memory {
+            bytes,
+            files: field("shmem").or_else(|| field("total_shmem")).unwrap_or(0),
+        });
+        let cpu = counted.cpu_stats?.cpu_usage?.total_usage.map(Duration::from_nanos);
+        Some(Usage { memory, cpu })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

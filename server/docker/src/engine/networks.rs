@@ -1,0 +1,130 @@
+//! A network for each app: its replicas reach the outside and each other, and those of no other app.
+//!
+//! Docker keeps bridges apart by itself. The addresses are ours to choose: of those that it gives by default there are some
+//! thirty networks' worth, which would be thirty apps.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+
+use anyhow::Context as _;
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
+use model::id::AppId;
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::labels;
+
+/// The first address of all networks: a corner of 10.0.0.0/8 that hosts seldom have. There are 2,048 apps in it.
+const FIRST: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 0);
+const NETWORKS: u32 = 2048;
+/// Addresses of one network, a power of two: one replica each, but for three.
+const ADDRESSES: u32 = 64;
+const PREFIX: u32 = 32 - ADDRESSES.trailing_zeros();
+
+/// The networks of one server's apps.
+pub(super) struct Networks {
+    daemon: Daemon,
+    mark: String,
+    /// Shared by who starts something in a network, so that none is removed under it.
+    use_or_remove: RwLock<()>,
+}
+
+impl Networks {
+    pub(super) fn new(daemon: Daemon, mark: &str) -> Self {
+        Self { daemon, mark: mark.to_owned(), use_or_remove: RwLock::new(()) }
+    }
+
+    /// Returns the name of an app's network, made where it was not there. It stays while the guard is held.
+    pub(super) async fn of(&self, app: AppId) -> anyhow::Result<(String, RwLockReadGuard<'_, ()>)> {
+        let guard = self.use_or_remove.read().await;
+        let name = self.name(app);
+        let there = self.daemon.docker().inspect_network(&name, None::<InspectNetworkOptions>);
+        match self.daemon.ask("look at a network", QUICK, there).await {
+            Ok(_) => {}
+            Err(DaemonError::Missing(_)) => self.make(app, &name).await?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok((name, guard))
+    }
+
+    /// Removes the network of an app that has nothing in it any more.
+    pub(super) async fn give_up(&self, app: AppId) {
+        let _guard = self.use_or_remove.write().await;
+        let name = self.name(app);
+        let removed = self.daemon.docker().remove_network(&name);
+        match self.daemon.ask("remove a network", CHANGE, removed).await {
+            // Others of the app run in it.
+            Ok(()) | Err(DaemonError::Missing(_) | DaemonError::Conflict(_)) => {}
+            Err(error) => tracing::warn!(%error, "the network of an app stays"),
+        }
+    }
+
+    fn name(&self, app: AppId) -> String {
+        format!("paas-{}-{app}", self.mark)
+    }
+
+    async fn make(&self, app: AppId, name: &str) -> anyhow::Result<()> {
+        let mut refused = None;
+        for subnet in free(&self.taken().await?).take(8) {
+            let made = self.daemon.docker().create_network(self.request(app, name, subnet));
+            match self.daemon.ask("make a network", CHANGE, made).await {
+                Ok(_) => return Ok(()),
+                // Somebody made it at the same time, or has these addresses outside of Docker.
+                Err(DaemonError::Conflict(why)) if why.contains("already exists") => return Ok(()),
+                Err(error @ (DaemonError::Conflict(_) | DaemonError::Failed { .. })) => refused = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match refused {
+            Some(error) => Err(error).context("there is no network for the app"),
+            None => anyhow::bail!("all {NETWORKS} networks for apps are in use"),
+        }
+    }
+
+    fn request(&self, app: AppId, name: &str, subnet: Ipv4Addr) -> NetworkCreateRequest {
+        let app = app.to_string();
+        let labels = [(labels::MARK, self.mark.clone()), (labels::APP, app.clone())];
+        let bridge = ("com.docker.network.bridge.name".to_owned(), labels::bridge(&self.mark, &app));
+        let subnet = IpamConfig { subnet: Some(format!("{subnet}/{PREFIX}")), ..IpamConfig::default() };
+        NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            ipam: Some(Ipam { config: Some(vec![subnet]), ..Ipam::default() }),
+            options: Some(HashMap::from([bridge])),
+            labels: Some(labels.map(|(name, value)| (name.to_owned(), value)).into()),
+            ..NetworkCreateRequest::default()
+        }
+    }
+
+    /// Returns the first addresses of all networks that the daemon has.
+    async fn taken(&self) -> anyhow::Result<BTreeSet<Ipv4Addr>> {
+        let listed = self.daemon.docker().list_networks(None::<ListNetworksOptions>);
+        let listed = self.daemon.ask("list networks", QUICK, listed).await?;
+        let configs = listed.into_iter().filter_map(|network| network.ipam?.config).flatten();
+        let first = |config: IpamConfig| config.subnet?.split('/').next()?.parse().ok();
+        Ok(configs.filter_map(first).collect())
+    }
+}
+
+/// Returns the networks that nobody has, in order.
+fn free(taken: &BTreeSet<Ipv4Addr>) -> impl Iterator<Item = Ipv4Addr> {
+    let all = (0..NETWORKS).map(|n| Ipv4Addr::from(u32::from(FIRST) + n * ADDRESSES));
+    all.filter(move |first| !taken.contains(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_lie_side_by_side_and_none_is_given_twice() {
+        let mut taken = BTreeSet::from([FIRST]);
+        assert_eq!(PREFIX, 26);
+        let first = free(&taken).next().unwrap();
+        assert_eq!(first, Ipv4Addr::new(10, 213, 0, 64));
+        taken.extend(free(&BTreeSet::new()).take(5));
+        assert_eq!(free(&taken).next(), Some(Ipv4Addr::new(10, 213, 1, 64)));
+        assert_eq!(free(&BTreeSet::new()).last(), Some(Ipv4Addr::new(10, 214, 255, 192)));
+    }
+}

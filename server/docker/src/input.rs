@@ -1,0 +1,63 @@
+//! How the environment of a program reaches its container: through standard input, as `NAME=value` with a NUL behind each.
+//!
+//! Docker writes the variables that a container is made with to its own disk in clear, and they are text there. So a
+//! container is made without any; a shell in it reads them, gives itself an empty input, and becomes the program.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use sandbox::Environment;
+
+/// Reads the variables and becomes the program. `unset` first: `RANDOM` and its like lose their special meaning by it.
+pub(crate) const PRELUDE: &str = r#"unset SHLVL HOSTNAME
+while IFS= read -r -d '' _paas; do unset "${_paas%%=*}"; export "${_paas}"; done 2>/dev/null
+unset _paas
+exec "$@" </dev/null"#;
+
+/// Bash keeps these names for itself.
+const KEPT: [&str; 6] = ["UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"];
+
+/// Returns what the shell reads.
+pub(crate) fn of(environment: &Environment) -> Vec<u8> {
+    // What changes the shell itself comes last: values are bytes in whatever locale.
+    let (last, first): (Vec<_>, Vec<_>) =
+        environment.iter().filter(|(name, _)| !KEPT.contains(name)).partition(|(name, _)| is_locale(name));
+    let record = |(name, value): (&str, &OsStr)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat();
+    first.into_iter().chain(last).flat_map(record).collect()
+}
+
+fn is_locale(name: &str) -> bool {
+    name.starts_with("LC_") || ["LANG", "POSIXLY_CORRECT", "IFS"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_shell_gets_every_byte_of_every_value() {
+        let mut environment = Environment::base();
+        let odd: &[u8] = b"a b\n\"$(x)' \xff\xc3=\\n\\ end ";
+        for (name, value) in [("ODD", odd), ("RANDOM", b"7"), ("IFS", b"x"), ("EMPTY", b""), ("LC_ALL", b"C")]
+        {
+            environment.set(name, OsStr::from_bytes(value)).unwrap();
+        }
+        let mut shell = Command::new("/bin/bash")
+            .args(["--norc", "--noprofile", "-c", PRELUDE, "bash", "env", "-0"])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(&of(&environment)).unwrap();
+        let output = shell.wait_with_output().unwrap().stdout;
+        let got: Vec<&[u8]> = output.split(|byte| *byte == 0).collect();
+        for record in of(&environment).split(|byte| *byte == 0) {
+            assert!(got.contains(&record), "{:?}", String::from_utf8_lossy(record));
+        }
+        assert!(!got.iter().any(|record| record.starts_with(b"_paas=") || record.starts_with(b"SHLVL=")));
+    }
+}
