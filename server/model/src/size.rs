@@ -61,6 +61,15 @@ impl Size {
     }
 }
 
+impl Size {
+    /// Returns what a host must have left of its CPU for a replica of this size, in thousandths of a core. The share is what
+    /// it gets under contention, not what it uses: ten of the smallest are placed per core.
+    #[must_use]
+    pub fn cpu_millicores(self) -> u64 {
+        self.cpu_shares() * 100 / 1024
+    }
+}
+
 impl FromStr for Size {
     type Err = String;
 

@@ -69,7 +69,8 @@ fn until_the_end_of(period: u64) -> Duration {
 
 async fn sample(platform: &Platform, names: &mut Names, period: u64) {
     let reports = platform.facts.reports();
-    let measured = reports.replicas().filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
+    let measured =
+        reports.replicas().filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
     let mut measured: Vec<_> = measured.collect();
     measured.sort_by_key(|((_, replica), _)| *replica);
     if measured.iter().any(|(id, _)| !names.contains_key(id)) {

@@ -56,6 +56,7 @@ mod tests {
             version: Version(1),
             generation: 0,
             host: HostId::new(),
+            size: Default::default(),
             wish: ReplicaWish::Run,
             replace: false,
             created_at: Timestamp::UNIX_EPOCH,

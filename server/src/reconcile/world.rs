@@ -2,7 +2,7 @@
 
 use model::name::ProcessType;
 use model::plan::{
-    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Target, World,
+    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Standing, Target, World,
 };
 use model::release::Version;
 use model::replica::{Phase, ReplicaStatus};
@@ -36,7 +36,19 @@ pub(super) fn world(
 
 /// A host that this server has not heard of takes nothing new.
 fn host_view(host: &Host, reports: &Reports) -> HostView {
-    HostView { id: host.id, ready: host.state == HostState::Ready && reports.of(host.id).is_some() }
+    let standing = match host.state {
+        HostState::Ready if reports.of(host.id).is_none() => Standing::Silent,
+        HostState::Ready => Standing::Ready,
+        HostState::Draining => Standing::Draining,
+        HostState::Lost | HostState::Removed => Standing::Lost,
+    };
+    HostView {
+        id: host.id,
+        zone: host.zone.clone(),
+        standing,
+        memory_mb: host.facts.memory_bytes.map(|bytes| bytes >> 20),
+        cpu_millicores: host.facts.cpu_millicores,
+    }
 }
 
 fn app_view(desired: &DesiredApp, mut replicas: Vec<ReplicaView>) -> AppView {
@@ -88,6 +100,7 @@ fn replica_view(replica: &Replica, seen: Observation) -> ReplicaView {
         version: replica.version,
         generation: replica.generation,
         host: replica.host_id,
+        size: replica.size,
         wish: replica.wish,
         replace: replica.replace,
         created_at: replica.created_at,

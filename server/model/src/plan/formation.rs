@@ -10,7 +10,7 @@ use crate::replica::Phase;
 use super::placement::{Room, Spread};
 use super::rollout::replaces;
 use super::view::{AppView, Observation, ReplicaView, ReplicaWish, Target};
-use super::{Action, NewReplica, Plan};
+use super::{Action, NewReplica, Plan, Waiting};
 
 /// Brings the serving release to its formation and dismisses the rest.
 pub(super) fn converge(app: &AppView, room: &mut Room, plan: &mut Plan) {
@@ -63,16 +63,18 @@ fn create(
     room: &mut Room,
     plan: &mut Plan,
 ) {
-    let mut spread = Spread::of(app, process);
+    let mut spread = Spread::of(app, target, process, room);
+    let size = app.size_of(process);
     for &number in numbers {
-        let Some(host) = room.place(&mut spread) else {
-            plan.waiting.push((app.id, format!("{process}.{number} waits for a host that is ready")));
-            continue;
-        };
         let (version, generation) = target.key();
         let (app, process) = (app.id, process.clone());
-        let new = NewReplica { app, process, number, version, generation, host, once_for: None };
-        plan.actions.push(Action::Create(new));
+        match room.place(&mut spread, size) {
+            Ok(host) => {
+                let new = NewReplica { app, process, number, version, generation, host, once_for: None };
+                plan.actions.push(Action::Create(new));
+            }
+            Err(reason) => plan.waiting.push(Waiting { app, process, number, version, size, reason }),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Happening {
     },
     Replace(usize),
     LoseHost(usize),
+    DrainHost(usize),
+    SilenceHost(usize),
     ReturnHosts,
     /// Seconds, forwards or backwards.
     ClockJumps(i64),
@@ -42,6 +44,8 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         2 => (any::<bool>(), 0u32..5).prop_map(|(web, quantity)| Happening::Scale { web, quantity }),
         1 => (0usize..8).prop_map(Happening::Replace),
         1 => (0usize..4).prop_map(Happening::LoseHost),
+        1 => (0usize..4).prop_map(Happening::DrainHost),
+        1 => (0usize..4).prop_map(Happening::SilenceHost),
         1 => Just(Happening::ReturnHosts),
         1 => (-1_000i64..1_000).prop_map(Happening::ClockJumps),
         4 => delivery.prop_map(Happening::Report),

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::happening::{Delivery, Happening};
-use super::toy::starting;
+use super::toy::{host, starting};
 use super::*;
 use crate::exit::ExitCause;
 use crate::formation::Scale;
 use crate::replica::Phase;
+use crate::size::Size;
 
 type Report = BTreeMap<ReplicaId, (Phase, u32)>;
 
@@ -40,8 +41,10 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(hosts: u128, alone: bool) -> Self {
-        let hosts = (1..=hosts).map(|n| HostView { id: HostId(Uuid::from_u128(n)), ready: true }).collect();
+    /// Each host offers room for so many replicas; none: no bound.
+    pub(super) fn new(hosts: u128, alone: bool, room: Option<u64>) -> Self {
+        let memory_mb = room.map(|replicas| replicas * Size::default().memory_mb());
+        let hosts = (1..=hosts).map(|n| HostView { memory_mb, ..host(n) }).collect();
         let worker: ProcessType = "worker".parse().unwrap();
         let scale = |quantity| Scale { quantity, size: Default::default() };
         let app = AppView {
@@ -98,6 +101,8 @@ impl History {
                 }
             }
             Happening::LoseHost(index) => self.lose_host(index),
+            Happening::DrainHost(index) => self.set_standing(index, Standing::Draining),
+            Happening::SilenceHost(index) => self.set_standing(index, Standing::Silent),
             Happening::ReturnHosts => self.return_hosts(),
             Happening::ClockJumps(seconds) => self.now += SignedDuration::from_secs(seconds),
         }
@@ -107,16 +112,26 @@ impl History {
     fn lose_host(&mut self, index: usize) {
         let count = self.world.hosts.len();
         let host = &mut self.world.hosts[index % count];
-        host.ready = false;
+        host.standing = Standing::Lost;
         let lost = host.id;
         let replicas = &self.world.apps[0].replicas;
         let on = |id: &ReplicaId| replicas.iter().any(|replica| replica.id == *id && replica.host == lost);
         self.real.retain(|id, _| !on(id));
     }
 
+    /// One that is lost is so until all hosts return.
+    fn set_standing(&mut self, index: usize, standing: Standing) {
+        let count = self.world.hosts.len();
+        let host = &mut self.world.hosts[index % count];
+        if host.standing != Standing::Lost {
+            host.standing = standing;
+        }
+        self.look();
+    }
+
     /// A host is taken for ready only once it has said what it has; what it said before counts no more.
     fn return_hosts(&mut self) {
-        self.world.hosts.iter_mut().for_each(|host| host.ready = true);
+        self.world.hosts.iter_mut().for_each(|host| host.standing = Standing::Ready);
         self.sent.push(self.real.clone());
         self.returned = self.sent.len() - 1;
         self.received = (self.returned, self.real.clone());
@@ -187,6 +202,7 @@ impl History {
             version: new.version,
             generation: new.generation,
             host: new.host,
+            size: Default::default(),
             wish,
             replace: false,
             created_at: self.now,
@@ -219,8 +235,13 @@ impl History {
     }
 
     fn run(&mut self) {
-        let ready: BTreeSet<_> =
-            self.world.hosts.iter().filter(|host| host.ready).map(|host| host.id).collect();
+        let ready: BTreeSet<_> = self
+            .world
+            .hosts
+            .iter()
+            .filter(|host| host.standing != Standing::Lost)
+            .map(|host| host.id)
+            .collect();
         let known: BTreeSet<_> = self.world.apps[0].replicas.iter().map(|replica| replica.id).collect();
         self.real.retain(|id, _| known.contains(id));
         for replica in self.world.apps[0].replicas.iter().filter(|replica| ready.contains(&replica.host)) {
@@ -246,11 +267,18 @@ impl History {
         let (turn, report) = (self.received.0, self.received.1.clone());
         let is_up = |id: &ReplicaId| report.get(id).is_some_and(|(phase, _)| *phase == Phase::Healthy);
         self.verified.retain(is_up);
+        let silent: BTreeSet<_> = self
+            .world
+            .hosts
+            .iter()
+            .filter(|host| host.standing == Standing::Silent)
+            .map(|host| host.id)
+            .collect();
         for replica in &mut self.world.apps[0].replicas {
             let stopping = replica.wish == ReplicaWish::Stop;
             let informed = self.told.get(&replica.id).is_some_and(|told| turn >= *told);
             let bad = self.broken.contains(&replica.version.0);
-            replica.seen = match report.get(&replica.id) {
+            replica.seen = match report.get(&replica.id).filter(|_| !silent.contains(&replica.host)) {
                 Some((phase, restarts)) => Observation::Seen(Observed {
                     phase: *phase,
                     restarts: *restarts,
@@ -260,7 +288,7 @@ impl History {
                         .then_some(ExitCause::Code(i32::from(bad))),
                     ..starting()
                 }),
-                None if stopping && informed => Observation::Gone,
+                None if stopping && informed && !silent.contains(&replica.host) => Observation::Gone,
                 None => Observation::Pending,
             };
         }

@@ -21,6 +21,10 @@ mod place_stories;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod room_properties;
+#[cfg(test)]
+mod room_stories;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod toy;
@@ -32,12 +36,14 @@ use jiff::Timestamp;
 use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
 use crate::release::Version;
+use crate::size::Size;
 use crate::watch::Fault;
 
 pub use watch::before as before_switch;
 
 pub use view::{
-    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Target, World,
+    AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, RolloutPhase, Standing,
+    Target, World,
 };
 
 /// One thing to do. Each may be repeated and may come late.
@@ -89,9 +95,29 @@ pub struct NewReplica {
 pub struct Plan {
     /// The actions in the order of the apps.
     pub actions: Vec<Action>,
-    /// What cannot be done yet, in sentences for the app's owner.
-    pub waiting: Vec<(AppId, String)>,
+    /// The replicas that are wanted and have no place yet.
+    pub waiting: Vec<Waiting>,
 }
+
+/// A replica that is wanted and has no place yet. Nothing of it is stored: each plan finds it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its app.
+    pub app: AppId,
+    /// Its process type.
+    pub process: ProcessType,
+    /// Its number within the type.
+    pub number: u32,
+    /// The release it is wanted for.
+    pub version: Version,
+    /// How large it is to be.
+    pub size: Size,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// What helps a replica that waits for room.
+pub const MAKES_ROOM: &str = "add a host, scale something down, or choose a smaller size";
 
 /// Returns what to do next. Equal input gives an equal plan; an empty plan means that all is as wished, or under way.
 #[must_use]

@@ -38,7 +38,7 @@ fn a_rollout_waits_for_the_place_of_a_replica_whose_host_was_lost() {
     toy.observe();
     toy.change(new.id, |seen| seen.entrance = true);
     // Its last report is still that it answers.
-    toy.world.hosts.iter_mut().find(|host| host.id == new.host).unwrap().ready = false;
+    toy.world.hosts.iter_mut().find(|host| host.id == new.host).unwrap().standing = Standing::Lost;
     let actions = plan(&toy.world, toy.now).actions;
     assert!(!actions.iter().any(|action| matches!(action, Action::Switch(_))), "{actions:?}");
     assert!(actions.iter().any(|action| matches!(action, Action::Create(_))), "{actions:?}");

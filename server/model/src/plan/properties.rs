@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::happening::{Delivery, Happening, happenings};
 use super::history::History;
 use super::*;
+use crate::replica::Phase;
 
 /// Long enough for a rollout to meet its deadline, also after the clock was set back.
 const QUIET_TURNS: u32 = 2_500;
@@ -15,9 +16,9 @@ const QUIET_TURNS: u32 = 2_500;
 proptest! {
     #[test]
     fn in_any_history_nothing_dips_nothing_moves_without_a_reason_and_it_converges(
-        hosts in 1u128..5, alone: bool, history in happenings(),
+        hosts in 1u128..5, alone: bool, room in prop::option::of(1u64..12), history in happenings(),
     ) {
-        let mut it = History::new(hosts, alone);
+        let mut it = History::new(hosts, alone, room);
         it.happen(&Happening::Deploy { broken: false, command: false });
         for happening in &history {
             let delivery = it.happen(happening);
@@ -33,7 +34,9 @@ proptest! {
             }
         }
         prop_assert_eq!(rest, 5, "it does not come to rest: {:#?}", plan(&it.world, it.now));
-        one_serving_set(&it)?;
+        if plan(&it.world, it.now).waiting.is_empty() {
+            one_serving_set(&it)?;
+        }
     }
 }
 
@@ -48,6 +51,7 @@ fn turn(it: &mut History, delivery: Delivery) -> Result<bool, TestCaseError> {
     let before = (it.capacity("web"), it.capacity("worker"), it.routed());
     let overdue = it.world.apps[0].rollout.as_ref().is_some_and(|rollout| it.now >= rollout.deadline);
     plan.actions.iter().for_each(|action| it.act(action));
+    within_room(it)?;
     prop_assert!(!overdue || it.world.apps[0].rollout.is_none(), "a rollout outlives its deadline");
 
     let (web, worker) = (it.wanted("web"), it.wanted("worker"));
@@ -57,6 +61,24 @@ fn turn(it: &mut History, delivery: Delivery) -> Result<bool, TestCaseError> {
     it.pass(delivery);
     prop_assert!(!alone || it.at_work("worker").len() < 2, "two releases of a type that does not overlap");
     Ok(plan.actions.iter().any(|action| !matches!(action, Action::Verify(_))))
+}
+
+/// Checks that no host is given more than it offers.
+fn within_room(it: &History) -> Result<(), TestCaseError> {
+    for host in &it.world.hosts {
+        let claims = |r: &&ReplicaView| {
+            let ended =
+                r.seen == Observation::Gone || r.observed().is_some_and(|seen| seen.phase == Phase::Ended);
+            r.host == host.id && !ended
+        };
+        let claimed: u64 = it.world.apps[0].replicas.iter().filter(claims).map(|r| r.size.memory_mb()).sum();
+        prop_assert!(
+            host.memory_mb.is_none_or(|offered| claimed <= offered),
+            "too much on a host: {}",
+            it.describe()
+        );
+    }
+    Ok(())
 }
 
 /// What an action is judged by.
@@ -89,7 +111,7 @@ impl Reasons<'_> {
     fn to_create(&self, new: &NewReplica) -> Result<(), TestCaseError> {
         let of = (new.version, new.generation);
         prop_assert!(self.targets.contains(&Some(of)), "nobody wants {new:?}");
-        prop_assert!(self.is_ready(new.host));
+        prop_assert!(self.has_standing(new.host, &[Standing::Ready]));
         let numbers: BTreeSet<_> = self.current(&new.process, of).into_iter().collect();
         let enough = new.once_for.is_none() && numbers.len() >= self.wanted(&new.process);
         prop_assert!(!enough, "one too many: {new:?}");
@@ -103,7 +125,7 @@ impl Reasons<'_> {
         let namesakes = alike.iter().filter(|number| **number == leaving.number).count();
         let surplus = alike.len() > self.wanted(&leaving.process) || namesakes > 1;
         let gives_way = self.app.alone.contains(&leaving.process) && self.app.rollout.is_some();
-        let reason = outdated || leaving.replace || !self.is_ready(leaving.host) || surplus || gives_way;
+        let reason = outdated || leaving.replace || !self.keeps(leaving) || surplus || gives_way;
         prop_assert!(reason, "{} leaves for no reason", leaving.name());
         Ok(())
     }
@@ -123,14 +145,18 @@ impl Reasons<'_> {
 
     fn to_switch(&self, target: (Version, u64)) -> Result<(), TestCaseError> {
         let answers =
-            |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers() && self.is_ready(r.host);
+            |r: &&ReplicaView| r.process.is_web() && key(r) == target && r.answers() && self.keeps(r);
         let answering = self.app.replicas.iter().filter(answers).count();
         prop_assert!(answering >= self.wanted(&ProcessType::web()), "switched before all answer");
         Ok(())
     }
 
-    fn is_ready(&self, host: HostId) -> bool {
-        self.it.world.hosts.iter().any(|known| known.id == host && known.ready)
+    fn has_standing(&self, host: HostId, standings: &[Standing]) -> bool {
+        self.it.world.hosts.iter().any(|known| known.id == host && standings.contains(&known.standing))
+    }
+
+    fn keeps(&self, replica: &ReplicaView) -> bool {
+        self.has_standing(replica.host, &[Standing::Ready, Standing::Silent])
     }
 
     fn replica(&self, id: ReplicaId) -> &ReplicaView {
@@ -143,7 +169,7 @@ impl Reasons<'_> {
 
     /// Returns the numbers of the replicas that are good as they are.
     fn current(&self, process: &ProcessType, of: (Version, u64)) -> Vec<u32> {
-        let stays = |r: &&ReplicaView| r.wish == ReplicaWish::Run && !r.replace && self.is_ready(r.host);
+        let stays = |r: &&ReplicaView| r.wish == ReplicaWish::Run && !r.replace && self.keeps(r);
         let alike = self.app.replicas.iter().filter(|r| r.process == *process && key(r) == of);
         alike.filter(stays).map(|replica| replica.number).collect()
     }
@@ -173,7 +199,7 @@ fn one_serving_set(it: &History) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_clock_that_jumps_to_and_fro_ends_a_rollout_by_its_deadline_and_harms_nothing() {
-    let mut it = History::new(2, false);
+    let mut it = History::new(2, false, None);
     it.happen(&Happening::Deploy { broken: false, command: false });
     (0..10).for_each(|_| assert!(turn(&mut it, Delivery::Fresh).is_ok()));
     assert_eq!(it.outcomes, [Ok(())]);

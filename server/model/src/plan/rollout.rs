@@ -10,7 +10,7 @@ use super::formation::{fill, wanted};
 use super::one_off::{has_ended, is_release_command};
 use super::placement::{Room, Spread};
 use super::view::{AppView, Observed, ReplicaView, Rollout, RolloutPhase};
-use super::{Action, NewReplica, Plan};
+use super::{Action, MAKES_ROOM, NewReplica, Plan, Waiting};
 
 /// How often a new replica may end before its rollout fails: the first end may be a hiccup, the second is a fact.
 const ENDS_ALLOWED: u32 = 1;
@@ -34,20 +34,18 @@ fn release_command(app: &AppView, rollout: &Rollout, room: &mut Room, plan: &mut
         plan.actions.push(Action::Advance(rollout.operation));
     } else if command.is_none() {
         let process = ProcessType::release();
-        let Some(host) = room.place(&mut Spread::of(app, &process)) else {
-            plan.waiting.push((app.id, "the release command waits for a host that is ready".to_owned()));
-            return;
-        };
         let (version, generation) = rollout.target.key();
-        plan.actions.push(Action::Create(NewReplica {
-            app: app.id,
-            process,
-            number: u32::try_from(version.0).unwrap_or(u32::MAX),
-            version,
-            generation,
-            host,
-            once_for: Some(rollout.operation),
-        }));
+        let number = u32::try_from(version.0).unwrap_or(u32::MAX);
+        let (size, once_for) = (app.size_of(&process), Some(rollout.operation));
+        let mut spread = Spread::of(app, &rollout.target, &process, room);
+        let app = app.id;
+        match room.place(&mut spread, size) {
+            Ok(host) => {
+                let new = NewReplica { app, process, number, version, generation, host, once_for };
+                plan.actions.push(Action::Create(new));
+            }
+            Err(reason) => plan.waiting.push(Waiting { app, process, number, version, size, reason }),
+        }
     }
 }
 
@@ -104,6 +102,9 @@ fn failure(app: &AppView, rollout: &Rollout, room: &Room, now: Timestamp) -> Opt
     if now < rollout.deadline {
         return None;
     }
+    if let Some((name, why)) = without_room(app, rollout, room) {
+        return Some(format!("there was no room for {name} in time: {why}; {MAKES_ROOM}"));
+    }
     if rollout.phase == RolloutPhase::ReleaseCommand {
         return Some("the release command was not done in its time".to_owned());
     }
@@ -115,6 +116,21 @@ fn failure(app: &AppView, rollout: &Rollout, room: &Room, now: Timestamp) -> Opt
             }
             None => "the time for it was over".to_owned(),
         },
+    })
+}
+
+/// Returns something that has no place, and why there is none.
+fn without_room(app: &AppView, rollout: &Rollout, room: &Room) -> Option<(String, String)> {
+    if rollout.phase == RolloutPhase::ReleaseCommand {
+        let lack = room.lack(app.size_of(&ProcessType::release()))?;
+        let placed = app.replicas.iter().any(|replica| is_release_command(app, replica));
+        return (!placed).then(|| ("the release command".to_owned(), lack));
+    }
+    rollout.target.types.iter().find_map(|process| {
+        let there = |replica: &&ReplicaView| replica.process == *process && room.keeps(replica);
+        let placed = replicas_of(app, rollout).filter(there).count();
+        let lack = room.lack(app.size_of(process))?;
+        (placed < wanted(app, &rollout.target, process) as usize).then(|| (process.to_string(), lack))
     })
 }
 

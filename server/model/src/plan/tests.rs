@@ -86,7 +86,10 @@ fn a_rollout_that_never_answers_ends_at_its_boot_time() {
     let mut toy = Toy::new(0, 1);
     let operation = toy.roll_out(target(1, 1, &["web"]), RolloutPhase::Rolling);
     toy.settle();
-    assert_eq!(toy.outcome[&operation], Err("the time for it was over".to_owned()), "no host was ever ready");
+    assert_eq!(
+        toy.outcome[&operation],
+        Err(format!("there was no room for web in time: no host is ready; {MAKES_ROOM}"))
+    );
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_lost_host_is_replaced_on_the_others() {
     let mut toy = Toy::new(3, 3);
     toy.deploy(1).unwrap();
     assert_eq!(toy.spread(), [1, 1, 1]);
-    toy.world.hosts[0].ready = false;
+    toy.world.hosts[0].standing = Standing::Lost;
     toy.settle();
     let mut spread = toy.spread();
     spread.sort_unstable();

@@ -31,7 +31,7 @@ pub(super) fn target(n: u64, generation: u64, types: &[&str]) -> Target {
 
 impl Toy {
     pub(super) fn new(hosts: u128, web: u32) -> Self {
-        let hosts = (1..=hosts).map(|n| HostView { id: HostId(Uuid::from_u128(n)), ready: true }).collect();
+        let hosts = (1..=hosts).map(host).collect();
         let app = AppView {
             id: AppId(Uuid::from_u128(1)),
             deleted: false,
@@ -122,6 +122,7 @@ impl Toy {
             version: new.version,
             generation: new.generation,
             host: new.host,
+            size: Default::default(),
             wish: once.unwrap_or(ReplicaWish::Run),
             replace: false,
             created_at: self.now,
@@ -145,7 +146,7 @@ impl Toy {
     pub(super) fn observe(&mut self) -> bool {
         let broken = self.broken.clone();
         let hosts: BTreeMap<HostId, bool> =
-            self.world.hosts.iter().map(|host| (host.id, host.ready)).collect();
+            self.world.hosts.iter().map(|host| (host.id, host.standing != Standing::Lost)).collect();
         let mut changed = false;
         for replica in &mut self.world.apps[0].replicas {
             let before = replica.seen.clone();
@@ -186,6 +187,18 @@ impl Toy {
     pub(super) fn spread(&self) -> Vec<usize> {
         let on = |host: &HostView| self.world.apps[0].replicas.iter().filter(|r| r.host == host.id).count();
         self.world.hosts.iter().map(on).collect()
+    }
+}
+
+/// Returns a host without bounds, that is ready; those with odd and even numbers are in different zones.
+pub(super) fn host(n: u128) -> HostView {
+    let zone = if n % 2 == 0 { "b" } else { "a" };
+    HostView {
+        id: HostId(Uuid::from_u128(n)),
+        zone: zone.to_owned(),
+        standing: Standing::Ready,
+        memory_mb: None,
+        cpu_millicores: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
 use crate::release::Version;
 use crate::replica::Phase;
+use crate::size::Size;
 use crate::watch::{Traffic, Watch};
 
 /// All apps and hosts, at one moment.
@@ -28,8 +29,27 @@ pub struct World {
 pub struct HostView {
     /// Which one.
     pub id: HostId,
-    /// Whether it takes new replicas and keeps those it has.
-    pub ready: bool,
+    /// Where it is: hosts of different zones fail independently.
+    pub zone: String,
+    /// What may be done with it.
+    pub standing: Standing,
+    /// Memory that it offers to replicas, in megabytes of 2^20 bytes; none: no bound.
+    pub memory_mb: Option<u64>,
+    /// Processor time that it offers, in thousandths of a core; none: no bound.
+    pub cpu_millicores: Option<u64>,
+}
+
+/// What may be done with a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It takes new replicas and keeps those it has.
+    Ready,
+    /// It was not heard of just now: it keeps those it has and takes no new ones.
+    Silent,
+    /// Its replicas stay until others answer in their place, and it takes no new ones.
+    Draining,
+    /// Its replicas are lost.
+    Lost,
 }
 
 /// One app: what is wanted of it and what is there.
@@ -134,6 +154,8 @@ pub struct ReplicaView {
     pub generation: u64,
     /// Where it runs.
     pub host: HostId,
+    /// How much of its host it may use.
+    pub size: Size,
     /// What should become of it.
     pub wish: ReplicaWish,
     /// Whether another one should take its place.
@@ -231,6 +253,12 @@ impl ReplicaView {
 }
 
 impl AppView {
+    /// Returns the size of the replicas of a type; the default for one that is not in the formation, such as `release`.
+    #[must_use]
+    pub fn size_of(&self, process: &ProcessType) -> Size {
+        self.formation.get(process).map(|scale| scale.size).unwrap_or_default()
+    }
+
     /// Returns the web replicas that requests may be sent to: the healthy ones of what serves. While these are fewer than
     /// wanted, older ones help out, and those that make way for another of the same release until that one was seen
     /// through the entrance. What is newer is part of a rollout that was not switched to, and never does.
