@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::deploy::ChangeError;
 
+/// When to try again while the database is away, in seconds.
+const RETRY_SECONDS: u64 = 2;
+
 /// A refusal or failure as the client sees it.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -69,6 +72,13 @@ impl ApiError {
         self
     }
 
+    /// The database is away.
+    fn away() -> Self {
+        let message = "the server's database does not answer just now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
+            .hint("try again in a moment; a change that was under way may have been made")
+    }
+
     /// Something of ours failed: logged in full, told in general.
     fn internal(error: &anyhow::Error) -> Self {
         tracing::error!(error = format!("{error:#}"), "a request failed");
@@ -96,6 +106,13 @@ impl From<store::Error> for ApiError {
             store::Error::DiskFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string())
                     .hint("free space on the server; `paasctl doctor` shows the disk")
+            }
+            store::Error::Unavailable(_) => {
+                tracing::warn!(
+                    error = format!("{:#}", anyhow::Error::from(error)),
+                    "a request had to be refused"
+                );
+                Self { retry_after: Some(RETRY_SECONDS), ..Self::away() }
             }
             other => Self::internal(&anyhow::Error::from(other)),
         }

@@ -89,9 +89,10 @@ pub async fn create_app(db: &mut Db, name: &AppName, owner: UserId) -> Result<Ap
     let id = AppId::new();
     let uid = next_number(db, "uid", FIRST_UID).await?;
     let now = now();
-    sqlx::query(
+    // A violated constraint would end the transaction on Postgres; callers go on in theirs.
+    let made = sqlx::query(
         "insert into apps (id, name, owner_id, uid, settings, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $6)",
+         values ($1, $2, $3, $4, $5, $6, $6) on conflict do nothing",
     )
     .bind(id.to_string())
     .bind(name.as_str())
@@ -100,8 +101,10 @@ pub async fn create_app(db: &mut Db, name: &AppName, owner: UserId) -> Result<Ap
     .bind(json(&AppSettings::default())?)
     .bind(now)
     .execute(&mut *db)
-    .await
-    .map_err(Error::taken("Name"))?;
+    .await?;
+    if made.rows_affected() == 0 {
+        return Err(Error::Taken { what: "Name" });
+    }
     find_app_by_id(db, id).await?.ok_or(Error::Refused("the app that was just made is gone"))
 }
 

@@ -1,13 +1,18 @@
-//! Opens the database and hands out connections. Reads see one snapshot; writes queue for the one writing
-//! connection, so that `SQLite` never has to say that the database is locked.
+//! Opens the database and hands out transactions. Reads see one moment; writes take turns, so that whoever reads,
+//! decides and writes in one transaction is alone with what it read, on `SQLite` and on `Postgres`.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor as _};
 
+use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
+use crate::postgres::{self, News};
+use crate::vault::random;
 
 /// A connection inside a transaction: what every function of this crate works on.
 pub type Db = sqlx::AnyConnection;
@@ -24,13 +29,34 @@ const BEGIN: &str = "begin immediate";
 /// Connections that may read at once.
 const READERS: u32 = 4;
 
+/// On `Postgres` one server at a time carries them out, under a lock of the migrator's. An `SQLite` file belongs to whoever
+/// has the lock of its directory.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// The database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     readers: AnyPool,
     writers: AnyPool,
+    server: Option<Arc<Server>>,
+}
+
+/// A database server, which other processes use as well.
+struct Server {
+    url: DatabaseUrl,
+    /// For what must not wait for anybody's turn.
+    aside: AnyPool,
+    /// Tells what this process wrote from what others did.
+    name: String,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.server {
+            Some(server) => write!(f, "Store({})", server.url),
+            None => f.write_str("Store(a file)"),
+        }
+    }
 }
 
 impl Store {
@@ -42,34 +68,74 @@ impl Store {
         create_private(path)
             .map_err(|error| Error::File(format!("{} cannot be used", path.display()), error))?;
         let name: String = path.to_string_lossy().chars().map(escaped).collect();
-        Self::open(&format!("sqlite://{name}")).await
+        let url = format!("sqlite://{name}");
+        sqlx::any::install_default_drivers();
+        let writers = pool(&url, 1).await?;
+        MIGRATIONS.run(&writers).await?;
+        let readers = pool(&url, READERS).await?;
+        Ok(Self { readers, writers, server: None })
     }
 
-    /// Opens the database of the URL and brings its tables up to date.
+    /// Opens the `Postgres` database and brings its tables up to date. Waits a minute for one that does not answer.
     ///
     /// # Errors
-    /// A database that cannot be reached, or tables that a newer version made.
-    pub async fn open(url: &str) -> Result<Self> {
+    /// A database that cannot be reached or used, or tables that a newer version made.
+    pub async fn open_url(url: &DatabaseUrl) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let writers = pool(url, 1).await?;
+        let writers = postgres::pool(url, postgres::WRITERS).await?;
         MIGRATIONS.run(&writers).await?;
-        let readers = pool(url, READERS).await?;
-        Ok(Self { readers, writers })
+        let readers = postgres::pool(url, postgres::READERS).await?;
+        let aside = postgres::pool(url, postgres::ASIDE).await?;
+        let server = Server { url: url.clone(), aside, name: hex::encode(random::<8>()?) };
+        Ok(Self { readers, writers, server: Some(Arc::new(server)) })
+    }
+
+    /// Tells whether other servers may use the database at the same time.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Returns what tells of the writes of other servers, if there may be any.
+    #[must_use]
+    pub fn news(&self) -> Option<News> {
+        self.server.as_ref().map(|server| News::new(server.url.clone(), server.name.clone()))
     }
 
     /// Begins to read. All reads through it see the same moment.
     ///
     /// # Errors
-    /// A database that fails or is too busy.
+    /// A database that fails, is away or is too busy.
     pub async fn read(&self) -> Result<Transaction> {
-        Ok(self.readers.begin().await?)
+        match &self.server {
+            Some(_) => postgres::begin_read(&self.readers).await,
+            None => Ok(self.readers.begin().await?),
+        }
     }
 
     /// Begins to write: waits for its turn, then no other writes until it ends. What was committed is on disk.
     ///
     /// # Errors
-    /// A database that fails or is too busy.
+    /// A database that fails, is away or is too busy.
     pub async fn write(&self) -> Result<Transaction> {
+        match &self.server {
+            Some(server) => postgres::begin_write(&self.writers, &server.name).await,
+            None => self.write_file().await,
+        }
+    }
+
+    /// Begins to write a row that nothing else goes by, without waiting for its turn where the database allows that.
+    ///
+    /// # Errors
+    /// A database that fails, is away or is too busy.
+    pub(crate) async fn write_aside(&self) -> Result<Transaction> {
+        match &self.server {
+            Some(server) => postgres::begin_aside(&server.aside).await,
+            None => self.write_file().await,
+        }
+    }
+
+    async fn write_file(&self) -> Result<Transaction> {
         match self.writers.begin_with(BEGIN).await {
             Ok(transaction) => Ok(transaction),
             // Another has its turn; nothing is wrong with the connection.
@@ -85,6 +151,9 @@ impl Store {
 
     /// Ends all connections after their transactions.
     pub async fn close(&self) {
+        if let Some(server) = &self.server {
+            server.aside.close().await;
+        }
         self.writers.close().await;
         self.readers.close().await;
     }

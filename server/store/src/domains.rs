@@ -37,16 +37,16 @@ fn domain(row: &AnyRow) -> Result<Domain> {
 /// A host name that any app has already.
 pub async fn create_domain(db: &mut Db, app: AppId, hostname: &Hostname) -> Result<Domain> {
     let row = sqlx::query(
-        "insert into domains (id, app_id, hostname, created_at) values ($1, $2, $3, $4) returning *",
+        "insert into domains (id, app_id, hostname, created_at) values ($1, $2, $3, $4) \
+         on conflict do nothing returning *",
     )
     .bind(DomainId::new().to_string())
     .bind(app.to_string())
     .bind(hostname.as_str())
     .bind(now())
-    .fetch_one(db)
-    .await
-    .map_err(Error::taken("Hostname"))?;
-    domain(&row)
+    .fetch_optional(db)
+    .await?;
+    domain(&row.ok_or(Error::Taken { what: "Hostname" })?)
 }
 
 /// Returns the app's host names, oldest first.

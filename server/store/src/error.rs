@@ -2,8 +2,18 @@
 
 use crate::vault::VaultError;
 
-/// `SQLite`'s result code for a full disk (<https://sqlite.org/rescode.html#full>).
-const SQLITE_FULL: &str = "13";
+/// What databases call a full disk: `SQLite` (<https://sqlite.org/rescode.html#full>) and `Postgres`
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), as the codes below.
+const FULL: [&str; 2] = ["13", "53100"];
+
+/// A connection's plan is older than its table.
+const PLAN_CHANGED: &str = "0A000";
+
+/// The server is shut down, has crashed, starts, has no connection left, or ended what took too long.
+const AWAY: [&str; 8] = ["57P01", "57P02", "57P03", "53300", "25P03", "25P04", "55P03", "57014"];
+
+/// The first letters of all codes for broken connections.
+const CONNECTION: &str = "08";
 
 /// The result of every function of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -34,6 +44,9 @@ pub enum Error {
     /// There is no room for what should be written.
     #[error("the server's disk is full; nothing was changed")]
     DiskFull,
+    /// The database is away or too busy; what was asked may work in a moment. What was being committed may have been.
+    #[error("the database does not answer")]
+    Unavailable(#[source] sqlx::Error),
     /// Everything else.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
@@ -47,8 +60,23 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(inner) if inner.code().as_deref() == Some(SQLITE_FULL) => Self::DiskFull,
+        let code = match &error {
+            sqlx::Error::Database(inner) => inner.code().unwrap_or_default().into_owned(),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => return Self::Unavailable(error),
+            _ => return Self::Database(error),
+        };
+        if code == PLAN_CHANGED {
+            crate::postgres::plans_changed();
+        }
+        match code.as_str() {
+            code if FULL.contains(&code) => Self::DiskFull,
+            code if AWAY.contains(&code) || code.starts_with(CONNECTION) || code == PLAN_CHANGED => {
+                Self::Unavailable(error)
+            }
             _ => Self::Database(error),
         }
     }
@@ -59,7 +87,7 @@ impl Error {
     pub(crate) fn taken(what: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |error| match &error {
             sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken { what },
-            _ => Self::Database(error),
+            _ => Self::from(error),
         }
     }
 }

@@ -128,17 +128,16 @@ pub async fn ensure_host(db: &mut Db, name: &str, zone: &str) -> Result<Host> {
 pub async fn create_host(db: &mut Db, name: &str, zone: &str, key_fingerprint: &str) -> Result<Host> {
     let row = sqlx::query(
         "insert into hosts (id, name, zone, state, state_since, key_fingerprint, last_seen_at, created_at) \
-         values ($1, $2, $3, 'ready', $4, $5, $4, $4) returning *",
+         values ($1, $2, $3, 'ready', $4, $5, $4, $4) on conflict do nothing returning *",
     )
     .bind(HostId::new().to_string())
     .bind(name)
     .bind(zone)
     .bind(now())
     .bind(key_fingerprint)
-    .fetch_one(db)
-    .await
-    .map_err(Error::taken("the host's name or key"))?;
-    host(&row)
+    .fetch_optional(db)
+    .await?;
+    host(&row.ok_or(Error::Taken { what: "the host's name or key" })?)
 }
 
 /// Returns all hosts that were not removed, by name.

@@ -14,7 +14,7 @@ use crate::row::{Columns as _, big};
 const BATCH_MINUTES: i64 = 30;
 
 /// What lists of all apps ask for.
-pub(crate) const REQUESTS: &str = "select app_id, minute / $3 as slot, sum(requests) as requests from metrics \
+pub(crate) const REQUESTS: &str = "select app_id, minute / $3 as slot, cast(sum(requests) as bigint) as requests from metrics \
      where minute >= $1 and minute < $2 and requests > 0 group by app_id, minute / $3";
 pub(crate) const OLDEST: &str = "select min(minute) as oldest from metrics";
 

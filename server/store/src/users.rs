@@ -41,16 +41,15 @@ pub(crate) fn user(row: &AnyRow) -> Result<User> {
 pub async fn create_user(db: &mut Db, email: &str, scope: Scope) -> Result<User> {
     let row = sqlx::query(
         "insert into users (id, email, scope, created_at) values ($1, $2, $3, $4) \
-         returning id, email, scope, created_at, disabled",
+         on conflict do nothing returning id, email, scope, created_at, disabled",
     )
     .bind(UserId::new().to_string())
     .bind(email)
     .bind(scope.as_str())
     .bind(now())
-    .fetch_one(db)
-    .await
-    .map_err(Error::taken("This email address"))?;
-    user(&row)
+    .fetch_optional(db)
+    .await?;
+    user(&row.ok_or(Error::Taken { what: "This email address" })?)
 }
 
 /// Returns the user with this address or id.

@@ -6,7 +6,8 @@ use model::access::Scope;
 use model::slug::SlugManifest;
 use store::*;
 
-use crate::world::{open, world};
+use crate::database::open;
+use crate::world::world;
 
 #[tokio::test]
 async fn a_deleted_app_frees_its_name_but_never_its_uid() {

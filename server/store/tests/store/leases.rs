@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use store::*;
 
 use crate::builds::build;
-use crate::world::{World, config, lease, open, operation, release, world};
+use crate::database::open;
+use crate::world::{World, config, lease, operation, release, world};
 
 /// A lease that has just ended.
 fn over(owner: &str) -> Lease {

@@ -4,10 +4,12 @@
 
 mod apps;
 mod builds;
+mod database;
 mod desired;
 mod disk;
 mod hosts;
 mod keeping;
+mod leadership;
 mod leases;
 mod metrics;
 mod operations;

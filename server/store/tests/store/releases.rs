@@ -3,7 +3,8 @@
 use model::release::{ReleaseStatus, Version};
 use store::*;
 
-use crate::world::{World, config, open, release, world};
+use crate::database::open;
+use crate::world::{World, config, release, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_writers_make_releases_without_a_gap_or_a_lock_error() {

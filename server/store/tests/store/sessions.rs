@@ -3,7 +3,7 @@
 use model::access::Scope;
 use store::*;
 
-use crate::world::open;
+use crate::database::open;
 
 fn new(user: &User) -> NewSession<'_> {
     NewSession { user: user.id, scope: Scope::Read, browser: "Firefox on Linux", remote: Some("192.0.2.1") }

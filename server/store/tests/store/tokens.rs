@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
 use store::*;
 
-use crate::world::open;
+use crate::database::open;
 
 #[tokio::test]
 async fn the_first_start_makes_one_administrator_whose_token_works() {

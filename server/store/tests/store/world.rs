@@ -1,6 +1,5 @@
-//! What the tests begin with: a store on a file with one user and one app, and what they put into it.
-
-use std::path::Path;
+//! What the tests begin with: a store with one user and one app, and what they put into it. Which database it is on
+//! `crate::database` says.
 
 use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
@@ -17,13 +16,9 @@ pub(crate) struct World {
     pub(crate) app: App,
 }
 
-pub(crate) async fn open(dir: &Path) -> Store {
-    Store::open_file(&dir.join("paas.db")).await.unwrap()
-}
-
 pub(crate) async fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+    let store = crate::database::open(dir.path()).await;
     let vault = Vault::open_file(&dir.path().join("secret-key")).unwrap();
     let mut tx = store.write().await.unwrap();
     let user = create_user(&mut tx, "ann@example.org", Scope::Write).await.unwrap();
