@@ -1,5 +1,7 @@
 // Appends what a running build writes, and stays at the end while the reader is there.
 
+import { Stream } from "./stream.js";
+
 const KEPT = 5000;
 const output = document.querySelector("#output");
 const tail = document.querySelector("#tail");
@@ -40,12 +42,13 @@ if (output?.dataset.follow) {
   toEnd();
   output.addEventListener("scroll", () => jump.toggleAttribute("hidden", isAtEnd()));
   jump.addEventListener("click", toEnd);
-  const source = new EventSource(output.dataset.follow);
-  source.addEventListener("open", () => say("live"));
-  source.addEventListener("error", () => say("lost"));
-  source.addEventListener("lines", (event) => append(JSON.parse(event.data)));
-  source.addEventListener("end", () => {
-    source.close();
-    say("ended");
+  const stream = new Stream(output.dataset.follow, {
+    open: () => say("live"),
+    error: () => say("lost"),
+    lines: (event) => append(JSON.parse(event.data)),
+    end: () => {
+      stream.end();
+      say("ended");
+    },
   });
 }

@@ -2,6 +2,7 @@
 
 import { Find } from "./log_find.js";
 import { hour, MOST, Rows } from "./log_rows.js";
+import { Stream } from "./stream.js";
 
 // Time of a frame that making rows may take, so that scrolling stays smooth, and rows between two looks at the clock.
 const FRAME_MS = 6;
@@ -130,24 +131,21 @@ function state(text, name = "") {
 }
 
 // The browser itself comes again after a break, with the place of the last event; after a refusal we do.
-function connect(address, follower) {
-  const source = new EventSource(address);
-  const url = new URL(address, location.href);
-  source.addEventListener("open", () => state("Live", "live"));
-  source.addEventListener("lines", (event) => {
-    url.searchParams.set("after", event.lastEventId);
-    follower.take(JSON.parse(event.data));
-  });
-  source.addEventListener("skipped", (event) => follower.take([{ said: `${event.data}: they came faster than they could be sent` }]));
-  source.addEventListener("error", async () => {
-    state("Reconnecting…", "lost");
-    if (source.readyState !== EventSource.CLOSED) return;
-    const page = await fetch(location.href).catch(() => null);
-    if (page?.redirected) return location.reload();
-    if (page?.status === 404) return state("The app is gone", "lost");
-    setTimeout(connect, 3000, url.href, follower);
+function follow(address, follower) {
+  const stream = new Stream(address, {
+    open: () => state("Live", "live"),
+    lines: (event) => follower.take(JSON.parse(event.data)),
+    skipped: (event) => follower.take([{ said: `${event.data}: they came faster than they could be sent` }]),
+    error: async () => {
+      state("Reconnecting…", "lost");
+      if (!stream.isRefused) return;
+      const page = await fetch(location.href).catch(() => null);
+      if (page?.redirected) return location.reload();
+      if (page?.status === 404) return state("The app is gone", "lost");
+      setTimeout(() => stream.open(), 3000);
+    },
   });
 }
 
 const { tail } = by("log").dataset;
-if (tail) connect(tail, new Follower());
+if (tail) follow(tail, new Follower());

@@ -1,5 +1,7 @@
 // What pages do beyond being read: everything works without this.
 
+import { Stream } from "./stream.js";
+
 const show = (element) => element.removeAttribute("hidden");
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -75,6 +77,7 @@ if (document.querySelector("[data-live]")) {
     } while (again);
     busy = false;
   };
-  new EventSource("/dashboard/live").addEventListener("change", changed);
-  document.addEventListener("visibilitychange", () => again && changed());
+  new Stream("/dashboard/live", { change: changed });
+  // What happened meanwhile nobody told.
+  document.addEventListener("visibilitychange", () => document.hidden || changed());
 }

@@ -94,8 +94,10 @@ impl Builder {
             deadline: Instant::now() + Duration::from_secs(request.limits.seconds),
             space: Space::new(trees, request.limits),
         };
-        let mut work = Work { request, log, watch, trace: DetectionTrace::default(), steps: Vec::new() };
+        let (trace, steps) = (DetectionTrace::default(), Vec::new());
+        let mut work = Work { request, log, watch, trace, begun: None, steps };
         let result = work.build(&self.tools);
+        work.end_step();
         let name = group::name(&self.host, request.build);
         if let Err(error) = Cgroup::named(&self.host.cgroups, &name).and_then(|group| group.remove()) {
             tracing::warn!(%error, "the cgroup of a build stays behind");
@@ -106,7 +108,7 @@ impl Builder {
                 (log.masked(&failure.reason), failure.hint.as_deref().map(|h| log.masked(h)));
             log.warn(&reason);
             hint.iter().for_each(|hint| log.warn(hint));
-            BuildFailure { reason, hint, trace: Box::new(work.trace), ..failure }
+            BuildFailure { reason, hint, trace: Box::new(work.trace), steps: work.steps, ..failure }
         })
     }
 }
@@ -117,32 +119,34 @@ struct Work<'a> {
     log: &'a BuildLog,
     watch: Watch<'a>,
     trace: DetectionTrace,
+    /// The step that is under way.
+    begun: Option<(&'static str, Instant)>,
+    /// Those that are over.
     steps: Vec<Step>,
 }
 
 impl Work<'_> {
     fn build(&mut self, tools: &Tools) -> Result<BuildOutput, BuildFailure> {
-        let started = Instant::now();
+        self.begin_step("prepare");
         self.prune_source()?;
         self.procfile()?;
         let host = self.watch.host;
         let (material, amount) = Material::prepare(self.request, host, tools)?;
         self.say_source(amount);
-        self.step("prepare", started);
         let chosen = self.choose(&material)?;
 
-        let started = Instant::now();
+        self.begin_step("compile");
         self.say_buildpacks(&chosen);
         let reports = compile(&material, &mut self.watch, &chosen)?;
         self.steps.extend(reports.iter().flat_map(|report| report.steps.clone()));
-        self.step("compile", started);
+        self.end_step();
         let processes = self.processes(&chosen, &reports)?;
 
-        let started = Instant::now();
+        self.begin_step("pack");
         let slug = pack(&material, &self.watch);
         keep_all(&material, &reports);
         let slug = slug?;
-        self.step("pack", started);
+        self.end_step();
         self.trace.versions = reports.iter().flat_map(|report| report.versions.clone()).collect();
         self.trace.processes = processes.origins;
         let manifest = SlugManifest {
@@ -185,7 +189,7 @@ impl Work<'_> {
     }
 
     fn choose(&mut self, material: &Material<'_>) -> Result<Vec<Buildpack>, BuildFailure> {
-        let started = Instant::now();
+        self.begin_step("detect");
         let set = &self.request.buildpacks;
         let candidates = candidates(set)?;
         material.unpack(&candidates)?;
@@ -194,7 +198,7 @@ impl Work<'_> {
         if end != End::Exited(0) {
             return Err(ended(end, material));
         }
-        self.step("detect", started);
+        self.end_step();
         let title = if set.is_empty() {
             "Detecting what this app is"
         } else {
@@ -255,8 +259,15 @@ impl Work<'_> {
         self.log.detail(&parts.join(", "));
     }
 
-    fn step(&mut self, name: &str, started: Instant) {
-        self.steps.push(Step { name: name.to_owned(), took: started.elapsed() });
+    fn begin_step(&mut self, name: &'static str) {
+        self.end_step();
+        self.begun = Some((name, Instant::now()));
+    }
+
+    fn end_step(&mut self) {
+        let ended = self.begun.take();
+        self.steps
+            .extend(ended.map(|(name, started)| Step { name: name.to_owned(), took: started.elapsed() }));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use model::detection::DetectionTrace;
 
+use crate::Step;
+
 /// A build that made no slug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -12,6 +14,8 @@ pub struct BuildFailure {
     pub hint: Option<String>,
     /// What detection found, as far as it came.
     pub trace: Box<DetectionTrace>,
+    /// What it did until then and how long that took, the step that failed included.
+    pub steps: Vec<Step>,
     /// The kind, for those who decide by it.
     pub kind: FailureKind,
 }
@@ -48,7 +52,7 @@ pub enum FailureKind {
 
 impl BuildFailure {
     pub(crate) fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), hint: None, trace: Box::default() }
+        Self { kind, reason: reason.into(), hint: None, trace: Box::default(), steps: Vec::new() }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

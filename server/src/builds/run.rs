@@ -86,10 +86,11 @@ impl Work<'_> {
         let log = tokio::task::spawn_blocking(move || BuildLog::open(&path, &vars)).await??;
         self.platform.builds.writes(self.build.id, log.clone());
         self.platform.changed();
+        let started = Instant::now();
         let outcome = self.attempt(config, &log, cancel).await;
         let made = match outcome {
-            Ok((output, started)) => self.release(output, started, &log).await.map(drop),
-            Err(failure) => self.fail(failure).await,
+            Ok(output) => self.release(output, started, &log).await.map(drop),
+            Err(failure) => self.fail(failure, started).await,
         };
         if made.is_err() {
             log.warn(&format!("{OURS}."));
@@ -104,8 +105,7 @@ impl Work<'_> {
         config: ConfigVars,
         log: &BuildLog,
         cancel: &CancellationToken,
-    ) -> Result<(BuildOutput, Instant), BuildFailure> {
-        let started = Instant::now();
+    ) -> Result<BuildOutput, BuildFailure> {
         let seconds = self.seconds();
         let prepared = tokio::select! {
             prepared = self.prepare(config, log) => prepared,
@@ -123,8 +123,7 @@ impl Work<'_> {
                 return Err(failure);
             }
         };
-        let output = self.platform.builder.run(request, log, cancel.clone()).await?;
-        Ok((output, started))
+        self.platform.builder.run(request, log, cancel.clone()).await
     }
 
     /// Looks whether there is room, and fetches the source.
@@ -213,11 +212,6 @@ impl Work<'_> {
         self.platform.slugs.put(&slug.digest, &slug.image).await?;
         fail_point::reach(Step::SlugStored);
         self.store_trace(&trace).await?;
-        let mut durations: BTreeMap<String, u64> = BTreeMap::new();
-        for step in steps {
-            *durations.entry(step.name).or_default() += milliseconds(step.took);
-        }
-        durations.insert("total".to_owned(), milliseconds(started.elapsed()));
         let built = BuiltSlug {
             build: self.build.clone(),
             digest: slug.digest,
@@ -225,7 +219,7 @@ impl Work<'_> {
             manifest,
             pins,
             commit: self.build.commit.clone(),
-            durations,
+            durations: durations(steps, started),
         };
         let made = deploy::release_slug(self.platform, &self.actor(), self.app, built).await?;
         log.step(&format!("Released {}", made.release.version));
@@ -238,12 +232,16 @@ impl Work<'_> {
         Actor { user: *user_id, email: user_email.clone(), token: None, remote: None }
     }
 
-    async fn fail(&self, failure: BuildFailure) -> anyhow::Result<()> {
+    async fn fail(&self, failure: BuildFailure, started: Instant) -> anyhow::Result<()> {
         self.store_trace(&failure.trace).await?;
         let cancelled = failure.kind == FailureKind::Cancelled;
         let state = if cancelled { BuildState::Cancelled } else { BuildState::Failed };
-        let outcome =
-            BuildOutcome { state, reason: Some(failure.reason), hint: failure.hint, ..ended(state, "") };
+        let outcome = BuildOutcome {
+            reason: Some(failure.reason),
+            hint: failure.hint,
+            durations: durations(failure.steps, started),
+            ..ended(state, "")
+        };
         self.finish(outcome).await
     }
 
@@ -273,7 +271,17 @@ fn source_failure(error: SourceError) -> BuildFailure {
 }
 
 fn failure(kind: FailureKind, reason: String, hint: Option<String>) -> BuildFailure {
-    BuildFailure { reason, hint, trace: Box::default(), kind }
+    BuildFailure { reason, hint, trace: Box::default(), steps: Vec::new(), kind }
+}
+
+/// Returns how long each step took and all of it, in milliseconds.
+fn durations(steps: Vec<build::Step>, started: Instant) -> BTreeMap<String, u64> {
+    let mut durations: BTreeMap<String, u64> = BTreeMap::new();
+    for step in steps {
+        *durations.entry(step.name).or_default() += milliseconds(step.took);
+    }
+    durations.insert("total".to_owned(), milliseconds(started.elapsed()));
+    durations
 }
 
 fn milliseconds(took: Duration) -> u64 {

@@ -9,9 +9,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("app.css", "text/css; charset=utf-8", include_str!("../../../web/static/app.css")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/page.js")),
+    ("stream.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/stream.js")),
     ("logs.css", "text/css; charset=utf-8", include_str!("../../../web/static/logs.css")),
     ("logs.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/logs.js")),
     ("log_find.js", "text/javascript; charset=utf-8", include_str!("../../../web/static/log_find.js")),

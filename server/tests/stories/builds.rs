@@ -128,3 +128,18 @@ fn the_detection_is_data_too() {
     assert_eq!(build["trace"]["chosen"], "procfile");
     assert!(build["durations"]["total"].as_u64().is_some(), "{build}");
 }
+
+#[test]
+fn a_build_that_fails_tells_where_the_time_went_too() {
+    let platform = TestPlatform::start();
+    let app = platform.app("broken");
+    app.greets("one").write("requirements.txt", "").write("bin/pre_compile", "#!/bin/bash\nexit 7\n");
+    app.executable("bin/pre_compile").commit("Fail in the hook");
+    assert!(!app.push().ok);
+    let builds = app.json(&["builds"]);
+    let durations = &builds[0]["durations"];
+    for step in ["prepare", "detect", "compile", "total"] {
+        assert!(durations[step].is_u64(), "{step}: {}", builds[0]);
+    }
+    assert_eq!(durations["pack"], serde_json::Value::Null);
+}

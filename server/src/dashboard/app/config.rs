@@ -7,7 +7,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use model::config::ConfigValue;
@@ -133,8 +133,8 @@ async fn paste(Path(app): Path<String>, Submitted(visitor, Paste { text }): Subm
         Err(problem) => Err(Refusal::invalid(problem)),
     };
     match outcome {
-        // What was typed is not lost.
-        Err(refusal) => {
+        // What was typed is not lost, where there is a form for it.
+        Err(refusal) if refusal.status != StatusCode::FORBIDDEN => {
             let page = view(&visitor, &app, BTreeMap::new()).await;
             let problem =
                 refusal.hint.map_or(refusal.message.clone(), |hint| format!("{}; {hint}", refusal.message));

@@ -26,6 +26,7 @@ impl Look {
     pub(super) const USUAL: Self = Self { width: 1_200, height: 900, dark: false, scripts: true };
     pub(super) const DARK: Self = Self { dark: true, ..Self::USUAL };
     pub(super) const NARROW: Self = Self { width: 360, height: 740, ..Self::USUAL };
+    pub(super) const NARROW_AND_DARK: Self = Self { dark: true, ..Self::NARROW };
     pub(super) const WITHOUT_SCRIPTS: Self = Self { scripts: false, ..Self::USUAL };
 }
 
@@ -71,6 +72,15 @@ impl Chromium {
         browser
     }
 
+    /// A browser in which somebody signs in with a token, once the administrator has set the platform up.
+    pub(super) fn with_token(platform: &TestPlatform, token: &str, look: Look) -> Self {
+        drop(Self::of_admin(platform, look));
+        let browser = Self::start(platform, look);
+        browser.open("/dashboard").fill("password", token).click("main button.primary");
+        browser.wait_for("the list of apps", "nav [aria-current]");
+        browser
+    }
+
     fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
@@ -80,6 +90,22 @@ impl Chromium {
         self.run(self.client.goto(&format!("{}{path}", self.base))).unwrap();
         assert_ne!(self.text("h1"), "That did not work", "{path}: {}", self.text("main"));
         self
+    }
+
+    /// Opens another tab and looks at that.
+    pub(super) fn new_tab(&self) {
+        self.run(async {
+            let tab = self.client.new_window(true).await.unwrap();
+            self.client.switch_to_window(tab.handle).await.unwrap();
+        });
+    }
+
+    /// Looks at the first tab again.
+    pub(super) fn first_tab(&self) {
+        self.run(async {
+            let tabs = self.client.windows().await.unwrap();
+            self.client.switch_to_window(tabs[0].clone()).await.unwrap();
+        });
     }
 
     /// Returns the path of the page.
@@ -105,9 +131,13 @@ impl Chromium {
     }
 
     pub(super) fn fill(&self, name: &str, text: &str) -> &Self {
-        let field = format!("main [name='{name}']");
+        self.type_into(&format!("main [name='{name}']"), text)
+    }
+
+    /// Puts a text where the selector finds a field.
+    pub(super) fn type_into(&self, selector: &str, text: &str) -> &Self {
         self.run(async {
-            let field = self.client.find(Locator::Css(&field)).await.unwrap();
+            let field = self.client.find(Locator::Css(selector)).await.unwrap();
             field.clear().await.unwrap();
             field.send_keys(text).await.unwrap();
         });
@@ -131,6 +161,32 @@ impl Chromium {
             self.try_text(selector).filter(|found| found.contains(text))
         });
         self
+    }
+
+    /// Waits until what the selector finds first contains a text, wherever the page is scrolled to.
+    pub(super) fn wait_for_content(&self, selector: &str, text: &str) -> &Self {
+        wait::until(&format!("{selector} to have {text}"), || {
+            self.content(selector).contains(text).then_some(())
+        });
+        self
+    }
+
+    /// Returns the text of all that the selector finds, seen or not.
+    pub(super) fn content(&self, selector: &str) -> String {
+        let script = format!(
+            "return [...document.querySelectorAll({selector:?})].map(found => found.textContent).join('\\n')"
+        );
+        self.evaluate(&script).as_str().unwrap().to_owned()
+    }
+
+    /// Marks the page, so that one that was loaded anew is known by `is_the_same_page`.
+    pub(super) fn mark_page(&self) -> &Self {
+        self.evaluate("window.isTheSamePage = true");
+        self
+    }
+
+    pub(super) fn is_the_same_page(&self) -> bool {
+        self.evaluate("return window.isTheSamePage === true") == true
     }
 
     /// Runs a function of the page and returns what it gives.

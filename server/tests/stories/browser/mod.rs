@@ -2,7 +2,11 @@
 //! cannot see.
 
 mod chromium;
+mod config;
+mod logs;
 mod pictures;
+mod reader;
+mod rollback;
 
 use serde_json::Value;
 
@@ -11,10 +15,13 @@ use crate::wait;
 use chromium::{Chromium, Look};
 
 /// The pages of an app called shop, and those beside.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 14] = [
     "/dashboard",
     "/dashboard/apps/shop",
     "/dashboard/apps/shop/releases",
+    "/dashboard/apps/shop/releases/v2",
+    "/dashboard/apps/shop/releases/diff?from=1&to=2",
+    "/dashboard/apps/shop/releases/v1/rollback",
     "/dashboard/apps/shop/builds",
     "/dashboard/apps/shop/logs",
     "/dashboard/apps/shop/config",
@@ -24,6 +31,16 @@ const PAGES: [&str; 11] = [
     "/dashboard/platform",
     "/dashboard/account",
 ];
+
+/// Deploys an app called shop that all pages have something of, and returns the pages, one of a build among them.
+fn pages_of_shop(platform: &TestPlatform) -> Vec<String> {
+    let app = platform.app("shop");
+    app.greets("hello").deploy();
+    app.paasctl(&["config:set", "COLOUR=blue"]);
+    let builds = app.json(&["builds"]);
+    let build = format!("/dashboard/apps/shop/builds/{}", builds[0]["id"].as_str().unwrap());
+    PAGES.iter().map(|page| (*page).to_owned()).chain([build]).collect()
+}
 
 #[test]
 fn a_first_deploy_is_watched_and_scaled_without_a_reload() {
@@ -67,25 +84,27 @@ fn everything_works_without_scripts() {
 #[test]
 fn no_page_scrolls_sideways_on_a_phone() {
     let platform = TestPlatform::start();
-    platform.app("shop").greets("hello").deploy();
-    let browser = Chromium::of_admin(&platform, Look::NARROW);
-    for page in PAGES {
-        browser.open(page);
+    let pages = pages_of_shop(&platform);
+    let axe = chromium::axe();
+    let browser = Chromium::of_admin(&platform, Look::NARROW_AND_DARK);
+    for page in pages {
+        browser.open(&page);
         let widths = browser.evaluate("return [document.documentElement.scrollWidth, innerWidth]");
         assert!(widths[0].as_u64() <= widths[1].as_u64() && widths[1] == 360, "{page}: {widths}");
+        assert_eq!(violations(&browser, &axe), Vec::<String>::new(), "{page}");
     }
 }
 
 #[test]
 fn axe_finds_nothing_wrong_in_the_light_and_in_the_dark() {
     let platform = TestPlatform::start();
-    platform.app("shop").greets("hello").deploy();
+    let pages = pages_of_shop(&platform);
     let axe = chromium::axe();
     for look in [Look::USUAL, Look::DARK] {
         let browser = Chromium::of_admin(&platform, look);
         let dark = browser.evaluate("return matchMedia('(prefers-color-scheme: dark)').matches");
         assert_eq!(dark, look.dark);
-        for page in PAGES {
+        for page in &pages {
             browser.open(page);
             assert_eq!(violations(&browser, &axe), Vec::<String>::new(), "{page}, dark: {}", look.dark);
         }
@@ -114,10 +133,10 @@ fn violations(browser: &Chromium, axe: &str) -> Vec<String> {
 #[test]
 fn what_a_page_loads_is_small_and_ours() {
     let platform = TestPlatform::start();
-    platform.app("shop").greets("hello").deploy();
+    let pages = pages_of_shop(&platform);
     let browser = Chromium::of_admin(&platform, Look::USUAL);
-    for page in PAGES {
-        browser.open(page);
+    for page in pages {
+        browser.open(&page);
         let loaded = browser.evaluate(
             "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
              .map(entry => [entry.name, entry.encodedBodySize])",
@@ -147,4 +166,21 @@ fn a_refresh_keeps_the_focus() {
     browser.wait_for_text("#releases", "v2");
     assert_eq!(browser.evaluate(focus), "/dashboard/apps/shop/releases/v1");
     assert_eq!(browser.evaluate("return window.isTheSamePage"), true);
+}
+
+#[test]
+fn a_page_that_nobody_sees_holds_no_connection() {
+    let platform = TestPlatform::start();
+    let app = platform.app("shop");
+    app.greets("hello").deploy();
+    let browser = Chromium::of_admin(&platform, Look::USUAL);
+    // More than the six connections that a browser has for a server.
+    for _ in 0..10 {
+        browser.open("/dashboard/apps/shop/logs").wait_for_text("#log-state", "Live");
+        browser.new_tab();
+    }
+    browser.open("/dashboard/apps/shop").wait_for_text("#releases", "v1");
+    browser.first_tab();
+    app.get("/seen-again");
+    browser.wait_for_content("#log-rows", "/seen-again");
 }
