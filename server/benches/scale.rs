@@ -62,7 +62,16 @@ fn start(data: &Path) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
     let _ = std::fs::remove_file(data.join("run/addresses.json"));
     Command::new(env!("CARGO_BIN_EXE_paasd"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--router-listen", "127.0.0.1:0", "--engine", "sandbox", "--data-dir"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--router-listen",
+            "127.0.0.1:0",
+            "--engine",
+            "sandbox",
+            "--data-dir",
+        ])
         .arg(data)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use model::fleet::{GRACE, SILENCE};
 use serde::Deserialize;
 
 /// How replicas are run.
@@ -65,6 +67,18 @@ pub struct ServeArgs {
     /// Free disk in megabytes below which builds are refused [default: 1024]
     #[arg(long, env = "PAASD_RESERVE_MB", value_name = "MB")]
     reserve_mb: Option<u64>,
+    /// Seconds after which a host that is not heard of is lost and its replicas start elsewhere [default: 30]
+    #[arg(long, env = "PAASD_HOST_GRACE", value_name = "SECONDS")]
+    host_grace: Option<u64>,
+    /// The zone of this machine's own host [default: local]
+    #[arg(long, env = "PAASD_ZONE", value_name = "ZONE")]
+    zone: Option<String>,
+    /// Memory in megabytes that this machine offers to replicas [default: four times what it has]
+    #[arg(long, env = "PAASD_HOST_MB", value_name = "MB")]
+    host_mb: Option<u64>,
+    /// Cores that this machine offers to replicas [default: four times what it has]
+    #[arg(long, env = "PAASD_HOST_CORES", value_name = "N")]
+    host_cores: Option<u64>,
     /// The uv program for Python builds [default: found beside paasd, in the data directory, or on PATH]
     #[arg(long, env = "PAASD_UV", value_name = "PATH")]
     uv: Option<PathBuf>,
@@ -107,6 +121,14 @@ pub struct Options {
     pub builds: usize,
     /// Free disk below which builds are refused, in bytes.
     pub reserve_bytes: u64,
+    /// How long a silent host has to come back until it is lost.
+    pub host_grace: Duration,
+    /// The zone of this machine's own host.
+    pub zone: String,
+    /// Memory that this machine offers to replicas, in megabytes of 2^20 bytes, if that was said.
+    pub host_mb: Option<u64>,
+    /// Cores that this machine offers to replicas, if that was said.
+    pub host_cores: Option<u64>,
     /// The uv program, if one was named.
     pub uv: Option<PathBuf>,
 }
@@ -148,6 +170,11 @@ impl ServeArgs {
             build_mb: pick(self.build_mb, file.build_mb, 2048),
             builds: self.builds.or(file.builds).unwrap_or(2).max(1),
             reserve_bytes: pick(self.reserve_mb, file.reserve_mb, 1024) * MEGABYTE,
+            host_grace: Duration::from_secs(self.host_grace.or(file.host_grace).unwrap_or(GRACE.as_secs()))
+                .max(SILENCE),
+            zone: self.zone.or(file.zone).unwrap_or_else(|| "local".to_owned()),
+            host_mb: self.host_mb.or(file.host_mb),
+            host_cores: self.host_cores.or(file.host_cores),
             uv: self.uv.or(file.uv),
         })
     }

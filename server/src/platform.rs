@@ -14,6 +14,7 @@ use crate::builds::BuildRoom;
 use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::outlook::Outlook;
 use crate::wishes::Wishes;
 
 /// Changes wake those who wait; this is how long they wait at most before they look again.
@@ -44,6 +45,8 @@ pub struct Platform {
     pub metrics: Metrics,
     /// What was observed of hosts and replicas.
     pub facts: Facts,
+    /// What was made of the hosts, and which replicas have no place.
+    pub outlook: Outlook,
     /// What hosts are told.
     pub wishes: Wishes,
     /// The builds that run.

@@ -28,12 +28,13 @@ use crate::facts::Facts;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 use crate::options::{EngineChoice, Options, ServeArgs};
+use crate::outlook::Outlook;
 use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
-use crate::{api, builds, collect, connections, dashboard, doubt, metrics, push, sweep, this_host};
+use crate::{api, builds, collect, connections, dashboard, doubt, metrics, offer, push, sweep, this_host};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -194,7 +195,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
-    let here = find_this_host(&store).await?;
+    let here = find_this_host(&store, &options).await?;
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,
@@ -205,6 +206,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.dir("run"))),
         store,
         vault,
+        outlook: Outlook::default(),
         wishes: Wishes::default(),
         builds: BuildRoom::new(options.builds),
         attempts: Attempts::default(),
@@ -238,10 +240,11 @@ fn builder(options: &Options) -> anyhow::Result<build::Builder> {
     Ok(build::Builder::new(Arc::new(host), tools))
 }
 
-async fn find_this_host(store: &store::Store) -> anyhow::Result<store::Host> {
+async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Result<store::Host> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut tx = store.write().await?;
-    let host = store::ensure_host(&mut tx, &name, "local").await?;
+    let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
+    store::set_host_facts(&mut tx, host.id, &offer::of_this_machine(options)).await?;
     tx.commit().await?;
     Ok(host)
 }

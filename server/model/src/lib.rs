@@ -11,6 +11,7 @@ mod config_key;
 mod config_value;
 pub mod detection;
 pub mod exit;
+pub mod fleet;
 pub mod formation;
 pub mod health;
 pub mod id;

@@ -4,6 +4,7 @@
 mod act;
 mod desired;
 mod entrance;
+mod lookout;
 mod progress;
 mod rotation;
 mod table;
@@ -27,6 +28,7 @@ use tracing::{error, warn};
 use crate::platform::Platform;
 use desired::Publisher;
 use entrance::Entrance;
+use lookout::Lookout;
 use progress::Progress;
 use table::Table;
 use unreadable::Unreadable;
@@ -49,6 +51,7 @@ pub struct Reconciler {
     platform: Arc<Platform>,
     cache: ReleaseCache,
     publisher: Publisher,
+    lookout: Lookout,
     table: Table,
     entrance: Entrance,
     progress: Progress,
@@ -63,6 +66,8 @@ struct Turn {
     draining: bool,
     /// Nothing is under way that time alone could change.
     quiet: bool,
+    /// When a host may fall silent, if there are others than this one.
+    next: Option<Duration>,
 }
 
 impl Reconciler {
@@ -74,6 +79,7 @@ impl Reconciler {
             platform,
             cache: ReleaseCache::default(),
             publisher: Publisher::default(),
+            lookout: Lookout::new(),
             table,
             entrance,
             progress: Progress::default(),
@@ -88,7 +94,9 @@ impl Reconciler {
     pub async fn publish_first_table(&mut self) -> anyhow::Result<()> {
         let (hosts, apps) = self.read().await?;
         let facts = &self.platform.facts;
-        let world = world::world(facts, &facts.reports(), &self.publisher, &hosts, &apps);
+        let reports = facts.reports();
+        let fleet = self.lookout.look(&self.platform, &hosts, &reports);
+        let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
         self.table.publish(&self.platform, &apps, &world);
         Ok(())
     }
@@ -103,10 +111,11 @@ impl Reconciler {
                 let rest = match self.turn().await {
                     Ok(turn) if turn.acted && in_a_row < TURNS_MAX => {
                         in_a_row += 1;
+                        self.lookout.rest(Duration::ZERO);
                         continue;
                     }
                     Ok(turn) if turn.draining => WHILE_DRAINING,
-                    Ok(turn) if turn.quiet => WHILE_QUIET,
+                    Ok(turn) if turn.quiet => turn.next.map_or(WHILE_QUIET, |next| next.min(WHILE_QUIET)),
                     Ok(turn) => {
                         if turn.acted {
                             error!("the plan does not come to rest");
@@ -119,6 +128,7 @@ impl Reconciler {
                     }
                 };
                 in_a_row = 0;
+                self.lookout.rest(rest);
                 tokio::select! {
                     () = platform.signals.reconcile.notified() => {}
                     heard = news.next() => {
@@ -140,7 +150,9 @@ impl Reconciler {
 
         self.publisher.publish(&self.platform, &hosts, &apps);
         let reports = self.platform.facts.reports();
-        let observe = || world::world(&self.platform.facts, &reports, &self.publisher, &hosts, &apps);
+        let fleet = self.lookout.look(&self.platform, &hosts, &reports);
+        let facts = &self.platform.facts;
+        let observe = || world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
         self.table.publish(&self.platform, &apps, &observe());
         // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
         let world = observe();
@@ -149,19 +161,24 @@ impl Reconciler {
         self.unreadable.tell(&self.platform, &apps);
         let mut plan = plan(&world, Timestamp::now());
         unreadable::amend(&apps, &mut plan.actions);
+        if fleet.doubt.is_some() {
+            plan.actions.clear();
+        }
         // Who is told that a release serves must be answered by it: the table is replaced before that is said.
         if let Some(apps) = switched(&apps, &plan.actions) {
-            let world = world::world(&self.platform.facts, &reports, &self.publisher, &hosts, &apps);
+            let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
             self.table.publish(&self.platform, &apps, &world);
         }
-        let quiet = plan.actions.is_empty() && apps.iter().all(is_at_rest);
-        let acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;
-        if acted || told {
+        let quiet = plan.actions.is_empty() && fleet.doubt.is_none() && apps.iter().all(is_at_rest);
+        let mut acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;
+        acted |= lookout::declare_lost(&self.platform, &fleet, &hosts).await?;
+        acted |= lookout::take_back(&self.platform, &self.publisher, (&hosts, &apps), &reports).await?;
+        if self.platform.outlook.set_waiting(plan.waiting) || acted || told {
             self.platform.changed();
         }
         let draining = apps.iter().flat_map(|app| &app.replicas);
         let draining = draining.into_iter().any(|r| matches!(r.wish, ReplicaWish::Drain { .. }));
-        Ok(Turn { acted, draining, quiet })
+        Ok(Turn { acted, draining, quiet, next: fleet.next })
     }
 
     async fn read(&mut self) -> anyhow::Result<(Vec<Host>, Vec<DesiredApp>)> {

@@ -1,5 +1,9 @@
 //! Puts wishes and facts side by side, for the plan. No decision is made here.
 
+use std::collections::BTreeSet;
+
+use model::fleet::Fleet;
+use model::id::HostId;
 use model::name::ProcessType;
 use model::plan::{
     AppView, HostView, Observation, Observed, ReplicaView, ReplicaWish, Rollout, Standing, Target, World,
@@ -17,27 +21,36 @@ pub(super) fn world(
     facts: &Facts,
     reports: &Reports,
     published: &Publisher,
-    hosts: &[Host],
-    apps: &[DesiredApp],
+    (hosts, apps): (&[Host], &[DesiredApp]),
+    fleet: &Fleet,
 ) -> World {
+    let lost: BTreeSet<HostId> =
+        hosts.iter().filter(|host| host.state == HostState::Lost).map(|host| host.id).collect();
     let view = |replica: &Replica| {
         let host = replica.host_id;
         let is_informed = |heard: &Heard| heard.report.order() >= published.order(host);
         let informed = reports.of(host).is_some_and(is_informed);
-        let seen = observation(facts, replica, reports.status(host, replica.id), informed);
+        let seen = if lost.contains(&host) {
+            Observation::Gone
+        } else if fleet.silent.contains(&host) {
+            Observation::Pending
+        } else {
+            observation(facts, replica, reports.status(host, replica.id), informed)
+        };
         replica_view(replica, seen)
     };
     let apps =
         apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
-    let mut hosts: Vec<_> = hosts.iter().map(|host| host_view(host, reports)).collect();
+    let mut hosts: Vec<_> = hosts.iter().map(|host| host_view(host, reports, fleet)).collect();
     hosts.sort_by_key(|host| host.id);
     World { apps, hosts }
 }
 
 /// A host that this server has not heard of takes nothing new.
-fn host_view(host: &Host, reports: &Reports) -> HostView {
+fn host_view(host: &Host, reports: &Reports, fleet: &Fleet) -> HostView {
+    let unheard = || reports.of(host.id).is_none() || fleet.silent.contains(&host.id);
     let standing = match host.state {
-        HostState::Ready if reports.of(host.id).is_none() => Standing::Silent,
+        HostState::Ready if unheard() => Standing::Silent,
         HostState::Ready => Standing::Ready,
         HostState::Draining => Standing::Draining,
         HostState::Lost | HostState::Removed => Standing::Lost,

@@ -250,7 +250,8 @@ pub async fn set_host_drained(
     row.as_ref().map(host).transpose()
 }
 
-/// Declares a host lost; false if it is not one that could be.
+/// Declares a host lost; false if it is not one that could be. Its replicas are to end, so that others are made; what runs
+/// once is not run again.
 ///
 /// # Errors
 /// A database that fails.
@@ -262,6 +263,13 @@ pub async fn lose_host(db: &mut Db, id: HostId, reason: &str) -> Result<bool> {
     .bind(id.to_string())
     .bind(reason)
     .bind(now())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "update replicas set wish = 'stop', drain_deadline = null \
+         where host_id = $1 and wish in ('run', 'drain')",
+    )
+    .bind(id.to_string())
     .execute(db)
     .await?;
     Ok(done.rows_affected() > 0)

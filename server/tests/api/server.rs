@@ -107,6 +107,10 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         build_mb: 100,
         builds: 1,
         reserve_bytes: 0,
+        host_grace: model::fleet::GRACE,
+        zone: "local".to_owned(),
+        host_mb: None,
+        host_cores: None,
         uv: None,
     }
 }
@@ -129,6 +133,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         logs: paasd::app_logs::AppLogs::start(dir.join("logs")).unwrap(),
         metrics: paasd::metrics::Metrics::default(),
         facts: paasd::facts::Facts::new(model::id::HostId::new(), reports),
+        outlook: paasd::outlook::Outlook::default(),
         wishes: paasd::wishes::Wishes::default(),
     }
 }

@@ -1,9 +1,11 @@
 //! Hosts: joined once with a token, drained, lost, returned, removed.
 
 use jiff::{SignedDuration, Timestamp};
+use model::plan::ReplicaWish;
+use model::size::Size;
 use store::*;
 
-use crate::world::{World, world};
+use crate::world::{World, release, world};
 
 async fn token(world: &World, minutes: i64) -> (JoinToken, String) {
     let mut tx = world.store.write().await.unwrap();
@@ -72,6 +74,40 @@ async fn a_host_that_was_lost_is_what_it_was_when_it_returns() {
     assert!(return_host(&mut tx, id, "it answers").await.unwrap());
     let host = find_host(&mut tx, id).await.unwrap().unwrap();
     assert_eq!((host.state, host.state_before), (HostState::Ready, None));
+}
+
+#[tokio::test]
+async fn what_a_lost_host_ran_is_to_end_and_is_made_elsewhere() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let config = model::config::ConfigVars::default();
+    let version = create_release(&mut tx, &world.vault, release(&world, &config)).await.unwrap().version;
+    let lost = create_host(&mut tx, "app-1", "a", "one").await.unwrap().id;
+    let other = create_host(&mut tx, "app-2", "b", "two").await.unwrap().id;
+    let new = |host, wish| NewReplica {
+        app: world.app.id,
+        version,
+        generation: 1,
+        process: "web".parse().unwrap(),
+        number: 1,
+        host,
+        wish,
+        command: None,
+        size: Size::default(),
+        operation: None,
+    };
+    let until = Timestamp::now();
+    for wish in [ReplicaWish::Run, ReplicaWish::Drain { until }, ReplicaWish::Once { seconds: 9 }] {
+        create_replica(&mut tx, new(lost, wish)).await.unwrap();
+    }
+    create_replica(&mut tx, new(other, ReplicaWish::Run)).await.unwrap();
+    lose_host(&mut tx, lost, "gone").await.unwrap();
+    let replicas = list_replicas(&mut tx, world.app.id).await.unwrap();
+    let wishes = |host| replicas.iter().filter(|r| r.host_id == host).map(|r| r.wish).collect::<Vec<_>>();
+    assert_eq!(wishes(lost), [ReplicaWish::Stop, ReplicaWish::Stop, ReplicaWish::Once { seconds: 9 }]);
+    assert_eq!(wishes(other), [ReplicaWish::Run]);
+    remove_host(&mut tx, lost, "ann removed it").await.unwrap();
+    assert_eq!(list_replicas(&mut tx, world.app.id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

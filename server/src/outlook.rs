@@ -1,0 +1,52 @@
+//! What the reconcile loop last made of the hosts, and which replicas have no place, for those who show it. Nothing of it is
+//! stored: each turn finds it again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::fleet::Fleet;
+use model::id::AppId;
+use model::plan::Waiting;
+
+/// The present outlook.
+#[derive(Default)]
+pub struct Outlook(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    fleet: Arc<Fleet>,
+    waiting: Arc<Vec<Waiting>>,
+}
+
+impl Outlook {
+    /// Returns what was made of the hosts.
+    #[must_use]
+    pub fn fleet(&self) -> Arc<Fleet> {
+        self.lock().fleet.clone()
+    }
+
+    /// Returns the replicas of an app that have no place.
+    #[must_use]
+    pub fn waiting(&self, app: AppId) -> Vec<Waiting> {
+        let waiting = self.lock().waiting.clone();
+        waiting.iter().filter(|waiting| waiting.app == app).cloned().collect()
+    }
+
+    /// Notes what was made of the hosts.
+    pub fn set_fleet(&self, fleet: Arc<Fleet>) {
+        self.lock().fleet = fleet;
+    }
+
+    /// Notes which replicas have no place; tells whether these are others than before.
+    pub fn set_waiting(&self, waiting: Vec<Waiting>) -> bool {
+        let mut seen = self.lock();
+        let is_news = *seen.waiting != waiting;
+        if is_news {
+            seen.waiting = Arc::new(waiting);
+        }
+        is_news
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
