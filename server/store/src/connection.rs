@@ -13,6 +13,7 @@ use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 use crate::postgres::{self, News};
 use crate::vault::random;
+use crate::versions::refused;
 
 /// A connection inside a transaction: what every function of this crate works on.
 pub type Db = sqlx::AnyConnection;
@@ -31,7 +32,7 @@ const READERS: u32 = 4;
 
 /// On `Postgres` one server at a time carries them out, under a lock of the migrator's. An `SQLite` file belongs to whoever
 /// has the lock of its directory.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// The database.
 #[derive(Clone)]
@@ -67,13 +68,17 @@ impl Store {
     pub async fn open_file(path: &Path) -> Result<Self> {
         create_private(path)
             .map_err(|error| Error::File(format!("{} cannot be used", path.display()), error))?;
+        let store = Self::connect_file(path).await?;
+        MIGRATIONS.run(&store.writers).await.map_err(refused)?;
+        Ok(store)
+    }
+
+    /// Opens a `SQLite` file as it is.
+    pub(crate) async fn connect_file(path: &Path) -> Result<Self> {
+        sqlx::any::install_default_drivers();
         let name: String = path.to_string_lossy().chars().map(escaped).collect();
         let url = format!("sqlite://{name}");
-        sqlx::any::install_default_drivers();
-        let writers = pool(&url, 1).await?;
-        MIGRATIONS.run(&writers).await?;
-        let readers = pool(&url, READERS).await?;
-        Ok(Self { readers, writers, server: None })
+        Ok(Self { writers: pool(&url, 1).await?, readers: pool(&url, READERS).await?, server: None })
     }
 
     /// Opens the `Postgres` database and brings its tables up to date. Waits a minute for one that does not answer.
@@ -81,9 +86,15 @@ impl Store {
     /// # Errors
     /// A database that cannot be reached or used, or tables that a newer version made.
     pub async fn open_url(url: &DatabaseUrl) -> Result<Self> {
+        let store = Self::connect_url(url).await?;
+        MIGRATIONS.run(&store.writers).await.map_err(refused)?;
+        Ok(store)
+    }
+
+    /// Opens the `Postgres` database as it is.
+    pub(crate) async fn connect_url(url: &DatabaseUrl) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let writers = postgres::pool(url, postgres::WRITERS).await?;
-        MIGRATIONS.run(&writers).await?;
         let readers = postgres::pool(url, postgres::READERS).await?;
         let aside = postgres::pool(url, postgres::ASIDE).await?;
         let server = Server { url: url.clone(), aside, name: hex::encode(random::<8>()?) };
@@ -122,6 +133,11 @@ impl Store {
             Some(server) => postgres::begin_write(&self.writers, &server.name).await,
             None => self.write_file().await,
         }
+    }
+
+    /// Brings an empty database to the tables of an earlier version.
+    pub(crate) async fn migrate_to(&self, schema: i64) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+        MIGRATIONS.run_to(schema, &self.writers).await
     }
 
     /// Begins to write a row that nothing else goes by, without waiting for its turn where the database allows that.
@@ -184,7 +200,7 @@ async fn pool(url: &str, size: u32) -> Result<AnyPool> {
     Ok(pool)
 }
 
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     // The journal beside it inherits the mode.
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)

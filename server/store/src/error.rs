@@ -50,6 +50,20 @@ pub enum Error {
     /// Everything else.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+    /// A newer version has worked with the database.
+    #[error(
+        "a newer paasd has worked with this database: its newest migration is {found}, and this one knows {known}; start that \
+         version again, or restore a backup that this one made (docs/upgrade.md)"
+    )]
+    Newer {
+        /// A migration that is not known.
+        found: i64,
+        /// The newest that is.
+        known: i64,
+    },
+    /// A database that should be new holds something.
+    #[error("the database is not empty; name one without tables")]
+    NotEmpty,
     /// The tables could not be brought up to date.
     #[error("the database could not be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),

@@ -13,6 +13,7 @@ mod leadership;
 mod leases;
 mod metrics;
 mod operations;
+mod portable;
 mod releases;
 mod sessions;
 mod tokens;
