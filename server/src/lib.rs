@@ -9,6 +9,7 @@ pub mod app_logs;
 pub mod attempts;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod builds;
 mod collect;
 pub mod connections;

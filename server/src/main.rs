@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use paasd::backup::{BackupArgs, RestoreArgs};
 use paasd::options::ServeArgs;
 
 /// A Heroku you run yourself: receives pushes, builds them, and runs what comes out
@@ -19,6 +20,10 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Stop the server of a data directory and everything it runs; the data stays
     Stop(Box<ServeArgs>),
+    /// Write all that the platform is into one file, while the server runs
+    Backup(Box<BackupArgs>),
+    /// Make a data directory of such a file
+    Restore(Box<RestoreArgs>),
     /// Look after one replica; the agent runs this
     #[command(hide = true)]
     Supervise,
@@ -37,6 +42,8 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => paasd::serve::main(*args),
         Command::Stop(args) => paasd::serve::stop(*args),
+        Command::Backup(args) => paasd::backup::backup_main(*args),
+        Command::Restore(args) => paasd::backup::restore_main(*args),
         Command::Supervise => agent::supervise_main(),
         Command::KeepSockets => keep_sockets(),
     }

@@ -72,7 +72,9 @@ async fn remove_destroyed(platform: &Platform) -> anyhow::Result<bool> {
             // Destroyed apps stay in the database: their history does.
             let destroyed =
                 store::find_app_by_id(&mut db, app).await?.is_none_or(|app| app.deleted_at.is_some());
-            let runs = !store::list_replicas(&mut db, app).await?.is_empty()
+            let held = store::is_collection_held(&mut db).await?;
+            let runs = held
+                || !store::list_replicas(&mut db, app).await?.is_empty()
                 || platform.builds.in_the_way(app).is_some();
             drop(db);
             if destroyed && runs {

@@ -20,6 +20,8 @@ pub struct Summary {
     pub members: u64,
     /// Bytes of those.
     pub bytes: u64,
+    /// How many of them are images of slugs.
+    pub images: u64,
 }
 
 /// Reads the backup, hands each member but head and manifest to `take` with its size, and compares all with the
@@ -45,7 +47,7 @@ pub fn read(
         match (&mut found, &member) {
             (None, Member::Head) => {
                 let head = head_of(&mut content)?;
-                found = Some(Summary { head, members: 0, bytes: 0 });
+                found = Some(Summary { head, members: 0, bytes: 0, images: 0 });
             }
             (None, _) => return Err(BackupError::Foreign),
             (Some(_), Member::Head) => return Err(strange("a second head")),
@@ -62,6 +64,7 @@ pub fn read(
                 content.rest()?;
                 taken?;
                 summary.members += 1;
+                summary.images += u64::from(matches!(member, Member::Image(_)));
                 summary.bytes = summary.bytes.saturating_add(bytes);
             }
         }

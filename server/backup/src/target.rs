@@ -6,7 +6,7 @@ use std::io::{Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::fs::{Advice, AtFlags, CWD, Mode, OFlags, fadvise, linkat, open};
 
 use crate::BackupError;
 
@@ -45,6 +45,17 @@ impl Target {
     pub fn rewound(&self) -> Result<&File, BackupError> {
         (&self.file).seek(SeekFrom::Start(0)).map_err(BackupError::file("read", self.path.display()))?;
         Ok(&self.file)
+    }
+
+    /// Returns the file, from its beginning, as it is on disk.
+    ///
+    /// # Errors
+    /// It cannot be written or read.
+    pub fn settled(&self) -> Result<&File, BackupError> {
+        self.file.sync_all().map_err(BackupError::file("write", self.path.display()))?;
+        // What is read next should come from the disk and not from memory; where it does not, nothing is lost.
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        self.rewound()
     }
 
     /// Gives the file its name; it is on disk then. Returns its size in bytes.

@@ -66,6 +66,18 @@ impl Repositories {
         Ok(repository)
     }
 
+    /// Brings the settings of all repositories up to date after the directory got another name. Blocks.
+    pub fn settle_in(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(&self.root)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "git") {
+                let prepared = self.prepare(&path);
+                prepared.with_context(|| format!("could not set up the repository {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     fn prepare(&self, path: &Path) -> Result<git2::Repository, git2::Error> {
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false).mkpath(true);

@@ -70,15 +70,22 @@ impl SlugStore {
     /// Opens the store in a directory of this host, which is made. Removes what uploads cut off by a
     /// crash left.
     pub fn local(root: &Path) -> Result<Self, SlugError> {
+        let opened = Self::beside(root)?;
         let folder = root.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
-        let folder = folder.canonicalize().map_err(SlugError::file("find", &folder))?;
-        let store = LocalFileSystem::new_with_prefix(root).map_err(SlugError::StoreUnreadable)?;
         for entry in fs::read_dir(&folder).map_err(SlugError::file("read", &folder))?.flatten() {
             if entry.file_name().to_string_lossy().contains('#') {
                 fs::remove_file(entry.path()).map_err(SlugError::file("remove", entry.path()))?;
             }
         }
+        Ok(opened)
+    }
+
+    /// Opens the store in a directory of this host beside the server that has it: leaves what is not finished.
+    pub fn beside(root: &Path) -> Result<Self, SlugError> {
+        let folder = root.join(FOLDER);
+        fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
+        let folder = folder.canonicalize().map_err(SlugError::file("find", &folder))?;
+        let store = LocalFileSystem::new_with_prefix(root).map_err(SlugError::StoreUnreadable)?;
         // Without it a write is acknowledged before it is on disk.
         Ok(Self { local: Some(folder), ..Self::new(Arc::new(store.with_fsync(true))) })
     }

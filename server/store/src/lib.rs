@@ -6,6 +6,7 @@
 mod activities;
 mod admin;
 mod apps;
+mod backed_up;
 mod builds;
 mod collaborators;
 mod connection;
@@ -46,6 +47,7 @@ mod watches;
 pub use activities::*;
 pub use admin::*;
 pub use apps::*;
+pub use backed_up::*;
 pub use builds::*;
 pub use collaborators::*;
 pub use connection::*;

@@ -8,12 +8,12 @@ use crate::platform::TestPlatform;
 use crate::wait;
 
 /// A file system of a fixed size; unmounted when it is dropped. Needs root.
-struct SmallDisk {
+pub(crate) struct SmallDisk {
     dir: tempfile::TempDir,
 }
 
 impl SmallDisk {
-    fn mount(megabytes: u64) -> Option<Self> {
+    pub(crate) fn mount(megabytes: u64) -> Option<Self> {
         // In memory where that can be had: what is tested is space.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let (image, point) = (dir.path().join("image"), dir.path().join("disk"));
@@ -27,7 +27,7 @@ impl SmallDisk {
         mounted.then_some(Self { dir })
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("disk")
     }
 

@@ -12,6 +12,7 @@ mod platform;
 mod visitor;
 mod wait;
 
+mod backup;
 mod browser;
 mod builds;
 mod config;
