@@ -3,6 +3,7 @@
 //! A backend outlives the snapshots of the table it appears in, so that its counts survive a change of the table.
 
 use crate::standing::Standing;
+use crate::way_in::WayIn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Backend {
     replica: Box<str>,
     name: Box<str>,
     address: SocketAddr,
+    /// How it is reached there, unless it is on this host.
+    way_in: Option<WayIn>,
     /// Requests that were sent to it; those that ended.
     begun: AtomicU64,
     ended: AtomicU64,
@@ -37,11 +40,31 @@ pub struct Backend {
 impl Backend {
     /// Makes a backend for the replica with this id, shown in logs as `name` (`web.1`), listening on `address`.
     pub fn new(replica: impl Into<Box<str>>, name: impl Into<Box<str>>, address: SocketAddr) -> Arc<Self> {
+        Self::reached(replica.into(), name.into(), address, None)
+    }
+
+    /// Makes a backend for a replica on another host, whose entry listens on `address`.
+    pub fn elsewhere(
+        replica: impl Into<Box<str>>,
+        name: impl Into<Box<str>>,
+        address: SocketAddr,
+        way_in: WayIn,
+    ) -> Arc<Self> {
+        Self::reached(replica.into(), name.into(), address, Some(way_in))
+    }
+
+    fn reached(
+        replica: Box<str>,
+        name: Box<str>,
+        address: SocketAddr,
+        way_in: Option<WayIn>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             serial: NEXT_SERIAL.fetch_add(1, Relaxed),
-            replica: replica.into(),
-            name: name.into(),
+            replica,
+            name,
             address,
+            way_in,
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             answered: AtomicU64::new(0),
@@ -64,9 +87,14 @@ impl Backend {
         &self.name
     }
 
-    /// Returns the address the replica listens on.
+    /// Returns the address the replica listens on, or the entry of its host.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns how it is reached there, unless it is on this host.
+    pub(crate) fn way_in(&self) -> Option<&WayIn> {
+        self.way_in.as_ref()
     }
 
     /// Returns how many requests, streams and tunnels it is serving now.

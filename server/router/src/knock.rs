@@ -18,8 +18,8 @@ pub(crate) async fn knock(worker: Rc<Worker>, backend: Arc<Backend>) {
             let _ = backend.judge(Ok(()));
             return;
         }
-        let attempt = match timeout(KNOCK, TcpStream::connect(backend.address())).await {
-            Ok(attempt) => attempt.map(drop).map_err(|error| error.kind()),
+        let attempt = match timeout(KNOCK, attempt(&backend)).await {
+            Ok(attempt) => attempt.map_err(|error| error.kind()),
             Err(_) => Err(io::ErrorKind::TimedOut),
         };
         if backend.judge(attempt).is_some() {
@@ -29,4 +29,12 @@ pub(crate) async fn knock(worker: Rc<Worker>, backend: Arc<Backend>) {
             return;
         }
     }
+}
+
+async fn attempt(backend: &Backend) -> io::Result<()> {
+    let stream = TcpStream::connect(backend.address()).await?;
+    if let Some(way_in) = backend.way_in() {
+        way_in.enter(stream, KNOCK).await?;
+    }
+    Ok(())
 }

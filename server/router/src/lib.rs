@@ -44,6 +44,7 @@ mod visitor;
 mod wall_clock;
 mod watch;
 mod watched;
+mod way_in;
 mod wire;
 mod worker;
 
@@ -59,3 +60,4 @@ pub use router::{Router, RouterError, RouterHandle};
 pub use routes::{AppRoute, AppState, Routes};
 pub use sticky::StickyKey;
 pub use tunnel::GOODBYE;
+pub use way_in::WayIn;

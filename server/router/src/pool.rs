@@ -17,6 +17,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
@@ -141,12 +142,28 @@ pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits)
     let stream = tokio::time::timeout(limit, TcpStream::connect(backend.address())).await??;
     stream.set_nodelay(true)?;
     let talk = Talk::default();
+    let (sender, task) = match backend.way_in() {
+        None => speak(stream, &talk, limits).await?,
+        Some(way_in) => speak(way_in.enter(stream, limit).await?, &talk, limits).await?,
+    };
+    Ok(Link { sender, reused: false, talk, serial: backend.serial(), task })
+}
+
+/// Begins HTTP over a stream.
+async fn speak<S>(
+    stream: S,
+    talk: &Talk,
+    limits: &Limits,
+) -> io::Result<(SendRequest<Upload>, AbortHandle)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sender, connection) = http1::Builder::new()
         .max_header_size(limits.header_bytes)
-        .handshake(TokioIo::new(Wire::new(stream, &talk)))
+        .handshake(TokioIo::new(Wire::new(stream, talk)))
         .await
         .map_err(io::Error::other)?;
     // Its errors reach the request it was serving; without one, nobody needs them.
     let task = tokio::task::spawn_local(connection.with_upgrades().map(drop));
-    Ok(Link { sender, reused: false, talk, serial: backend.serial(), task: task.abort_handle() })
+    Ok((sender, task.abort_handle()))
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How many bytes the heads of most requests take; more are not kept longer than needed.
 const USUAL: usize = 2_048;
@@ -66,20 +65,20 @@ impl Said {
 }
 
 /// A stream to a replica.
-pub(crate) struct Wire {
-    stream: TcpStream,
+pub(crate) struct Wire<S> {
+    stream: S,
     said: Arc<Said>,
     dry: Dry,
 }
 
-impl Wire {
+impl<S> Wire<S> {
     /// Tells `talk` of what goes over `stream`.
-    pub(crate) fn new(stream: TcpStream, talk: &Talk) -> Self {
+    pub(crate) fn new(stream: S, talk: &Talk) -> Self {
         Self { stream, said: Arc::clone(&talk.0), dry: Dry::new() }
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -91,7 +90,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.said.tell(&[IoSlice::new(buf)], &written);
