@@ -2,6 +2,7 @@
 //! entrance. Nothing of it is stored; after a restart it is observed again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,13 +24,22 @@ const LATECOMERS: Duration = Duration::from_millis(250);
 /// A host is heard of every two seconds; one that was not for this long may have been taken for silent.
 const LATE: Duration = Duration::from_secs(3);
 
+/// Where a replica listens on its host, and the entry of that host if it is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where it listens there.
+    pub address: SocketAddr,
+    /// The entry it is reached through.
+    pub entry: Option<SocketAddr>,
+}
+
 /// The facts of all hosts.
 pub struct Facts {
     here: HostId,
     report: watch::Receiver<Arc<HostReport>>,
     elsewhere: Mutex<BTreeMap<HostId, Heard>>,
     news: watch::Sender<u64>,
-    backends: Mutex<BTreeMap<ReplicaId, Arc<Backend>>>,
+    backends: Mutex<BTreeMap<ReplicaId, (Place, Arc<Backend>)>>,
     verified: Mutex<BTreeSet<ReplicaId>>,
     left: Mutex<BTreeMap<ReplicaId, Instant>>,
     predecessor: Mutex<Predecessor>,
@@ -63,23 +73,32 @@ impl Facts {
         self.here
     }
 
-    /// Takes note that another host was heard of now; without a report, that its last one still holds.
-    pub fn hear(&self, host: HostId, report: Option<HostReport>) {
+    /// Takes note that another host was heard of now, with a report and its number, or without: then its last one still
+    /// holds. Returns the number of the last report; nothing if there is none.
+    pub fn hear(&self, host: HostId, report: Option<(u64, HostReport)>) -> Option<u64> {
         let at = Instant::now();
         let mut elsewhere = lock(&self.elsewhere);
-        match (report, elsewhere.get_mut(&host)) {
-            (Some(report), _) => drop(elsewhere.insert(host, Heard { report: Arc::new(report), at })),
+        let before = elsewhere.get(&host).map(|heard| heard.number);
+        // What took a longer way than the one after it says nothing new.
+        let report = report.filter(|(number, _)| before.is_none_or(|before| before < *number));
+        let is_news = match (report, elsewhere.get_mut(&host)) {
+            (Some((number, report)), _) => {
+                elsewhere.insert(host, Heard { report: Arc::new(report), number, at });
+                true
+            }
             (None, Some(heard)) => {
                 let before = std::mem::replace(&mut heard.at, at);
                 // That nothing changed is news only of one that was late.
-                if at.duration_since(before) < LATE {
-                    return;
-                }
+                at.duration_since(before) >= LATE
             }
-            (None, None) => return,
-        }
+            (None, None) => return None,
+        };
+        let number = elsewhere.get(&host).map(|heard| heard.number);
         drop(elsewhere);
-        self.news.send_modify(|n| *n += 1);
+        if is_news {
+            self.news.send_modify(|n| *n += 1);
+        }
+        number
     }
 
     /// Forgets what was heard of a host that is no more.
@@ -97,7 +116,7 @@ impl Facts {
     #[must_use]
     pub fn reports(&self) -> Reports {
         let mut heard = lock(&self.elsewhere).clone();
-        heard.insert(self.here, Heard { report: self.report(), at: Instant::now() });
+        heard.insert(self.here, Heard { report: self.report(), number: 0, at: Instant::now() });
         Reports::new(heard)
     }
 
@@ -116,22 +135,26 @@ impl Facts {
         status_of(&lock(&self.elsewhere).get(&host)?.report, id).cloned()
     }
 
+    fn known(&self, id: ReplicaId) -> Option<Arc<Backend>> {
+        lock(&self.backends).get(&id).map(|(_, backend)| backend.clone())
+    }
+
     /// Returns how many requests a replica is working on.
     #[must_use]
     pub fn in_flight(&self, id: ReplicaId) -> usize {
-        lock(&self.backends).get(&id).map_or(0, |backend| backend.in_flight())
+        self.known(id).map_or(0, |backend| backend.in_flight())
     }
 
     /// Returns how many of these are `WebSockets` or other tunnels.
     #[must_use]
     pub fn tunnels(&self, id: ReplicaId) -> usize {
-        lock(&self.backends).get(&id).map_or(0, |backend| backend.tunnels())
+        self.known(id).map_or(0, |backend| backend.tunnels())
     }
 
     /// Lets a replica's tunnels go on until `until`, less the moment it takes to close them.
     pub fn leave(&self, id: ReplicaId, until: Timestamp) {
         let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
-        if let Some(backend) = lock(&self.backends).get(&id) {
+        if let Some(backend) = self.known(id) {
             lock(&self.left).entry(id).or_insert_with(Instant::now);
             backend.leave(Instant::now() + left.saturating_sub(GOODBYE));
         }
@@ -143,7 +166,7 @@ impl Facts {
         if !lock(&self.predecessor).is_gone() {
             return false;
         }
-        let Some(backend) = lock(&self.backends).get(&id).cloned() else { return true };
+        let Some(backend) = self.known(id) else { return true };
         let left = lock(&self.left).get(&id).is_some_and(|left| left.elapsed() >= LATECOMERS);
         left && backend.in_flight() == 0
     }
@@ -151,8 +174,7 @@ impl Facts {
     /// Returns what a replica was asked through the router since it was last started, and how often it failed.
     #[must_use]
     pub fn traffic(&self, id: ReplicaId) -> Traffic {
-        let backends = lock(&self.backends);
-        backends.get(&id).map_or_else(Traffic::default, |backend| Traffic {
+        self.known(id).map_or_else(Traffic::default, |backend| Traffic {
             requests: backend.requests(),
             errors: backend.server_errors().saturating_add(backend.failed()),
         })
@@ -167,19 +189,24 @@ impl Facts {
             requests: backend.requests(),
             waiting: backend.is_waited_for(),
         };
-        lock(&self.backends).iter().map(|(id, backend)| (*id, answers(backend))).collect()
+        lock(&self.backends).iter().map(|(id, (_, backend))| (*id, answers(backend))).collect()
     }
 
-    /// Returns the router's view of a replica, made once it has an address; it stays the same as long as the address.
-    pub fn backend(&self, status: &ReplicaStatus, name: &str) -> Option<Arc<Backend>> {
-        let address = status.address?;
+    /// Returns the router's view of a replica; `make` makes it, once for each place where the replica is.
+    pub fn backend(
+        &self,
+        id: ReplicaId,
+        place: Place,
+        make: impl FnOnce() -> Option<Arc<Backend>>,
+    ) -> Option<Arc<Backend>> {
         let mut backends = lock(&self.backends);
-        let known = backends.get(&status.id).filter(|backend| backend.address() == address).cloned();
-        Some(known.unwrap_or_else(|| {
-            let backend = Backend::new(status.id.to_string(), name, address);
-            backends.insert(status.id, backend.clone());
-            backend
-        }))
+        let known = backends.get(&id).filter(|(known, _)| *known == place);
+        if let Some((_, backend)) = known {
+            return Some(backend.clone());
+        }
+        let backend = make()?;
+        backends.insert(id, (place, backend.clone()));
+        Some(backend)
     }
 
     /// Tells whether a replica has answered through the entrance since it last became healthy.
@@ -198,7 +225,7 @@ impl Facts {
         let reports = self.reports();
         let healthy = |(_, status): &(HostId, &ReplicaStatus)| status.phase == Phase::Healthy;
         let healthy: BTreeSet<_> = reports.replicas().filter(healthy).map(|(_, status)| status.id).collect();
-        lock(&self.backends).retain(|id, backend| existing.contains(id) || backend.in_flight() > 0);
+        lock(&self.backends).retain(|id, (_, backend)| existing.contains(id) || backend.in_flight() > 0);
         lock(&self.left).retain(|id, _| existing.contains(id));
         lock(&self.verified).retain(|id| healthy.contains(id));
     }

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod actor;
+pub mod agents;
 pub mod api;
 pub mod app_logs;
 pub mod attempts;
@@ -20,6 +21,7 @@ pub mod deploy;
 pub mod disk;
 pub mod doubt;
 pub mod facts;
+pub mod host_agent;
 pub mod listeners;
 pub mod metrics;
 pub mod offer;

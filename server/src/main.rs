@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use paasd::backup::{BackupArgs, RestoreArgs};
+use paasd::host_agent::AgentArgs;
 use paasd::options::ServeArgs;
 
 /// A Heroku you run yourself: receives pushes, builds them, and runs what comes out
@@ -24,6 +25,8 @@ enum Command {
     Backup(Box<BackupArgs>),
     /// Make a data directory of such a file
     Restore(Box<RestoreArgs>),
+    /// Run replicas on this machine, as a host of a platform that is served elsewhere
+    Agent(Box<AgentArgs>),
     /// Look after one replica; the agent runs this
     #[command(hide = true)]
     Supervise,
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Stop(args) => paasd::serve::stop(*args),
         Command::Backup(args) => paasd::backup::backup_main(*args),
         Command::Restore(args) => paasd::backup::restore_main(*args),
+        Command::Agent(args) => paasd::host_agent::main(*args),
         Command::Supervise => agent::supervise_main(),
         Command::KeepSockets => keep_sockets(),
     }

@@ -40,6 +40,9 @@ pub struct ServeArgs {
     /// [default: none]
     #[arg(long, env = "PAASD_ROUTER_TLS_LISTEN", value_name = "ADDR")]
     router_tls_listen: Option<SocketAddr>,
+    /// Address where the agents of other hosts call, such as 0.0.0.0:5001 [default: none]
+    #[arg(long, env = "PAASD_AGENT_LISTEN", value_name = "ADDR")]
+    agent_listen: Option<SocketAddr>,
     /// Proxies before the router whose X-Forwarded-Proto and -Port are passed on, such as 10.0.0.0/8 [default: none]
     #[arg(long, env = "PAASD_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
     trusted_proxies: Option<Vec<String>>,
@@ -103,6 +106,8 @@ pub struct Options {
     pub router_listen: SocketAddr,
     /// Address of the router's TLS, if it speaks it.
     pub router_tls_listen: Option<SocketAddr>,
+    /// Address where the agents of other hosts call, if there are any.
+    pub agent_listen: Option<SocketAddr>,
     /// Proxies whose word about where requests come from is taken.
     pub trusted_proxies: Vec<router::Network>,
     /// Domain of the apps' own names, in lower case.
@@ -161,6 +166,7 @@ impl ServeArgs {
                 .or(file.router_listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             router_tls_listen: self.router_tls_listen.or(file.router_tls_listen),
+            agent_listen: self.agent_listen.or(file.agent_listen),
             trusted_proxies,
             domain: domain.as_str().to_owned(),
             engine: self.engine.or(file.engine).unwrap_or_default(),

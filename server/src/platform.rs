@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::Agents;
 use crate::app_logs::AppLogs;
 use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
@@ -43,6 +44,8 @@ pub struct Platform {
     pub logs: AppLogs,
     /// What apps and their replicas do.
     pub metrics: Metrics,
+    /// The hosts that dial in.
+    pub agents: Agents,
     /// What was observed of hosts and replicas.
     pub facts: Facts,
     /// What was made of the hosts, and which replicas have no place.

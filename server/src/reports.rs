@@ -12,6 +12,8 @@ use model::replica::{HostReport, ReplicaStatus};
 pub struct Heard {
     /// Its last report.
     pub report: Arc<HostReport>,
+    /// The number that it gave it, which grows.
+    pub number: u64,
     /// When anything was last heard of it; a report that did not change is not sent again.
     pub at: Instant,
 }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
+use crate::agents::{self, Agents};
 use crate::app_logs::AppLogs;
 use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
@@ -80,7 +81,7 @@ pub fn stop(args: ServeArgs) -> ExitCode {
     })
 }
 
-fn run(what: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
+pub(crate) fn run(what: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let filter = EnvFilter::try_from_env("PAASD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
@@ -93,7 +94,7 @@ fn run(what: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     }
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
 }
 
@@ -116,11 +117,16 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     options.router_listen = sockets.first().context("there is no socket for the router")?.local_addr()?;
     tokio::spawn(kept.watch());
 
+    let agents_listen = listen_for_agents(&options).await?;
     let (platform, agent) = assemble(options).await?;
-    let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
-    prepare_apps(&platform).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
+    if let Some(listener) = agents_listen {
+        loops.spawn(agents::run(platform.clone(), listener, stop.clone()));
+        agents::wait_for_hosts(&platform).await?;
+    }
+    let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
+    prepare_apps(&platform).await?;
     loops.spawn(reconciler.run(stop.clone()));
     loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
@@ -145,6 +151,15 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     end(&platform, &stop, loops).await;
     let (departure, data_dir) = departure.await??;
     Ok(Left { departure, data_dir, logs: platform.logs.clone(), answered })
+}
+
+/// Opens the port that hosts call.
+async fn listen_for_agents(options: &Options) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = options.agent_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("cannot listen for hosts on {address}"))?;
+    info!("hosts call https://{}", listener.local_addr()?);
+    Ok(Some(listener))
 }
 
 /// Starts the router once the table of what runs already is there: no visitor finds an app missing that is only not
@@ -196,6 +211,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         warn!("{sentence}");
     }
     let here = find_this_host(&store, &options).await?;
+    let agents = Agents::open(&store, &vault).await?;
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,
@@ -207,6 +223,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
         store,
         vault,
         outlook: Outlook::default(),
+        agents,
         wishes: Wishes::default(),
         builds: BuildRoom::new(options.builds),
         attempts: Attempts::default(),
@@ -355,7 +372,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Each visitor's connection and each connection to a replica is a file.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

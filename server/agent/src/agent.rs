@@ -107,6 +107,11 @@ impl Agent {
         let _ = self.events.try_send(Event::Doubted(replicas));
     }
 
+    /// Kills all replicas, as if they had crashed; those that should run are started again.
+    pub fn drill(&self) {
+        let _ = self.events.try_send(Event::Drill);
+    }
+
     /// Returns the reports; there is always one, and a new one as soon as something changes.
     #[must_use]
     pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {

@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::certificate::fingerprint;
 use crate::credentials::Credentials;
 use crate::names::{CONTROL, host_name};
 
@@ -110,16 +109,14 @@ impl Authority {
         credentials.replace(chain, key)
     }
 
-    /// Signs a certificate for a host, whatever else its request asks for. Returns it as PEM, and the fingerprint of its key.
+    /// Signs a certificate for a host, whatever else its request asks for. Returns it as PEM.
     ///
     /// # Errors
     /// The request is damaged, or not signed with the key that it is for.
-    pub fn host_certificate(&self, host: HostId, request: &str) -> Result<(String, String)> {
+    pub fn host_certificate(&self, host: HostId, request: &str) -> Result<String> {
         let request = CertificateSigningRequestParams::from_pem(request)
             .context("the certificate signing request cannot be read")?;
-        let certificate = self.sign(&host_name(host), HOST_LIFE, &request.public_key)?;
-        let fingerprint = fingerprint(certificate.der())?;
-        Ok((certificate.pem(), fingerprint))
+        Ok(self.sign(&host_name(host), HOST_LIFE, &request.public_key)?.pem())
     }
 
     fn sign(&self, name: &str, life: Duration, key: &impl PublicKeyData) -> Result<Certificate> {

@@ -62,14 +62,45 @@ fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>>
     Ok(read)
 }
 
-/// Returns the SHA-256 of the key that a certificate is for.
-pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> Result<String> {
-    Ok(hex::encode(Sha256::digest(parse(certificate)?.public_key().raw)))
+/// Returns the SHA-256 of the key that a certificate is asked for, once it is known that who asks has it.
+///
+/// # Errors
+/// The request is damaged, or not signed with the key that it is for.
+pub fn fingerprint_of_request(request: &str) -> Result<String> {
+    use rcgen::PublicKeyData as _;
+    let request = rcgen::CertificateSigningRequestParams::from_pem(request);
+    let request = request.context("the certificate signing request cannot be read")?;
+    Ok(hex::encode(Sha256::digest(request.public_key.subject_public_key_info())))
 }
 
-/// Returns the SHA-256 of a public key as its certificate will have it.
-#[must_use]
-pub fn fingerprint_of_key(key: &rcgen::KeyPair) -> String {
-    use rcgen::PublicKeyData as _;
-    hex::encode(Sha256::digest(key.subject_public_key_info()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Authority, Credentials, HostKey};
+
+    #[test]
+    fn a_certificate_says_whose_it_is_and_which_key_it_is_for() {
+        let (dir, authority) = (tempfile::tempdir().unwrap(), Authority::generate().unwrap());
+        let key = HostKey::at(&dir.path().join("key.pem")).unwrap();
+        let (host, request) = (HostId::new(), key.request().unwrap());
+        let certificate = authority.host_certificate(host, &request).unwrap();
+        let credentials = Credentials::empty();
+        credentials.replace_pem(&certificate, &key).unwrap();
+        let bearer = Bearer::read(&credentials.certificate().unwrap()).unwrap();
+        assert_eq!(bearer.subject, Subject::Host(host));
+        assert_eq!(bearer.key, fingerprint_of_request(&request).unwrap());
+        assert!(!bearer.has_expired());
+        let server = authority.server_credentials().unwrap().certificate().unwrap();
+        assert_eq!(Bearer::read(&server).unwrap().subject, Subject::Server);
+        let again = HostKey::at(&dir.path().join("key.pem")).unwrap().request().unwrap();
+        assert_eq!(fingerprint_of_request(&again).unwrap(), bearer.key);
+        assert!(fingerprint_of_request(&request.replace('A', "B")).is_err());
+    }
+
+    #[test]
+    fn an_authority_is_read_back_and_signs_as_before() {
+        let authority = Authority::generate().unwrap();
+        let again = Authority::of(authority.pem(), &authority.key_pem()).unwrap();
+        assert_eq!(again.fingerprint(), authority.fingerprint());
+    }
 }

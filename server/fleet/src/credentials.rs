@@ -79,6 +79,14 @@ pub(crate) fn roots(authority: &CertificateDer<'static>) -> Result<Arc<RootCertS
     Ok(Arc::new(roots))
 }
 
+/// Reads the first certificate of a PEM text.
+///
+/// # Errors
+/// There is none.
+pub fn read_certificate(pem: &str) -> Result<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).context("a certificate cannot be read")
+}
+
 /// The key of a host, which never leaves it.
 pub struct HostKey(KeyPair);
 
@@ -112,7 +120,10 @@ impl HostKey {
 }
 
 /// Writes a file that only its owner may read; after a power loss it is there whole or not at all.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// The file system's.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let aside = path.with_extension("new");
     let _ = fs::remove_file(&aside);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;

@@ -8,6 +8,7 @@
 mod authority;
 mod certificate;
 mod credentials;
+mod doors;
 mod entry;
 mod join_token;
 mod link;
@@ -17,13 +18,14 @@ mod tls;
 mod verify;
 
 pub use authority::{Authority, HOST_LIFE};
-pub use certificate::{Bearer, Subject, fingerprint_of_key};
-pub use credentials::{Credentials, HostKey};
+pub use certificate::{Bearer, Subject, fingerprint_of_request};
+pub use credentials::{Credentials, HostKey, read_certificate, write_private};
+pub use doors::{Call, take_calls};
 pub use entry::{Entry, Places};
 pub use join_token::{BadToken, JoinToken};
-pub use link::{Link, LinkError, ServerUrl};
+pub use link::{BadUrl, Link, LinkError, ServerUrl};
 pub use names::{CONTROL, host_name, replica_of, replica_server_name};
 pub use protocol::{
     About, Chunk, Chunks, Join, Joined, Kept, Renew, Renewed, Sync, Synced, Taken, decode_chunks, encode_chunks,
 };
-pub use tls::{entry_config, join_config, link_config, server_config, way_in_config};
+pub use tls::{ClientTls, ServerTls, WayConfig, entry_config, join_config, link_config, server_config, way_in, way_in_config};

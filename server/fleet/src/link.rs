@@ -87,7 +87,7 @@ impl LinkError {
     /// Tells whether the server knows this host no more.
     #[must_use]
     pub fn is_removed(&self) -> bool {
-        matches!(self, Self::Refused(StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED, _))
+        matches!(self, Self::Refused(StatusCode::FORBIDDEN, _))
     }
 }
 

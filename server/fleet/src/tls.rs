@@ -3,14 +3,24 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use model::id::HostId;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use model::id::{HostId, ReplicaId};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::credentials::Credentials;
-use crate::names::{CONTROL, host_name};
+use crate::names::{CONTROL, host_name, replica_server_name};
 use crate::verify::{HostsOrNobody, Named, Pinned, ServersOnly, provider};
+
+/// How one side of a connection calls another.
+pub type ClientTls = Arc<ClientConfig>;
+
+/// How one side of a connection is called.
+pub type ServerTls = Arc<ServerConfig>;
+
+/// What connections to one host's entry have in common.
+pub type WayConfig = Arc<ClientConfig>;
 
 /// Returns how a server answers agents: those of hosts, and machines that join.
 ///
@@ -54,8 +64,19 @@ pub fn way_in_config(
     authority: &CertificateDer<'static>,
     server: Arc<Credentials>,
     host: HostId,
-) -> Result<Arc<ClientConfig>> {
+) -> Result<WayConfig> {
     client(authority, host_name(host), server)
+}
+
+/// Returns what it takes to ask the entry of a host for one of its replicas.
+///
+/// # Errors
+/// The replica's name is none, which does not happen.
+pub fn way_in(
+    config: &WayConfig,
+    replica: ReplicaId,
+) -> Result<(TlsConnector, ServerName<'static>)> {
+    Ok((TlsConnector::from(Arc::clone(config)), ServerName::try_from(replica_server_name(replica))?))
 }
 
 fn client(

@@ -5,6 +5,7 @@
 mod folder;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -21,11 +22,12 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use folder::sync;
+pub(crate) use folder::sync;
 
 use crate::{
     SlugError,
     image::{Intact, finish},
+    origin::{self, Fetching, Origin},
 };
 
 /// Where slugs lie in the blob store.
@@ -61,6 +63,9 @@ pub struct SlugStore {
     store: Arc<dyn ObjectStore>,
     /// The folder itself, where the store is a directory of this host.
     local: Option<PathBuf>,
+    /// Where images come from instead, and how many bytes of copies are kept of them.
+    origin: Option<(Arc<dyn Origin>, u64)>,
+    fetching: Arc<Fetching>,
     intact: Arc<Intact>,
     /// Held while an image is put or removed, so that none is removed that was just put again.
     changing: Arc<Mutex<()>>,
@@ -92,7 +97,28 @@ impl SlugStore {
 
     /// Uses a store elsewhere.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, local: None, intact: Arc::default(), changing: Arc::default() }
+        let (intact, changing, fetching) = Default::default();
+        Self { store, local: None, origin: None, fetching, intact, changing }
+    }
+
+    /// Has no images of its own and fetches those that are needed; of the copies at most `bound` bytes are kept.
+    pub fn elsewhere(origin: Arc<dyn Origin>, bound: u64) -> Self {
+        Self { origin: Some((origin, bound)), ..Self::new(Arc::new(object_store::memory::InMemory::new())) }
+    }
+
+    /// Tells whether images have to be fetched before they can be used.
+    pub fn is_elsewhere(&self) -> bool {
+        self.local.is_none()
+    }
+
+    /// Deletes copies in `cache` that take too much room, the oldest first, but for those to be kept. Blocks.
+    pub fn trim(&self, cache: &Path, keep: &BTreeSet<Digest>) {
+        let Some((_, bound)) = &self.origin else { return };
+        match origin::trim(cache, SUFFIX, *bound, keep) {
+            Ok(gone) => gone.iter().for_each(|path| self.intact.forget(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, "cannot give up copies of slugs in {}", cache.display()),
+        }
     }
 
     /// Stores an image just packed unless it is there whole, and notes that it was put there now.
@@ -162,7 +188,12 @@ impl SlugStore {
 
     /// Copies an image to a file of this host, whole or not at all.
     pub async fn fetch_to(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
-        within(TRANSFER_WITHIN, self.download(digest, path)).await
+        match &self.origin {
+            Some((origin, _)) => {
+                within(TRANSFER_WITHIN, origin::fetch(origin.as_ref(), digest, path)).await
+            }
+            None => within(TRANSFER_WITHIN, self.download(digest, path)).await,
+        }
     }
 
     /// Returns a file of this host that was found to be the image: the store's own where it is a
@@ -171,6 +202,9 @@ impl SlugStore {
     /// A file is read once by this process and again only when it changes.
     pub async fn image(&self, digest: &Digest, cache: &Path) -> Result<PathBuf, SlugError> {
         let path = self.local.as_deref().unwrap_or(cache).join(name(digest));
+        // However many start at once, it is fetched once.
+        let turn = self.fetching.turn(digest);
+        let _turn = if self.local.is_none() { Some(turn.lock().await) } else { None };
         if !path.exists() {
             if self.local.is_some() {
                 return Err(SlugError::NotFound(digest.clone()));

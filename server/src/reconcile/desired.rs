@@ -65,6 +65,7 @@ fn wished(domain: &str, hosts: &[Host], apps: &[DesiredApp]) -> BTreeMap<HostId,
         for (id, host) in &mut wished {
             if at.is_empty() || at.contains(id) {
                 host.ready.extend(fallback(app));
+                host.ready.extend(coming(app));
             }
         }
     }
@@ -77,6 +78,12 @@ fn wished(domain: &str, hosts: &[Host], apps: &[DesiredApp]) -> BTreeMap<HostId,
 /// Returns the slug that comes back when what serves does not stand its watch.
 fn fallback(desired: &DesiredApp) -> Option<Digest> {
     let release = desired.releases.get(&desired.watch.as_ref()?.fallback)?;
+    release.slug.as_ref().map(|(slug, _)| slug.digest.clone())
+}
+
+/// Returns the slug of what is being rolled out.
+fn coming(desired: &DesiredApp) -> Option<Digest> {
+    let release = desired.releases.get(&desired.operation.as_ref()?.version)?;
     release.slug.as_ref().map(|(slug, _)| slug.digest.clone())
 }
 

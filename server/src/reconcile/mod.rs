@@ -97,7 +97,7 @@ impl Reconciler {
         let reports = facts.reports();
         let fleet = self.lookout.look(&self.platform, &hosts, &reports);
         let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
-        self.table.publish(&self.platform, &apps, &world);
+        self.table.publish(&self.platform, (&hosts, &apps), &world);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl Reconciler {
         let fleet = self.lookout.look(&self.platform, &hosts, &reports);
         let facts = &self.platform.facts;
         let observe = || world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
-        self.table.publish(&self.platform, &apps, &observe());
+        self.table.publish(&self.platform, (&hosts, &apps), &observe());
         // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
         let world = observe();
 
@@ -167,7 +167,7 @@ impl Reconciler {
         // Who is told that a release serves must be answered by it: the table is replaced before that is said.
         if let Some(apps) = switched(&apps, &plan.actions) {
             let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
-            self.table.publish(&self.platform, &apps, &world);
+            self.table.publish(&self.platform, (&hosts, &apps), &world);
         }
         let quiet = plan.actions.is_empty() && fleet.doubt.is_none() && apps.iter().all(is_at_rest);
         let mut acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;

@@ -1,15 +1,18 @@
 //! Makes the routing table from what is wished and observed, and replaces the router's when it differs.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use model::id::ReplicaId;
+use model::id::{HostId, ReplicaId};
 use model::name::ProcessType;
 use model::plan::{AppView, ReplicaView, ReplicaWish, World};
 use router::{AppRoute, AppState, Backend, Routes, StickyKey};
-use store::DesiredApp;
+use store::{DesiredApp, Host};
 
+use crate::facts::Place;
 use crate::platform::Platform;
 use crate::reconcile::rotation::rotation;
 use crate::reports::Reports;
@@ -19,8 +22,8 @@ use crate::reports::Reports;
 struct Key {
     hosts: Vec<String>,
     state: AppState,
-    routed: Vec<(ReplicaId, std::net::SocketAddr)>,
-    probed: Vec<(ReplicaId, std::net::SocketAddr)>,
+    routed: Vec<(ReplicaId, Place)>,
+    probed: Vec<(ReplicaId, Place)>,
     sticky: bool,
     limit: Option<u32>,
 }
@@ -42,7 +45,13 @@ impl Table {
     }
 
     /// Publishes the table, unless it is the same as before.
-    pub(super) fn publish(&mut self, platform: &Platform, apps: &[DesiredApp], world: &World) {
+    pub(super) fn publish(
+        &mut self,
+        platform: &Platform,
+        (hosts, apps): (&[Host], &[DesiredApp]),
+        world: &World,
+    ) {
+        let entries = entries(platform, hosts);
         let mut keys = Vec::new();
         let mut routes = Vec::new();
         let reports = platform.facts.reports();
@@ -54,12 +63,10 @@ impl Table {
         {
             let in_rotation = rotation(view, is_silent);
             let state = state(desired, view, in_rotation.is_empty());
-            let routed = backends((platform, &reports), in_rotation.into_iter());
-            let probed = backends((platform, &reports), view.probed());
-            let address = |backends: &[(ReplicaId, Arc<Backend>)]| {
-                backends.iter().map(|(id, backend)| (*id, backend.address())).collect()
-            };
-            let hosts = hosts(&platform.options.domain, desired);
+            let routed = backends((platform, &reports, &entries), in_rotation.into_iter());
+            let probed = backends((platform, &reports, &entries), view.probed());
+            let address = |found: &[Found]| found.iter().map(|(id, place, _)| (*id, *place)).collect();
+            let hosts = names(&platform.options.domain, desired);
             keys.push(Key {
                 hosts: hosts.clone(),
                 state,
@@ -69,8 +76,7 @@ impl Table {
                 limit: desired.app.settings.connection_limit,
             });
 
-            let only =
-                |backends: Vec<(ReplicaId, Arc<Backend>)>| backends.into_iter().map(|(_, b)| b).collect();
+            let only = |found: Vec<Found>| found.into_iter().map(|(_, _, backend)| backend).collect();
             let log = platform.logs.requests(desired.app.id, platform.metrics.counters(desired.app.id));
             let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
             route.state = state;
@@ -94,18 +100,50 @@ impl Table {
     }
 }
 
+/// A replica, where it is, and the router's view of it.
+type Found = (ReplicaId, Place, Arc<Backend>);
+
+/// The entry of each host but this one.
+type Entries = BTreeMap<HostId, SocketAddr>;
+
+fn entries(platform: &Platform, hosts: &[Host]) -> Entries {
+    let elsewhere = hosts.iter().filter(|host| host.id != platform.facts.here());
+    let entry = |host: &Host| {
+        Some((host.id, SocketAddr::from((host.facts.address?, host.facts.entry_port?))))
+    };
+    elsewhere.filter_map(entry).collect()
+}
+
 fn backends<'a>(
-    (platform, reports): (&Platform, &Reports),
+    (platform, reports, entries): (&Platform, &Reports, &Entries),
     replicas: impl Iterator<Item = &'a ReplicaView>,
-) -> Vec<(ReplicaId, Arc<Backend>)> {
+) -> Vec<Found> {
     let backend = |replica: &ReplicaView| {
-        let status = reports.status(replica.host, replica.id)?;
-        Some((replica.id, platform.facts.backend(status, &replica.name())?))
+        let address = reports.status(replica.host, replica.id)?.address?;
+        let entry = match replica.host == platform.facts.here() {
+            true => None,
+            false => Some(*entries.get(&replica.host)?),
+        };
+        let place = Place { address, entry };
+        let make = || make(platform, replica, place);
+        Some((replica.id, place, platform.facts.backend(replica.id, place, make)?))
     };
     replicas.filter_map(backend).collect()
 }
 
-fn hosts(domain: &str, desired: &DesiredApp) -> Vec<String> {
+fn make(platform: &Platform, replica: &ReplicaView, place: Place) -> Option<Arc<Backend>> {
+    let (id, name) = (replica.id.to_string(), replica.name());
+    let Some(entry) = place.entry else { return Some(Backend::new(id, name, place.address)) };
+    match platform.agents.way_in(replica.host, replica.id) {
+        Ok(way_in) => Some(Backend::elsewhere(id, name, entry, way_in)),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "there is no way in to a host");
+            None
+        }
+    }
+}
+
+fn names(domain: &str, desired: &DesiredApp) -> Vec<String> {
     let own = format!("{}.{domain}", desired.app.name);
     std::iter::once(own).chain(desired.domains.iter().map(|domain| domain.as_str().to_owned())).collect()
 }

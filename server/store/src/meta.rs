@@ -30,6 +30,21 @@ pub async fn set_fact(db: &mut Db, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// Stores the fact unless there is one already, and returns the one that is there.
+///
+/// # Errors
+/// A database that fails.
+pub async fn set_fact_once(db: &mut Db, key: &str, value: &str) -> Result<String> {
+    let row = sqlx::query(
+        "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = meta.value returning value",
+    )
+    .bind(key)
+    .bind(value)
+    .fetch_one(db)
+    .await?;
+    Ok(row.try_get("value")?)
+}
+
 /// Returns the next number of the series, `first` at first. It is never returned again once the transaction is
 /// committed.
 ///

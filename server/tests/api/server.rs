@@ -134,6 +134,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         metrics: paasd::metrics::Metrics::default(),
         facts: paasd::facts::Facts::new(model::id::HostId::new(), reports),
         outlook: paasd::outlook::Outlook::default(),
+        agents: paasd::agents::Agents::of(fleet::Authority::generate().unwrap()).unwrap(),
         wishes: paasd::wishes::Wishes::default(),
     }
 }

@@ -70,6 +70,22 @@ impl HostSlugs {
         }
     }
 
+    /// Returns the slugs that replicas use or that are to be ready.
+    fn needed(&self) -> BTreeSet<Digest> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        users.values().chain(ready.iter()).cloned().collect()
+    }
+
+    /// Fetches slugs that are not on this host yet, one after the other.
+    pub(super) async fn warm(&self, slugs: BTreeSet<Digest>) {
+        for digest in slugs.into_iter().filter(|_| self.store.is_elsewhere()) {
+            if let Err(error) = self.image(&digest).await {
+                tracing::warn!(%error, digest = digest.short(), "a slug is not on this host before it is needed");
+            }
+        }
+    }
+
     fn sweep(&self, users: &HashMap<ReplicaId, Digest>) {
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let used: BTreeSet<_> = users.values().chain(ready.iter()).collect();
@@ -84,7 +100,11 @@ impl HostSlugs {
 
     /// Returns a verified image on this host.
     pub(super) async fn image(&self, digest: &Digest) -> Result<PathBuf, EngineError> {
-        let image = self.store.image(digest, &self.dir.join("images")).await;
+        let cache = self.dir.join("images");
+        let image = self.store.image(digest, &cache).await;
+        if self.store.is_elsewhere() && image.is_ok() {
+            self.store.trim(&cache, &self.needed());
+        }
         image.map_err(|error| match error {
             SlugError::NotFound(_) | SlugError::Altered { .. } => EngineError::Impossible(error.to_string()),
             other => EngineError::Failed(other.into()),

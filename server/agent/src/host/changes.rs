@@ -25,6 +25,7 @@ impl Host {
                 let doubted = ids.iter().filter_map(|id| self.replicas.get(id));
                 doubted.for_each(|replica| replica.doubt.notify_one());
             }
+            Event::Drill => self.drill(),
             Event::Measured(measured) => {
                 for (id, usage, at) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {

@@ -50,6 +50,8 @@ pub(crate) enum Event {
     Felt(ReplicaId, u32, Felt),
     /// Somebody sees no answers from these.
     Doubted(Vec<ReplicaId>),
+    /// All that run are to be killed, to see what comes of it.
+    Drill,
     /// What each replica that runs uses, and when that was looked up.
     Measured(Vec<(ReplicaId, Usage, Instant)>),
 }
@@ -241,6 +243,19 @@ impl Host {
             }
             let _ = events.send(Event::Measured(measured)).await;
         });
+    }
+
+    /// Kills all that runs; what follows is as with any crash.
+    pub(super) fn drill(&self) {
+        let running = self.replicas.iter().filter(|(_, replica)| replica.watch.is_some());
+        for id in running.map(|(id, _)| *id) {
+            let engine = Arc::clone(&self.parts.engine);
+            self.spawn(async move |_| {
+                if let Err(error) = engine.kill(id).await {
+                    tracing::warn!(%error, replica = %id, "a replica outlives a drill");
+                }
+            });
+        }
     }
 
     /// Runs a task that ends with the host.

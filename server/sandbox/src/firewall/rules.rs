@@ -54,6 +54,10 @@ impl Reach {
                chain output {{\n    \
                  type filter hook output priority filter; policy accept;\n    \
                  meta skuid {first}-{last} jump apps\n  \
+               }}\n  \
+               chain input {{\n    \
+                 type filter hook input priority filter; policy accept;\n    \
+                 iif != lo tcp dport @replicas reject with tcp reset\n  \
                }}\n  chain apps {{\n",
             elements(own.iter().map(|(_, port)| port.to_string())),
             elements(own.iter().map(|(uid, port)| format!("{uid} . {port}"))),
@@ -177,6 +181,7 @@ mod tests {
         assert!(rules.contains("elements = { 200001 . 20001, 200002 . 20002 };"), "{rules}");
         assert!(rules.contains("elements = { 20001, 20002 };"), "{rules}");
         assert!(rules.contains("oif lo tcp dport 5000 reject"), "{rules}");
+        assert!(rules.contains("iif != lo tcp dport @replicas reject"), "{rules}");
         assert!(rules.contains("comment \"/nowhere/data\""), "{rules}");
     }
 

@@ -80,7 +80,7 @@ fn link(intact: &Intact, digest: &Digest, image: &Path, target: &Path) -> Result
 }
 
 /// Brings the names in a folder to the disk.
-pub(super) fn sync(folder: &Path) -> Result<(), SlugError> {
+pub(crate) fn sync(folder: &Path) -> Result<(), SlugError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(SlugError::file("write", folder))
 }
 

@@ -1,0 +1,87 @@
+//! A machine becomes a host, and a host gets a fresh certificate.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use fleet::{About, Join, Joined, Renew, Renewed, fingerprint_of_request};
+use store::HostFacts;
+use tracing::info;
+
+use super::admission::{Caller, admit_late};
+use super::refusal::Refusal;
+use crate::platform::Platform;
+
+/// The longest name of a host.
+const NAME_MAX: usize = 63;
+
+pub(super) async fn join(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    Json(join): Json<Join>,
+) -> Result<Json<Joined>, Refusal> {
+    let key = fingerprint_of_request(&join.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
+    let mut tx = platform.store.write().await?;
+    let Some(token) = store::use_join_token(&mut tx, &join.secret).await? else {
+        return Err(Refusal::forbidden(
+            "the join token is unknown, has expired, or was used already; `paasctl hosts:join-token` makes another",
+        ));
+    };
+    let name = token.name.clone().unwrap_or(join.name);
+    if !is_name(&name) {
+        return Err(Refusal::invalid("a host's name has up to 63 letters, digits, dots and dashes"));
+    }
+    let host = match store::create_host(&mut tx, &name, &token.zone, &key).await {
+        Err(store::Error::Taken { .. }) => {
+            return Err(Refusal::invalid(format!(
+                "there is a host {name} already, or one with this key; --name gives another name"
+            )));
+        }
+        made => made?,
+    };
+    store::set_host_facts(&mut tx, host.id, &facts(join.about, &caller)).await?;
+    store::set_join_token_host(&mut tx, token.id, host.id).await?;
+    let certificate = platform.agents.authority.host_certificate(host.id, &join.request)?;
+    tx.commit().await?;
+    info!(host.id = %host.id, "{name} joined as a host, zone {}", token.zone);
+    platform.wished();
+    let authority = platform.agents.authority.pem().to_owned();
+    Ok(Json(Joined { host: host.id, name, certificate, authority }))
+}
+
+pub(super) async fn renew(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    Json(renew): Json<Renew>,
+) -> Result<Json<Renewed>, Refusal> {
+    let host = admit_late(&platform, &caller).await?;
+    let key = fingerprint_of_request(&renew.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
+    if host.key_fingerprint != Some(key) {
+        return Err(Refusal::forbidden("a certificate is renewed for the key that the host joined with"));
+    }
+    let certificate = platform.agents.authority.host_certificate(host.id, &renew.request)?;
+    info!(host.id = %host.id, "{} has a fresh certificate", host.name);
+    Ok(Json(Renewed { certificate }))
+}
+
+/// Returns what a host says of itself, its address taken from the connection where it says none.
+pub(super) fn facts(about: About, caller: &Caller) -> HostFacts {
+    HostFacts {
+        address: Some(about.address.unwrap_or(caller.from)),
+        entry_port: about.entry_port,
+        memory_bytes: about.memory_bytes,
+        cpu_millicores: about.cpu_millicores,
+        version: about.version.map(short),
+        engine: about.engine.map(short),
+    }
+}
+
+/// What is shown to people is short.
+fn short(text: String) -> String {
+    text.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect()
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(allowed)
+}

@@ -1,0 +1,55 @@
+//! A host brings what its replicas wrote.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::{Extension, Json};
+use fleet::{Chunk, Kept, Taken, decode_chunks};
+use logs::{Piece, Received};
+use store::Host;
+
+use super::admission::{Caller, admit};
+use super::refusal::Refusal;
+use crate::platform::Platform;
+
+pub(super) async fn take(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Taken>, Refusal> {
+    let host = admit(&platform, &caller).await?;
+    let chunks = decode_chunks(body).ok_or_else(|| Refusal::invalid("these are no pieces of logs"))?;
+    let taken = tokio::task::spawn_blocking(move || {
+        let mut kept = Vec::with_capacity(chunks.len());
+        for (chunk, bytes) in chunks {
+            kept.push(take_one(&platform, &host, chunk, &bytes)?);
+        }
+        std::io::Result::Ok(Taken { kept })
+    });
+    Ok(Json(taken.await??))
+}
+
+fn take_one(platform: &Platform, host: &Host, chunk: Chunk, bytes: &[u8]) -> std::io::Result<Kept> {
+    let Some(log) = platform.logs.existing(chunk.app)? else {
+        return Ok(Kept { offset: 0, unwanted: true, no_app: true });
+    };
+    let piece = Piece {
+        stream: String::new(),
+        lane: chunk.lane,
+        segment: chunk.segment,
+        offset: chunk.offset,
+        bytes: bytes.to_vec(),
+        gone: chunk.gone,
+    };
+    let Received { offset, unwanted, dropped } = log.receive(host.id.0.as_u128(), &piece)?;
+    if dropped > 0 {
+        let noun = if dropped == 1 { "message" } else { "messages" };
+        let text = format!(
+            "Error L10 (output buffer overflow): dropped {dropped} {noun}: host {} could not send them in time",
+            host.name
+        );
+        platform.logs.event(chunk.app, "platform", None, text);
+    }
+    Ok(Kept { offset, unwanted, no_app: false })
+}

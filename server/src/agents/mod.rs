@@ -1,0 +1,101 @@
+//! The hosts that dial in: who they are, what they are told, and what they bring. What should run where is decided by the
+//! reconcile loop.
+
+mod admission;
+mod join;
+mod refusal;
+mod serve;
+mod slugs;
+mod sync;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use fleet::{Authority, Credentials, JoinToken};
+use model::id::{HostId, ReplicaId};
+use serde::{Deserialize, Serialize};
+use store::{Store, Vault};
+
+pub(crate) use serve::run;
+pub(crate) use wait::wait_for_hosts;
+
+/// Under which the authority is stored, and what its sealed key belongs to.
+const AUTHORITY: &str = "authority";
+
+/// The platform's authority, what this server shows of itself, and the ways to hosts.
+pub struct Agents {
+    authority: Authority,
+    server: Arc<Credentials>,
+    ways: Mutex<BTreeMap<HostId, fleet::WayConfig>>,
+    known: admission::Known,
+}
+
+/// The authority as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    certificate: String,
+    sealed_key: String,
+}
+
+impl Agents {
+    /// Reads the authority, which is made at the first start of all servers of the platform.
+    ///
+    /// # Errors
+    /// A database that fails, or a key that was sealed by another platform.
+    pub async fn open(store: &Store, vault: &Vault) -> anyhow::Result<Self> {
+        let known = store::find_fact(&mut *store.read().await?, AUTHORITY).await?;
+        let stored = match known {
+            Some(stored) => stored,
+            None => {
+                let made = Authority::generate()?;
+                let sealed_key = vault.seal(AUTHORITY, made.key_pem().as_bytes())?;
+                let stored = Stored { certificate: made.pem().to_owned(), sealed_key };
+                let mut tx = store.write().await?;
+                let stored =
+                    store::set_fact_once(&mut tx, AUTHORITY, &serde_json::to_string(&stored)?).await?;
+                tx.commit().await?;
+                stored
+            }
+        };
+        let stored: Stored = serde_json::from_str(&stored).context("the stored authority is damaged")?;
+        let key = vault.open(AUTHORITY, &stored.sealed_key).context("the key of the authority")?;
+        Self::of(Authority::of(&stored.certificate, std::str::from_utf8(&key)?)?)
+    }
+
+    /// Makes them of an authority.
+    ///
+    /// # Errors
+    /// No random numbers.
+    pub fn of(authority: Authority) -> anyhow::Result<Self> {
+        let server = authority.server_credentials()?;
+        Ok(Self { authority, server, ways: Mutex::default(), known: admission::Known::default() })
+    }
+
+    /// Returns the text of a join token with this secret.
+    #[must_use]
+    pub fn join_token(&self, secret: &str) -> String {
+        JoinToken { secret: secret.to_owned(), authority: self.authority.fingerprint() }.to_string()
+    }
+
+    /// Returns the way in to a replica on another host.
+    pub(crate) fn way_in(&self, host: HostId, replica: ReplicaId) -> anyhow::Result<router::WayIn> {
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = match ways.get(&host) {
+            Some(config) => config.clone(),
+            None => {
+                let made =
+                    fleet::way_in_config(self.authority.certificate(), Arc::clone(&self.server), host)?;
+                ways.entry(host).or_insert(made).clone()
+            }
+        };
+        let (connector, name) = fleet::way_in(&config, replica)?;
+        Ok(router::WayIn::new(connector, name))
+    }
+
+    /// Shows a fresh certificate from now on.
+    fn renew(&self) -> anyhow::Result<()> {
+        self.authority.renew_server(&self.server)
+    }
+}

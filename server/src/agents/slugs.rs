@@ -1,0 +1,58 @@
+//! A host fetches a slug, or the rest of one.
+
+use std::io::SeekFrom;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use model::slug::Digest;
+use slug::SlugError;
+use tokio::fs::File;
+use tokio::io::AsyncSeekExt as _;
+use tokio_util::io::ReaderStream;
+
+use super::admission::{Caller, admit};
+use super::refusal::Refusal;
+use crate::platform::Platform;
+
+/// How much is read at a time, in bytes.
+const PIECE: usize = 256 << 10;
+
+pub(super) async fn fetch(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    Path(digest): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    admit(&platform, &caller).await?;
+    let missing = || Refusal::new(StatusCode::NOT_FOUND, "there is no such slug");
+    let digest: Digest = digest.parse().map_err(|_| missing())?;
+    let image = platform.slugs.image(&digest, &platform.options.dir("slug-cache")).await;
+    let path = match image {
+        Err(SlugError::NotFound(_)) => return Err(missing()),
+        image => image?,
+    };
+    let mut file = File::open(&path).await?;
+    let whole = file.metadata().await?.len();
+    let from = from(&headers).unwrap_or(0);
+    if from > whole {
+        return Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "the slug is shorter than that"));
+    }
+    file.seek(SeekFrom::Start(from)).await?;
+    let response = Response::builder()
+        .status(if from == 0 { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT })
+        .header(ACCEPT_RANGES, "bytes")
+        .header(CONTENT_TYPE, "application/octet-stream")
+        .header(CONTENT_LENGTH, whole - from)
+        .header(CONTENT_RANGE, format!("bytes {from}-{}/{whole}", whole.saturating_sub(1)));
+    Ok(response.body(Body::from_stream(ReaderStream::with_capacity(file, PIECE)))?)
+}
+
+/// Returns where the wanted rest begins.
+fn from(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}

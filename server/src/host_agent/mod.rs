@@ -1,0 +1,151 @@
+//! `paasd agent`: runs replicas on a machine that has no control plane. It joins once, then goes on with what it knows
+//! whether or not a server is there to tell it more.
+
+mod about;
+mod identity;
+mod options;
+mod servers;
+mod slugs;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
+use anyhow::{Context as _, bail};
+use fleet::{Entry, Places};
+use model::id::ReplicaId;
+use model::replica::{HostDesired, HostReport};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::seal::VaultSeal;
+use crate::serve::{raise_file_limit, run, runtime};
+use identity::Identity;
+pub use options::AgentArgs;
+use options::Options;
+use servers::Servers;
+
+/// How long replicas may take to end on a machine that is no host any more.
+const END: Duration = Duration::from_secs(60);
+
+/// How long threads may take that are in the middle of something.
+const THREADS_END: Duration = Duration::from_secs(1);
+
+/// Runs until SIGTERM or SIGINT; replicas go on. Returns the process's exit code.
+#[must_use]
+pub fn main(args: AgentArgs) -> ExitCode {
+    run(|| {
+        let options = args.resolve()?;
+        let runtime = runtime()?;
+        let ended = runtime.block_on(work(options));
+        runtime.shutdown_timeout(THREADS_END);
+        ended
+    })
+}
+
+async fn work(options: Options) -> anyhow::Result<()> {
+    options.make_data_dir()?;
+    raise_file_limit();
+    let listener = TcpListener::bind(options.entry).await;
+    let listener = listener.with_context(|| format!("cannot open the entry at {}", options.entry))?;
+    let entry_port = listener.local_addr()?.port();
+    let about = about::about(&options, entry_port);
+    let identity = Arc::new(Identity::open(&options, &about).await?);
+    info!("this is host {} ({})", identity.name(), identity.host());
+    let servers = Servers::new(&options, &identity, about)?;
+    let agent = Arc::new(start_agent(&options, &servers, entry_port).await?);
+    for sentence in &agent.reports().borrow().degraded {
+        warn!("{sentence}");
+    }
+    let stop = CancellationToken::new();
+    let mut loops = JoinSet::new();
+    let entry = Entry::new(listener, identity.entry_config()?, Arc::new(Reported(agent.reports())));
+    loops.spawn(entry.run(stop.clone()));
+    loops.spawn(Arc::clone(&identity).keep_fresh(servers.links(), stop.clone()));
+    let removed = servers.removed();
+    servers.start(&agent, &mut loops, &stop);
+    let told = told_to_stop()?;
+    let ended = tokio::select! {
+        () = told => {
+            info!("stopping; replicas go on running");
+            Ok(())
+        }
+        why = removed => Err(why),
+        Some(_) = loops.join_next() => bail!("a loop of the agent ended, which it never should"),
+    };
+    stop.cancel();
+    while loops.join_next().await.is_some() {}
+    if ended.is_err() {
+        end_replicas(&agent).await;
+        identity.forget()?;
+    }
+    if let Some(agent) = Arc::into_inner(agent) {
+        agent.shutdown().await;
+    }
+    ended
+}
+
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends what runs on a machine that is no host any more: others do its work by now.
+async fn end_replicas(agent: &Agent) {
+    let (term, generation) = agent.reports().borrow().order();
+    let nothing = HostDesired { term, generation: generation + 1, ..HostDesired::default() };
+    agent.set_desired(nothing.clone());
+    let mut reports = agent.reports();
+    let gone = reports.wait_for(|report| report.order() >= nothing.order() && report.replicas.is_empty());
+    if tokio::time::timeout(END, gone).await.is_err() {
+        warn!("some replicas did not end");
+    }
+}
+
+async fn start_agent(options: &Options, servers: &Servers, entry_port: u16) -> anyhow::Result<Agent> {
+    let (dir, logs_dir) = (options.dir("agent"), options.dir("logs"));
+    let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
+    let reach = sandbox::Reach {
+        data_dir: options.data_dir.clone(),
+        // Up to -2 of what a uid can be; -1 stands for none.
+        uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
+        control_ports: vec![entry_port],
+    };
+    let engine = SandboxOptions {
+        dir: dir.clone(),
+        logs_dir: logs_dir.clone(),
+        supervisor: std::env::current_exe().context("cannot find the program that runs")?,
+        slugs: slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes()),
+        reach: Some(reach),
+    };
+    let agent = AgentOptions {
+        dir,
+        logs_dir,
+        probe_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ports: AgentOptions::PORTS,
+        seal: Arc::new(VaultSeal::new(vault)),
+        engine: Arc::new(SandboxEngine::new(engine)?),
+    };
+    Agent::start(agent).await
+}
+
+/// Where the agent last said that its replicas listen.
+struct Reported(watch::Receiver<Arc<HostReport>>);
+
+impl Places for Reported {
+    fn place(&self, replica: ReplicaId) -> Option<SocketAddr> {
+        crate::reports::status_of(&self.0.borrow(), replica)?.address
+    }
+}
