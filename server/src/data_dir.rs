@@ -58,6 +58,8 @@ struct Addresses {
     pid: u32,
     listen: SocketAddr,
     router: SocketAddr,
+    #[serde(default)]
+    agents: Option<SocketAddr>,
 }
 
 impl DataDir {
@@ -133,8 +135,12 @@ impl DataDir {
 
     /// Says how the server is reached, once it can be.
     pub(crate) fn announce(options: &Options) -> anyhow::Result<()> {
-        let addresses =
-            Addresses { pid: std::process::id(), listen: options.listen, router: options.router_listen };
+        let addresses = Addresses {
+            pid: std::process::id(),
+            listen: options.listen,
+            router: options.router_listen,
+            agents: options.agent_listen,
+        };
         let file = options.dir("run").join(ADDRESSES);
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, serde_json::to_vec(&addresses)?)?;

@@ -35,7 +35,9 @@ use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
-use crate::{api, builds, collect, connections, dashboard, doubt, metrics, offer, push, sweep, this_host};
+use crate::{
+    api, builds, collect, connections, dashboard, doubt, host_agent, metrics, offer, push, sweep, this_host,
+};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -75,7 +77,12 @@ pub fn stop(args: ServeArgs) -> ExitCode {
     run(|| {
         let options = args.resolve()?;
         let runtime = runtime()?;
-        let done = runtime.block_on(crate::stop::stop(options));
+        let done = runtime.block_on(async {
+            match host_agent::is_agents(&options.data_dir) {
+                true => host_agent::stop(&options.data_dir).await,
+                false => crate::stop::stop(options).await,
+            }
+        });
         runtime.shutdown_timeout(THREADS_END);
         done
     })
@@ -117,7 +124,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     options.router_listen = sockets.first().context("there is no socket for the router")?.local_addr()?;
     tokio::spawn(kept.watch());
 
-    let agents_listen = listen_for_agents(&options).await?;
+    let agents_listen = listen_for_agents(&mut options).await?;
     let (platform, agent) = assemble(options).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
@@ -154,11 +161,13 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
 }
 
 /// Opens the port that hosts call.
-async fn listen_for_agents(options: &Options) -> anyhow::Result<Option<TcpListener>> {
+async fn listen_for_agents(options: &mut Options) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = options.agent_listen else { return Ok(None) };
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen for hosts on {address}"))?;
-    info!("hosts call https://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    options.agent_listen = Some(address);
+    info!("hosts call https://{address}");
     Ok(Some(listener))
 }
 

@@ -26,6 +26,10 @@ pub use join_token::{BadToken, JoinToken};
 pub use link::{BadUrl, Link, LinkError, ServerUrl};
 pub use names::{CONTROL, host_name, replica_of, replica_server_name};
 pub use protocol::{
-    About, Chunk, Chunks, Join, Joined, Kept, Renew, Renewed, Sync, Synced, Taken, decode_chunks, encode_chunks,
+    About, Chunk, Chunks, Join, Joined, Kept, Renew, Renewed, Sync, Synced, Taken, decode_chunks,
+    encode_chunks,
 };
-pub use tls::{ClientTls, ServerTls, WayConfig, entry_config, join_config, link_config, server_config, way_in, way_in_config};
+pub use tls::{
+    ClientTls, ServerTls, WayConfig, entry_config, join_config, link_config, server_config, way_in,
+    way_in_config,
+};

@@ -72,10 +72,7 @@ pub fn way_in_config(
 ///
 /// # Errors
 /// The replica's name is none, which does not happen.
-pub fn way_in(
-    config: &WayConfig,
-    replica: ReplicaId,
-) -> Result<(TlsConnector, ServerName<'static>)> {
+pub fn way_in(config: &WayConfig, replica: ReplicaId) -> Result<(TlsConnector, ServerName<'static>)> {
     Ok((TlsConnector::from(Arc::clone(config)), ServerName::try_from(replica_server_name(replica))?))
 }
 

@@ -53,12 +53,7 @@ impl Backend {
         Self::reached(replica.into(), name.into(), address, Some(way_in))
     }
 
-    fn reached(
-        replica: Box<str>,
-        name: Box<str>,
-        address: SocketAddr,
-        way_in: Option<WayIn>,
-    ) -> Arc<Self> {
+    fn reached(replica: Box<str>, name: Box<str>, address: SocketAddr, way_in: Option<WayIn>) -> Arc<Self> {
         Arc::new(Self {
             serial: NEXT_SERIAL.fetch_add(1, Relaxed),
             replica,

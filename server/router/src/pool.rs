@@ -150,11 +150,7 @@ pub(crate) async fn connect(backend: &Backend, limit: Duration, limits: &Limits)
 }
 
 /// Begins HTTP over a stream.
-async fn speak<S>(
-    stream: S,
-    talk: &Talk,
-    limits: &Limits,
-) -> io::Result<(SendRequest<Upload>, AbortHandle)>
+async fn speak<S>(stream: S, talk: &Talk, limits: &Limits) -> io::Result<(SendRequest<Upload>, AbortHandle)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -189,9 +189,7 @@ impl SlugStore {
     /// Copies an image to a file of this host, whole or not at all.
     pub async fn fetch_to(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
         match &self.origin {
-            Some((origin, _)) => {
-                within(TRANSFER_WITHIN, origin::fetch(origin.as_ref(), digest, path)).await
-            }
+            Some((origin, _)) => within(TRANSFER_WITHIN, origin::fetch(origin.as_ref(), digest, path)).await,
             None => within(TRANSFER_WITHIN, self.download(digest, path)).await,
         }
     }

@@ -20,7 +20,8 @@ pub(super) async fn join(
     Extension(caller): Extension<Caller>,
     Json(join): Json<Join>,
 ) -> Result<Json<Joined>, Refusal> {
-    let key = fingerprint_of_request(&join.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
+    let key =
+        fingerprint_of_request(&join.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
     let mut tx = platform.store.write().await?;
     let Some(token) = store::use_join_token(&mut tx, &join.secret).await? else {
         return Err(Refusal::forbidden(
@@ -55,7 +56,8 @@ pub(super) async fn renew(
     Json(renew): Json<Renew>,
 ) -> Result<Json<Renewed>, Refusal> {
     let host = admit_late(&platform, &caller).await?;
-    let key = fingerprint_of_request(&renew.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
+    let key =
+        fingerprint_of_request(&renew.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
     if host.key_fingerprint != Some(key) {
         return Err(Refusal::forbidden("a certificate is renewed for the key that the host joined with"));
     }

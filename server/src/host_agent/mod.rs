@@ -2,12 +2,14 @@
 //! whether or not a server is there to tell it more.
 
 mod about;
+mod directory;
 mod identity;
 mod options;
 mod servers;
 mod slugs;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use anyhow::{Context as _, bail};
 use fleet::{Entry, Places};
 use model::id::ReplicaId;
 use model::replica::{HostDesired, HostReport};
+use slug::SlugStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -26,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::seal::VaultSeal;
 use crate::serve::{raise_file_limit, run, runtime};
+use directory::Directory;
 use identity::Identity;
 pub use options::AgentArgs;
 use options::Options;
@@ -50,7 +54,7 @@ pub fn main(args: AgentArgs) -> ExitCode {
 }
 
 async fn work(options: Options) -> anyhow::Result<()> {
-    options.make_data_dir()?;
+    let _taken = Directory::take(&options.data_dir, false)?;
     raise_file_limit();
     let listener = TcpListener::bind(options.entry).await;
     let listener = listener.with_context(|| format!("cannot open the entry at {}", options.entry))?;
@@ -59,7 +63,8 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let identity = Arc::new(Identity::open(&options, &about).await?);
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
-    let agent = Arc::new(start_agent(&options, &servers, entry_port).await?);
+    let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
+    let agent = Arc::new(start_agent(&options.data_dir, slugs, entry_port).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
@@ -82,7 +87,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     stop.cancel();
     while loops.join_next().await.is_some() {}
     if ended.is_err() {
-        end_replicas(&agent).await;
+        end_replicas(&agent).await?;
         identity.forget()?;
     }
     if let Some(agent) = Arc::into_inner(agent) {
@@ -91,9 +96,29 @@ async fn work(options: Options) -> anyhow::Result<()> {
     ended
 }
 
+/// Tells whether a directory is that of an agent.
+pub(crate) fn is_agents(data_dir: &Path) -> bool {
+    data_dir.join("identity").exists()
+}
+
+/// Ends the agent of a directory and all its replicas; the next start brings them back.
+///
+/// # Errors
+/// Something did not end in time.
+pub(crate) async fn stop(data_dir: &Path) -> anyhow::Result<()> {
+    let _taken = Directory::take(data_dir, true)?;
+    // It only ends what runs: nothing is fetched for that.
+    let slugs = SlugStore::elsewhere(Arc::new(slugs::FromServers(Vec::new())), u64::MAX);
+    let agent = start_agent(data_dir, slugs, 0).await?;
+    end_replicas(&agent).await?;
+    agent.shutdown().await;
+    sandbox::Firewall::take_down(data_dir);
+    info!("the agent and all replicas have ended");
+    Ok(())
+}
+
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -103,22 +128,24 @@ fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Ends what runs on a machine that is no host any more: others do its work by now.
-async fn end_replicas(agent: &Agent) {
+async fn end_replicas(agent: &Agent) -> anyhow::Result<()> {
+    // As if that had been wished: what is wished again by the server starts them again.
     let (term, generation) = agent.reports().borrow().order();
-    let nothing = HostDesired { term, generation: generation + 1, ..HostDesired::default() };
-    agent.set_desired(nothing.clone());
+    let nothing = HostDesired { term, generation, ..HostDesired::default() };
+    agent.set_desired(nothing);
     let mut reports = agent.reports();
-    let gone = reports.wait_for(|report| report.order() >= nothing.order() && report.replicas.is_empty());
+    let gone = reports.wait_for(|report| report.replicas.is_empty());
     if tokio::time::timeout(END, gone).await.is_err() {
-        warn!("some replicas did not end");
+        bail!("some replicas did not end within {} s", END.as_secs());
     }
+    Ok(())
 }
 
-async fn start_agent(options: &Options, servers: &Servers, entry_port: u16) -> anyhow::Result<Agent> {
-    let (dir, logs_dir) = (options.dir("agent"), options.dir("logs"));
-    let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
+async fn start_agent(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyhow::Result<Agent> {
+    let (dir, logs_dir) = (data_dir.join("agent"), data_dir.join("logs"));
+    let vault = Arc::new(store::Vault::open_file(&data_dir.join("secret-key"))?);
     let reach = sandbox::Reach {
-        data_dir: options.data_dir.clone(),
+        data_dir: data_dir.to_owned(),
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![entry_port],
@@ -127,7 +154,7 @@ async fn start_agent(options: &Options, servers: &Servers, entry_port: u16) -> a
         dir: dir.clone(),
         logs_dir: logs_dir.clone(),
         supervisor: std::env::current_exe().context("cannot find the program that runs")?,
-        slugs: slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes()),
+        slugs,
         reach: Some(reach),
     };
     let agent = AgentOptions {

@@ -1,11 +1,9 @@
 //! What `paasd agent` can be told, by option or by environment.
 
-use std::fs::DirBuilder;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use fleet::ServerUrl;
 
@@ -79,20 +77,5 @@ impl Options {
     pub(super) fn slug_cache_bytes(&self) -> u64 {
         let tenth = Room::at(&self.data_dir).map_or(SLUG_CACHE, |room| room.total_bytes / 10);
         self.slug_cache_mb.map_or(SLUG_CACHE.min(tenth), |mb| mb * MEGABYTE)
-    }
-
-    /// Makes the directories. A server's data directory is not taken for an agent's.
-    pub(super) fn make_data_dir(&self) -> anyhow::Result<()> {
-        if self.dir("paas.db").exists() {
-            bail!("{} is the data directory of a server; an agent needs one of its own", self.data_dir.display());
-        }
-        let make = |path: &Path, mode| {
-            let made = DirBuilder::new().recursive(true).mode(mode).create(path);
-            made.with_context(|| format!("cannot make {}", path.display()))
-        };
-        // Apps pass through it on the way to what is theirs.
-        make(&self.data_dir, 0o755)?;
-        make(&self.dir("identity"), 0o700)?;
-        make(&self.dir("logs"), 0o755)
     }
 }

@@ -39,7 +39,7 @@ struct Server {
     reports: Link,
     other: Arc<Link>,
     about: About,
-    /// The newest wishes of any server, as far as they were passed on.
+    /// The newest wishes of any server that were passed on by this process: what was known before it is heard again.
     has: Arc<Mutex<(u64, u64)>>,
     /// How many drills were told of; nothing before the first answer.
     drills: Arc<Mutex<Option<u64>>>,
@@ -114,7 +114,7 @@ impl Server {
         let mut failures = Failures::default();
         let mut introduced = false;
         loop {
-            let has = (*lock(&self.has)).max(agent.reports().borrow().order());
+            let has = *lock(&self.has);
             let sync = Sync {
                 about: (!introduced).then(|| self.about.clone()),
                 report: None,

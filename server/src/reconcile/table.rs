@@ -108,9 +108,8 @@ type Entries = BTreeMap<HostId, SocketAddr>;
 
 fn entries(platform: &Platform, hosts: &[Host]) -> Entries {
     let elsewhere = hosts.iter().filter(|host| host.id != platform.facts.here());
-    let entry = |host: &Host| {
-        Some((host.id, SocketAddr::from((host.facts.address?, host.facts.entry_port?))))
-    };
+    let entry =
+        |host: &Host| Some((host.id, SocketAddr::from((host.facts.address?, host.facts.entry_port?))));
     elsewhere.filter_map(entry).collect()
 }
 

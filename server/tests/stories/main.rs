@@ -23,6 +23,7 @@ mod disk;
 mod failures;
 mod git_shapes;
 mod hanging;
+mod hosts;
 mod isolation;
 mod log_flood;
 mod logs;

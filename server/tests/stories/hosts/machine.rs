@@ -1,0 +1,103 @@
+//! A machine with an agent on it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use jiff::{SignedDuration, Timestamp};
+use store::{NewJoinToken, Store, Vault};
+
+use crate::app::TestApp;
+use crate::platform::{TestPlatform, binary};
+
+/// An agent with a data directory of its own. Dropped, it is stopped with everything it runs.
+pub(crate) struct Machine {
+    pub(crate) data: PathBuf,
+    arguments: Vec<String>,
+    agent: Child,
+}
+
+impl Machine {
+    /// Joins under a name, with 127.0.0.NUMBER as its address.
+    pub(crate) fn join(platform: &TestPlatform, name: &str, number: u8) -> Self {
+        let token = join_token(platform, name);
+        Self::start(platform, name, number, &token)
+    }
+
+    /// Starts an agent with a token, and does not wait for what comes of it.
+    pub(crate) fn start(platform: &TestPlatform, name: &str, number: u8, token: &str) -> Self {
+        let data = platform.scratch().join(format!("host-{name}-{number}"));
+        std::fs::create_dir_all(&data).unwrap();
+        let file = data.with_extension("token");
+        std::fs::write(&file, token).unwrap();
+        let option = |name: &str, value: String| [name.to_owned(), value];
+        let arguments = [
+            option("--server", format!("https://{}", agent_listen(platform))),
+            option("--join-token", file.display().to_string()),
+            option("--data-dir", data.display().to_string()),
+            option("--name", name.to_owned()),
+            option("--address", Ipv4Addr::new(127, 0, 0, number).to_string()),
+            option("--entry-port", free_port().to_string()),
+        ];
+        let arguments = arguments.into_iter().flatten().collect();
+        let agent = spawn(&data, &arguments);
+        Self { data, arguments, agent }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+        let stopped = Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output();
+        if std::thread::panicking() {
+            eprintln!("--- the log of {}\n{}", self.data.display(), self.log());
+            eprintln!("--- stop: {stopped:?}");
+        }
+    }
+}
+
+fn spawn(data: &std::path::Path, arguments: &Vec<String>) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
+    let mut command = Command::new(binary("paasd"));
+    command.arg("agent").args(arguments).stdin(Stdio::null());
+    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}
+
+/// Returns a port that nothing listens on now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn agent_listen(platform: &TestPlatform) -> String {
+    let text = std::fs::read_to_string(platform.data.join("run/addresses.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["agents"].as_str().unwrap().to_owned()
+}
+
+/// Makes a token that is good for one host.
+pub(crate) fn join_token(platform: &TestPlatform, name: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = Store::open_file(&platform.data.join("paas.db")).await.unwrap();
+        let vault = Vault::open_file(&platform.data.join("secret-key")).unwrap();
+        let mut tx = store.write().await.unwrap();
+        let user = store::list_users(&mut tx).await.unwrap()[0].id;
+        let expires_at = Timestamp::now() + SignedDuration::from_mins(10);
+        let new = NewJoinToken { name: Some(name), zone: name, expires_at, user };
+        let (_, secret) = store::create_join_token(&mut tx, new).await.unwrap();
+        tx.commit().await.unwrap();
+        paasd::agents::Agents::open(&store, &vault).await.unwrap().join_token(&secret)
+    })
+}
+
+/// Returns the host of each replica that `ps` shows.
+pub(crate) fn hosts_of(app: &TestApp<'_>) -> Vec<String> {
+    let dynos = app.json(&["ps"]);
+    let host = |dyno: &serde_json::Value| dyno["host"].as_str().map(str::to_owned);
+    dynos.as_array().unwrap().iter().filter_map(host).collect()
+}
