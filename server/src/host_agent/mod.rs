@@ -149,6 +149,7 @@ async fn start_agent(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyh
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![entry_port],
+        bridges: None,
     };
     let engine = SandboxOptions {
         dir: dir.clone(),

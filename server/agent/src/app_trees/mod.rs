@@ -45,6 +45,11 @@ impl AppTrees {
         self.slugs.keep_ready(slugs);
     }
 
+    /// Fetches slugs that are not on this host yet, before they are needed.
+    pub async fn warm(&self, slugs: BTreeSet<Digest>) {
+        self.slugs.warm(slugs).await;
+    }
+
     /// Returns a verified image of the slug on this host.
     ///
     /// # Errors
