@@ -44,6 +44,12 @@ impl Bounds {
         let mut doomed = Vec::new();
         let mut shares: Vec<Share> = lanes.values().map(|lane| self.share(lane)).collect();
         for share in &mut shares {
+            doomed.extend(
+                share
+                    .end_of_copy
+                    .filter(|last| older_than(last.last_write, self.age, now))
+                    .map(|last| last.segment),
+            );
             let old = share.closed.iter().rposition(|kept| older_than(kept.last_write, self.age, now));
             // Once one goes, all before it go: a lane has no holes.
             (0..old.map_or(0, |last| last + 1)).for_each(|_| doomed.extend(share.lose_oldest()));
@@ -61,8 +67,11 @@ impl Bounds {
 
     fn share<'a>(&self, lane: &'a [Kept]) -> Share<'a> {
         let (current, closed) = lane.split_last().expect("a lane is only listed with a segment");
-        let size = closed.iter().map(|kept| kept.size).sum::<u64>() + current.size.max(self.segment);
-        Share { closed, size }
+        // What is copied is bounded where it is written, and nobody has it open here.
+        let copied = current.segment.lane.is_copied();
+        let grows_to = if copied { current.size } else { current.size.max(self.segment) };
+        let size = closed.iter().map(|kept| kept.size).sum::<u64>() + grows_to;
+        Share { closed, size, end_of_copy: copied.then_some(current) }
     }
 
     /// Returns whether a segment whose first line was written at `first` is closed for its age alone, so
@@ -76,6 +85,8 @@ impl Bounds {
 struct Share<'a> {
     closed: &'a [Kept],
     size: u64,
+    /// The last segment of a copy: of a host that is no more it goes when it is old.
+    end_of_copy: Option<&'a Kept>,
 }
 
 impl Share<'_> {

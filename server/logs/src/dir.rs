@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::{Bounds, Excerpt, Place, Position, Query, Range, Tail, Writer, around, read, rotation};
+use crate::{
+    Bounds, Excerpt, Piece, Place, Position, Query, Range, Received, Tail, Writer, around, read, receive,
+    rotation,
+};
 
 /// The log of one app.
 #[derive(Debug, Clone)]
@@ -76,6 +79,15 @@ impl LogDir {
     /// no meaning here. Must be called inside a tokio runtime.
     pub fn tail(&self, query: Query, from: Position) -> Tail {
         Tail::start(self.dir.clone(), query, from, self.bounds.total / 4 * 3)
+    }
+
+    /// Appends a piece of a segment that another host wrote, where it goes on; `gone` tells of a segment that the host had
+    /// to give up before all of it was sent, and how many lines it had. What was received before changes nothing.
+    ///
+    /// # Errors
+    /// Fails if there is no such lane, or a segment cannot be read or written.
+    pub fn receive(&self, host: u128, piece: &Piece) -> io::Result<Received> {
+        receive::receive(&self.dir, host, piece)
     }
 
     /// Deletes what is older or larger than the bounds allow. To be called now and then, for apps that write

@@ -18,6 +18,22 @@ pub(crate) enum Lane {
     Platform,
     Process(u8),
     Router,
+    /// One of another host's, copied byte by byte.
+    Copied(Copied),
+}
+
+/// A lane that another host writes, and that host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Copied {
+    part: Part,
+    host: u128,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Part {
+    Platform,
+    Process(u8),
+    Router,
 }
 
 impl Lane {
@@ -30,6 +46,32 @@ impl Lane {
         }
     }
 
+    /// Returns the lane that this one is copied to when it is another host's; a copy is not copied on.
+    pub(crate) fn copied_from(self, host: u128) -> Option<Lane> {
+        let part = match self {
+            Lane::Platform => Part::Platform,
+            Lane::Process(number) => Part::Process(number),
+            Lane::Router => Part::Router,
+            Lane::Copied(_) => return None,
+        };
+        Some(Lane::Copied(Copied { part, host }))
+    }
+
+    /// Returns whether nobody here writes to it but who copies it.
+    pub(crate) fn is_copied(self) -> bool {
+        matches!(self, Lane::Copied(_))
+    }
+
+    /// Returns what the lane is where it is written.
+    fn original(self) -> Lane {
+        match self {
+            Lane::Copied(Copied { part: Part::Platform, .. }) => Lane::Platform,
+            Lane::Copied(Copied { part: Part::Process(number), .. }) => Lane::Process(number),
+            Lane::Copied(Copied { part: Part::Router, .. }) => Lane::Router,
+            lane => lane,
+        }
+    }
+
     fn of_process(process: &str) -> Lane {
         let (kind, number) = process.rsplit_once('.').unwrap_or((process, ""));
         let number: u64 = number.parse().unwrap_or(0);
@@ -39,12 +81,13 @@ impl Lane {
 
     /// Returns whether lines that `query` wants may be in this lane.
     pub(crate) fn may_hold(self, query: &Query) -> bool {
-        let source = match self {
-            Lane::Platform => Source::Platform,
+        let original = self.original();
+        let source = match original {
             Lane::Process(_) => Source::App,
             Lane::Router => Source::Router,
+            _ => Source::Platform,
         };
-        let is_apart = |process: &str| process.contains('.') && self != Lane::of_process(process);
+        let is_apart = |process: &str| process.contains('.') && original != Lane::of_process(process);
         query.source.is_none_or(|wanted| wanted == source)
             && query.except != Some(source)
             && !(source == Source::App && query.process.as_deref().is_some_and(is_apart))
@@ -57,6 +100,7 @@ impl fmt::Display for Lane {
             Lane::Platform => f.write_str("platform"),
             Lane::Process(number) => write!(f, "process-{number}"),
             Lane::Router => f.write_str("router"),
+            Lane::Copied(Copied { host, .. }) => write!(f, "{}@{host:032x}", self.original()),
         }
     }
 }
@@ -69,6 +113,11 @@ impl FromStr for Lane {
     type Err = UnknownLane;
 
     fn from_str(word: &str) -> Result<Lane, UnknownLane> {
+        if let Some((original, host)) = word.split_once('@') {
+            let host = u128::from_str_radix(host, 16).ok().filter(|_| host.len() == 32);
+            let original: Lane = original.parse()?;
+            return host.and_then(|host| original.copied_from(host)).ok_or(UnknownLane);
+        }
         match word {
             "platform" => Ok(Lane::Platform),
             "router" => Ok(Lane::Router),
@@ -99,10 +148,14 @@ mod tests {
 
     #[test]
     fn a_lane_is_named_by_a_word_that_is_read_back() {
-        for lane in [Lane::Platform, Lane::Router, Lane::Process(0), Lane::Process(15)] {
+        let copied = Lane::Process(3).copied_from(7).unwrap();
+        assert!(copied.copied_from(8).is_none());
+        for lane in [Lane::Platform, Lane::Router, Lane::Process(0), Lane::Process(15), copied] {
             assert_eq!(lane.to_string().parse::<Lane>().unwrap(), lane);
         }
-        assert!("process-16".parse::<Lane>().is_err() && "".parse::<Lane>().is_err());
+        for word in ["process-16", "", "router@", "router@+7", "router@7", "@7"] {
+            assert!(word.parse::<Lane>().is_err(), "{word}");
+        }
     }
 
     #[test]
@@ -116,6 +169,8 @@ mod tests {
         assert!(one.may_hold(&of(None, Some("web.1"))) && !two.may_hold(&of(None, Some("web.1"))));
         assert!(one.may_hold(&of(None, Some("web"))) && two.may_hold(&of(None, Some("web"))));
         assert!(Lane::Platform.may_hold(&of(None, Some("web.1"))));
+        let copied = one.copied_from(7).unwrap();
+        assert!(copied.may_hold(&of(None, Some("web.1"))) && !copied.may_hold(&of(None, Some("web.2"))));
         assert!(!Lane::Platform.may_hold(&of(Some(Source::App), None)));
         let not_app = Query { except: Some(Source::App), ..Query::default() };
         assert!(!one.may_hold(&not_app) && Lane::Router.may_hold(&not_app));

@@ -9,7 +9,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::segment::{self, Segment};
-use crate::{Bounds, seek};
+use crate::{Bounds, seek, spool};
 
 /// Begins the segment after this one, if nobody has yet, and sends the writers there.
 pub(crate) fn close(dir: &Path, segment: Segment, file: &File) -> io::Result<()> {
@@ -29,6 +29,9 @@ pub(crate) fn trim(dir: &Path, bounds: &Bounds, now: Timestamp) -> io::Result<()
         }
     }
     for segment in bounds.doomed(&kept, now) {
+        if spool::is_spooled(dir) {
+            spool::count_unsent(dir, segment)?;
+        }
         segment.delete(dir)?;
     }
     Ok(())
@@ -39,6 +42,9 @@ pub(crate) fn expire(dir: &Path, bounds: &Bounds, now: Timestamp) -> io::Result<
     for (lane, numbers) in segment::list(dir)? {
         let Some(&number) = numbers.last() else { continue };
         let segment = Segment { lane, number };
+        if lane.is_copied() {
+            continue;
+        }
         if let Some(file) = segment.open(dir)?
             && let Some((_, first)) = seek::line_at(&file, 0, file.metadata()?.len())?
             && bounds.closes_for_age(first, now)

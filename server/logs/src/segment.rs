@@ -46,7 +46,7 @@ pub(crate) fn numbers(dir: &Path, lane: Lane) -> io::Result<Vec<u64>> {
 }
 
 impl Segment {
-    fn parse(name: &str) -> Option<Segment> {
+    pub(crate) fn parse(name: &str) -> Option<Segment> {
         let (lane, number) = name.strip_suffix(".log")?.split_once('.')?;
         Some(Segment { lane: lane.parse().ok()?, number: number.parse().ok()? })
     }
