@@ -36,6 +36,17 @@ impl AppLogs {
         LogDir::open(self.root.join(app.to_string()), Bounds::default())
     }
 
+    /// Returns an app's stream, if it has one. Blocks shortly.
+    ///
+    /// # Errors
+    /// The directory cannot be opened.
+    pub fn existing(&self, app: AppId) -> std::io::Result<Option<LogDir>> {
+        match self.root.join(app.to_string()).is_dir() {
+            true => self.open(app).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Returns the apps that have a stream, without opening any. Blocks shortly.
     ///
     /// # Errors

@@ -24,7 +24,8 @@ pub fn of_this_machine(options: &Options) -> HostFacts {
     }
 }
 
-fn memory_bytes() -> Option<u64> {
+/// Returns how much memory this machine has.
+pub(crate) fn memory_bytes() -> Option<u64> {
     total_bytes(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 

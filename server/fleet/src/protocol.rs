@@ -112,12 +112,9 @@ pub struct Chunk {
     pub offset: u64,
     /// How many bytes there are.
     pub length: u32,
-    /// Nothing will ever follow in this segment.
-    #[serde(default)]
-    pub last: bool,
-    /// Lines before this segment that the host had to give up before they were sent.
-    #[serde(default)]
-    pub dropped: u64,
+    /// The segment had so many lines, and the host had to give it up before all of it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<u64>,
 }
 
 /// How far a server has a segment now.
@@ -125,9 +122,12 @@ pub struct Chunk {
 pub struct Kept {
     /// Where the next bytes begin; a host goes on from there.
     pub offset: u64,
-    /// The app is no more, or the lane has gone on: nothing of this segment is wanted.
+    /// The lane has gone on: nothing more of this segment is wanted.
     #[serde(default)]
     pub unwanted: bool,
+    /// There is no such app: nothing of it is wanted.
+    #[serde(default)]
+    pub no_app: bool,
 }
 
 /// How far a server has each of the segments it was sent pieces of.
@@ -186,8 +186,7 @@ mod tests {
                 segment: 7,
                 offset,
                 length: u32::try_from(text.len()).unwrap(),
-                last: false,
-                dropped: 0,
+                gone: None,
             };
             (chunk, Bytes::from_static(text.as_bytes()))
         };

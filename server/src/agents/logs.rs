@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use ::logs::{Piece, Received};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
 use fleet::{Chunk, Kept, Taken, decode_chunks};
-use logs::{Piece, Received};
 use store::Host;
 
 use super::admission::{Caller, admit};

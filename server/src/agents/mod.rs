@@ -3,6 +3,7 @@
 
 mod admission;
 mod join;
+mod logs;
 mod refusal;
 mod serve;
 mod slugs;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::admission::Caller;
-use super::{join, slugs, sync};
+use super::{join, logs, slugs, sync};
 use crate::platform::Platform;
 
 /// Most bytes of what a host says at once.
@@ -32,6 +32,7 @@ fn routes(platform: Arc<Platform>) -> Router {
         .route("/agent/join", post(join::join).layer(DefaultBodyLimit::max(64 << 10)))
         .route("/agent/renew", post(join::renew).layer(DefaultBodyLimit::max(64 << 10)))
         .route("/agent/sync", post(sync::sync))
+        .route("/agent/logs", post(logs::take))
         .route("/agent/slugs/{digest}", get(slugs::fetch))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(platform)

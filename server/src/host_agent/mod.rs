@@ -6,6 +6,7 @@ mod directory;
 mod identity;
 mod options;
 mod servers;
+mod ship;
 mod slugs;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,6 +74,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let entry = Entry::new(listener, identity.entry_config()?, Arc::new(Reported(agent.reports())));
     loops.spawn(entry.run(stop.clone()));
     loops.spawn(Arc::clone(&identity).keep_fresh(servers.links(), stop.clone()));
+    loops.spawn(ship::run(options.dir("logs"), servers.shipping_links(), stop.clone()));
     let removed = servers.removed();
     servers.start(&agent, &mut loops, &stop);
     let told = told_to_stop()?;

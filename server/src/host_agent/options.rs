@@ -33,6 +33,12 @@ pub struct AgentArgs {
     /// Most megabytes of slugs that are kept beside those in use [default: 10000, or a tenth of the disk]
     #[arg(long, env = "PAASD_SLUG_CACHE_MB", value_name = "MB")]
     slug_cache_mb: Option<u64>,
+    /// Memory that is offered to replicas, in megabytes [default: nine tenths of what there is]
+    #[arg(long, env = "PAASD_HOST_MB", value_name = "MB")]
+    host_mb: Option<u64>,
+    /// Processor cores that are offered to replicas [default: all]
+    #[arg(long, env = "PAASD_HOST_CORES", value_name = "N")]
+    host_cores: Option<u64>,
 }
 
 /// The options in force.
@@ -45,6 +51,8 @@ pub(super) struct Options {
     pub(super) address: Option<IpAddr>,
     pub(super) entry: SocketAddr,
     slug_cache_mb: Option<u64>,
+    pub(super) host_mb: Option<u64>,
+    pub(super) host_cores: Option<u64>,
 }
 
 const MEGABYTE: u64 = 1_000_000;
@@ -64,6 +72,8 @@ impl AgentArgs {
             address: self.address,
             entry: SocketAddr::from((self.address.unwrap_or(any), self.entry_port)),
             slug_cache_mb: self.slug_cache_mb,
+            host_mb: self.host_mb,
+            host_cores: self.host_cores,
         })
     }
 }

@@ -38,6 +38,7 @@ struct Server {
     wishes: Link,
     reports: Link,
     other: Arc<Link>,
+    logs: Arc<Link>,
     about: About,
     /// The newest wishes of any server that were passed on by this process: what was known before it is heard again.
     has: Arc<Mutex<(u64, u64)>>,
@@ -61,6 +62,7 @@ impl Servers {
                 wishes: link(),
                 reports: link(),
                 other: Arc::new(link()),
+                logs: Arc::new(link()),
                 about: about.clone(),
                 has: Arc::clone(&has),
                 drills: Arc::clone(&drills),
@@ -75,6 +77,11 @@ impl Servers {
     /// Returns a line to each server for what is neither wishes nor reports.
     pub(super) fn links(&self) -> Vec<Arc<Link>> {
         self.servers.iter().map(|server| Arc::clone(&server.other)).collect()
+    }
+
+    /// Returns a line to each server for logs alone.
+    pub(super) fn shipping_links(&self) -> Vec<Arc<Link>> {
+        self.servers.iter().map(|server| Arc::clone(&server.logs)).collect()
     }
 
     pub(super) fn slugs(&self) -> Arc<dyn Origin> {

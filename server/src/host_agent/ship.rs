@@ -134,7 +134,8 @@ fn settle(spool: &mut Spool, pieces: &[Piece], taken: &Taken) -> anyhow::Result<
 /// Closes quiet segments and deletes old ones, as the server does with its own.
 fn tidy(root: &std::path::Path) {
     let now = Timestamp::now();
-    for entry in std::fs::read_dir(root).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir())
+    {
         let tidied = LogDir::open(entry.path(), Bounds::default()).and_then(|log| log.expire(now));
         if let Err(error) = tidied {
             warn!(%error, "old lines of a log stay on this host");
