@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use paasd::backup::{BackupArgs, RestoreArgs};
 use paasd::host_agent::AgentArgs;
 use paasd::options::ServeArgs;
+use paasd::stack::StackCommand;
 
 /// A Heroku you run yourself: receives pushes, builds them, and runs what comes out
 #[derive(Parser)]
@@ -27,6 +28,9 @@ enum Command {
     Restore(Box<RestoreArgs>),
     /// Run replicas on this machine, as a host of a platform that is served elsewhere
     Agent(Box<AgentArgs>),
+    /// Make or list the images that the Docker engine runs replicas and builds on
+    #[command(subcommand)]
+    Stack(StackCommand),
     /// Look after one replica; the agent runs this
     #[command(hide = true)]
     Supervise,
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => paasd::backup::backup_main(*args),
         Command::Restore(args) => paasd::backup::restore_main(*args),
         Command::Agent(args) => paasd::host_agent::main(*args),
+        Command::Stack(command) => paasd::stack::main(&command),
         Command::Supervise => agent::supervise_main(),
         Command::KeepSockets => keep_sockets(),
     }

@@ -13,11 +13,10 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// What this machine can do best.
+    /// Docker where it answers and has the stack, else bubblewrap; what runs stays where it is.
     #[default]
     Auto,
-    /// Docker Engine; not there yet.
-    #[value(skip)]
+    /// Containers of the Docker Engine.
     Docker,
     /// bubblewrap.
     Sandbox,

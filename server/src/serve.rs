@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
-use anyhow::{Context, anyhow, bail};
+use agent::{Agent, AgentOptions};
+use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use router::{Listen, ProbeSecret, Router, RouterOptions, Routes, Tls};
 use tokio::net::TcpListener;
@@ -25,19 +25,18 @@ use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
 use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
+use crate::engine::{Chosen, Place};
 use crate::facts::Facts;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
-use crate::options::{EngineChoice, Options, ServeArgs};
+use crate::options::{Options, ServeArgs};
 use crate::outlook::Outlook;
 use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
-use crate::{
-    api, builds, collect, connections, dashboard, doubt, host_agent, metrics, offer, push, sweep, this_host,
-};
+use crate::{api, builds, collect, connections, dashboard, doubt, engine, host_agent, metrics, offer, push, sweep, this_host};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
@@ -114,9 +113,6 @@ struct Left {
 }
 
 async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
-    if options.engine == EngineChoice::Docker {
-        bail!("the docker engine is not there yet; use --engine sandbox");
-    }
     let data_dir = DataDir::take(&options, replace)?;
     raise_file_limit();
     let Listeners { api, router: sockets, tls, kept } = Listeners::open(&options)?;
@@ -206,7 +202,7 @@ async fn depart(
 }
 
 /// Opens what rests on disk and starts what works on it.
-async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
+async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let store = store::Store::open_file(&options.dir("paas.db")).await?;
     if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
@@ -215,7 +211,9 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     end_leases(&store).await?;
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
     let program = std::env::current_exe().context("cannot find the program that runs")?;
-    let agent = Arc::new(start_agent(&options, &program, slugs.clone(), vault.clone()).await?);
+    let chosen = engine::choose(options.engine, &options.dir("agent")).await?;
+    options.engine = chosen.choice();
+    let agent = Arc::new(start_agent(&options, &chosen, &program, (slugs.clone(), vault.clone())).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
@@ -224,7 +222,7 @@ async fn assemble(options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,
-        builder: builder(&options)?,
+        builder: builder(&options, &chosen)?,
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
         metrics: Metrics::default(),
@@ -258,12 +256,13 @@ fn identity() -> anyhow::Result<String> {
     Ok(format!("{host}/{}/{}", std::process::id(), hex::encode(random)))
 }
 
-fn builder(options: &Options) -> anyhow::Result<build::Builder> {
+fn builder(options: &Options, chosen: &Chosen) -> anyhow::Result<build::Builder> {
     let found = build::Tools::find(&options.data_dir);
     let uv = options.uv.clone().or_else(|| found.uv().map(Path::to_owned));
     let tools = build::Tools::new(uv, found.static_server().map(Path::to_owned));
     let host = sandbox::HostFacts::detect(&options.dir("run").join("etc"))?;
-    Ok(build::Builder::new(Arc::new(host), tools))
+    let builder = build::Builder::new(Arc::new(host.clone()), tools);
+    Ok(engine::builder(chosen, builder, host, &options.dir("agent")))
 }
 
 async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Result<store::Host> {
@@ -340,9 +339,9 @@ async fn end(platform: &Platform, stop: &CancellationToken, mut loops: JoinSet<(
 /// Starts the agent of this machine; it adopts what runs already.
 pub(crate) async fn start_agent(
     options: &Options,
+    chosen: &Chosen,
     program: &Path,
-    slugs: slug::SlugStore,
-    vault: Arc<store::Vault>,
+    (slugs, vault): (slug::SlugStore, Arc<store::Vault>),
 ) -> anyhow::Result<Agent> {
     let dir = options.dir("agent");
     let logs_dir = options.dir("logs");
@@ -353,10 +352,10 @@ pub(crate) async fn start_agent(
         control_ports: vec![options.listen.port()],
         bridges: None,
     };
-    let engine = SandboxOptions {
+    let place = Place {
         dir: dir.clone(),
         logs_dir: logs_dir.clone(),
-        supervisor: program.to_owned(),
+        program: program.to_owned(),
         slugs,
         reach: Some(reach),
     };
@@ -366,7 +365,7 @@ pub(crate) async fn start_agent(
         probe_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: AgentOptions::PORTS,
         seal: Arc::new(VaultSeal::new(vault)),
-        engine: Arc::new(SandboxEngine::new(engine)?),
+        engine: engine::make(chosen, &place).await?,
     };
     Agent::start(agent).await
 }

@@ -11,9 +11,9 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tracing::info;
 
 use crate::data_dir::DataDir;
-use crate::listeners;
 use crate::options::Options;
 use crate::serve::start_agent;
+use crate::{engine, listeners};
 
 /// How long everything may take to end.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -38,7 +38,8 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
     listeners::give_up(&options);
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
-    let agent = start_agent(&options, &std::env::current_exe()?, slugs, vault).await?;
+    let chosen = engine::found(&options.dir("agent"))?;
+    let agent = start_agent(&options, &chosen, &std::env::current_exe()?, (slugs, vault)).await?;
     let generation = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(u64::MAX);
     agent.set_desired(HostDesired { generation, ..HostDesired::default() });
     let mut reports = agent.reports();

@@ -46,6 +46,12 @@ impl Builder {
         Self { host, tools, containers: None }
     }
 
+    /// Returns the name of the stack that it builds on, such as `debian-12`.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.host.stack
+    }
+
     /// Has buildpacks run in containers instead of bubblewrap, on the stack of those, and ends what a killed server left
     /// there. Blocks.
     #[must_use]

@@ -39,8 +39,11 @@ pub struct BuildContainers {
     runtime: Handle,
 }
 
-/// Shows a container the files that a sandbox generates or shares: who its user is, and whom this host trusts.
-pub(crate) fn show_host_files(sandbox: &mut Sandbox, host: &HostFacts) -> Result<()> {
+/// Fits a sandbox to this host: shows it who its user is and whom this host trusts, and holds its limits below those of this
+/// process, which are mostly the daemon's too: it must not raise them.
+pub(crate) fn fit_to_host(sandbox: &mut Sandbox, host: &HostFacts) -> Result<()> {
+    let open_files = &mut sandbox.limits.open_files;
+    *open_files = (*open_files).min(host.open_files_max.unwrap_or(u64::MAX));
     sandbox.binds.extend(sandbox::etc_binds(host, sandbox.identity)?);
     sandbox.binds.push(Bind { optional: true, ..Bind::read_only(CERTIFICATES, CERTIFICATES) });
     Ok(())
@@ -56,7 +59,7 @@ impl BuildContainers {
 
     async fn make(&self, sandbox: &Sandbox) -> Result<String> {
         let mut sandbox = sandbox.clone();
-        show_host_files(&mut sandbox, &self.host)?;
+        fit_to_host(&mut sandbox, &self.host)?;
         let name = sandbox.cgroup.clone().unwrap_or_default();
         let place = Place {
             image: self.image.clone(),

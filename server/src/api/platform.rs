@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
-use super::reference::stack_name;
 use crate::disk::Room;
+use crate::options::EngineChoice;
 
 /// Answers as soon as the server serves and its database answers.
 pub(super) async fn health(call: Call) -> Result<Answer, ApiError> {
@@ -38,8 +38,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     });
     Ok(Answer::ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "stack": stack_name(),
-        "engine": "sandbox",
+        "stack": call.platform.builder.stack(),
+        "engine": if options.engine == EngineChoice::Docker { "docker" } else { "sandbox" },
         "mode": { "root": rustix::process::geteuid().is_root() },
         "degraded": report.degraded,
         "disk": {

@@ -32,7 +32,7 @@ impl DockerEngine {
             .blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
             .await?;
         let mut sandbox = Run::of(spec, port, &app).into_sandbox()?;
-        builds::show_host_files(&mut sandbox, &self.0.host)?;
+        builds::fit_to_host(&mut sandbox, &self.0.host)?;
         self.0.run(spec, &sandbox).await?;
         self.carry_output(id);
         Ok(())
