@@ -39,7 +39,11 @@ impl Report {
     fn text(&self) -> String {
         let apps = wording::count(self.apps.len(), "app");
         let images = wording::count(usize::try_from(self.images).unwrap_or(usize::MAX), "slug");
-        let holds = format!("{apps}, {images}, {} in {}", wording::bytes(self.content_bytes), wording::bytes(self.file_bytes));
+        let holds = format!(
+            "{apps}, {images}, {} in {}",
+            wording::bytes(self.content_bytes),
+            wording::bytes(self.file_bytes)
+        );
         let file = self.file.display();
         let mut text = match self.done {
             "backup" => format!("{file} is written and was read back: {holds}"),

@@ -20,7 +20,11 @@ use crate::options::Options;
 ///
 /// # Errors
 /// The file is no whole backup of a version known here, the directory is in use, or there is no room; nothing is left.
-pub(super) fn restore(runtime: &Runtime, args: RestoreArgs, progress: &mut Progress) -> anyhow::Result<Report> {
+pub(super) fn restore(
+    runtime: &Runtime,
+    args: RestoreArgs,
+    progress: &mut Progress,
+) -> anyhow::Result<Report> {
     let options = args.serve.resolve()?;
     let mut file = File::open(&args.from).with_context(|| format!("cannot open {}", args.from.display()))?;
     progress.part("looking whether the backup is whole");

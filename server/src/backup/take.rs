@@ -23,7 +23,10 @@ pub(super) fn take(runtime: &Runtime, args: BackupArgs, progress: &mut Progress)
     let configuration = args.serve.config_file().map(Path::to_owned);
     let options = args.serve.resolve()?;
     if !options.dir("lock").exists() {
-        bail!("{} is not the data directory of a paasd; --data-dir names another", options.data_dir.display());
+        bail!(
+            "{} is not the data directory of a paasd; --data-dir names another",
+            options.data_dir.display()
+        );
     }
     let path = named(&args.to);
     let target = Target::create(&path)?;
@@ -31,7 +34,8 @@ pub(super) fn take(runtime: &Runtime, args: BackupArgs, progress: &mut Progress)
     let store = runtime.block_on(look(&options))?;
     let hold = runtime.block_on(Hold::begin(&store))?;
     let taking = Taking { runtime, options: &options, scratch: scratch.path(), configuration };
-    let taken = runtime.block_on(Moment::of(&store)).and_then(|moment| taking.take(moment, &target, progress));
+    let taken =
+        runtime.block_on(Moment::of(&store)).and_then(|moment| taking.take(moment, &target, progress));
     // It would end by itself soon.
     let _ = runtime.block_on(hold.end());
     runtime.block_on(store.close());
@@ -93,7 +97,9 @@ impl Taking<'_> {
             warnings.extend(wrong.map(|wrong| format!("{name}: {wrong}")));
         }
         let out = writer.finish()?;
-        out.into_inner().map_err(std::io::IntoInnerError::into_error).context("the backup cannot be written")?;
+        out.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .context("the backup cannot be written")?;
         warnings.iter().for_each(|warning| progress.warn(warning));
         Ok(Report {
             done: "backup",
@@ -110,7 +116,11 @@ impl Taking<'_> {
         })
     }
 
-    fn keys(&self, writer: &mut Writer<impl std::io::Write>, warnings: &mut Vec<String>) -> anyhow::Result<()> {
+    fn keys(
+        &self,
+        writer: &mut Writer<impl std::io::Write>,
+        warnings: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
         let key = self.options.dir("secret-key");
         add(writer, &Member::SecretKey, &key).with_context(|| format!("cannot read {}", key.display()))?;
         // Who has a token of his own may have removed it.

@@ -71,7 +71,10 @@ async fn remove(platform: &Platform, digest: &Digest, freed: &mut Freed) -> anyh
     // Read at the same moment: a backup that begins later does not know the image as needed.
     let held = store::is_collection_held(&mut db).await?;
     drop(db);
-    if !held && image_may_go(image.put_at, of_slugs, Timestamp::now()) && platform.slugs.delete(&image).await? {
+    if !held
+        && image_may_go(image.put_at, of_slugs, Timestamp::now())
+        && platform.slugs.delete(&image).await?
+    {
         fail_point::reach(Step::ImageRemoved);
         freed.images += 1;
         freed.bytes += image.bytes;

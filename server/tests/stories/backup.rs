@@ -101,7 +101,10 @@ fn a_platform_that_is_lost_is_restored_elsewhere_with_every_app() {
         wait::until("the app to answer", || (app.get("/").status == 200).then_some(()));
     }
     assert_eq!(shop.get("/").body, "two");
-    assert_eq!((shop.get("/env/COLOUR").body, shop.get("/env/EMPTY").body), ("blue".to_owned(), String::new()));
+    assert_eq!(
+        (shop.get("/env/COLOUR").body, shop.get("/env/EMPTY").body),
+        ("blue".to_owned(), String::new())
+    );
     assert_eq!(visitor::get(platform.router, "shop.example.org", "/").unwrap().body, "two");
     assert!(busy.get("/").body.parse::<u32>().is_ok());
     assert_eq!(busy.get("/env/COLOUR").body, "red");
