@@ -10,7 +10,11 @@ use docker::{Daemon, Stack, build_stack, list_stacks};
 #[derive(Subcommand)]
 pub enum StackCommand {
     /// Make the stack image: with the Dockerfile, or of Debian's packages where no registry can be reached
-    Build,
+    Build {
+        /// Make it of Debian's packages even if the base image can be had
+        #[arg(long)]
+        from_packages: bool,
+    },
     /// List the stack images that the Docker Engine of this machine has
     List {
         /// Print JSON
@@ -27,19 +31,19 @@ pub fn main(command: &StackCommand) -> ExitCode {
         runtime.block_on(async {
             let daemon = Daemon::connect().await?;
             match command {
-                StackCommand::Build => build(&daemon).await,
+                StackCommand::Build { from_packages } => build(&daemon, *from_packages).await,
                 StackCommand::List { json } => list(&daemon, *json).await,
             }
         })
     })
 }
 
-async fn build(daemon: &Daemon) -> anyhow::Result<()> {
+async fn build(daemon: &Daemon, from_packages: bool) -> anyhow::Result<()> {
     let begun = std::time::Instant::now();
     let mut say = |line: &str| {
         let _ = writeln!(std::io::stderr(), "{line}");
     };
-    let stack = build_stack(daemon, &mut say).await?;
+    let stack = build_stack(daemon, from_packages, &mut say).await?;
     let took = begun.elapsed().as_secs();
     print(&format!("{} in {took} s\n", line(&stack)))
 }

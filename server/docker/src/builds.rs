@@ -87,6 +87,7 @@ impl BuildContainers {
         self.daemon.ask("start a container", CHANGE, started).await?;
         let given = async {
             attached.input.write_all(&input).await?;
+            attached.input.write_all(input::END).await?;
             attached.input.flush().await?;
             attached.input.shutdown().await
         };
@@ -115,8 +116,9 @@ impl BuildContainers {
     async fn kill(&self, container: &str) {
         let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
         let killed = self.daemon.docker().kill_container(container, Some(options));
-        if let Err(error @ (DaemonError::Down { .. } | DaemonError::Late { .. })) =
-            self.daemon.ask("signal a container", CHANGE, killed).await
+        let killed = self.daemon.ask("signal a container", CHANGE, killed).await;
+        if let Err(error) = killed
+            && error.is_silence()
         {
             tracing::warn!(%error, "a build may go on for a while");
         }

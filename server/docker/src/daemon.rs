@@ -52,6 +52,13 @@ pub enum DaemonError {
     },
 }
 
+impl DaemonError {
+    /// Tells whether nothing is known because the daemon did not answer, or not in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Down { .. } | Self::Late { .. })
+    }
+}
+
 /// A connection to the Docker Engine of this host.
 #[derive(Clone, Debug)]
 pub struct Daemon {

@@ -1,7 +1,8 @@
 //! How the environment of a program reaches its container: through standard input, as `NAME=value` with a NUL behind each.
 //!
 //! Docker writes the variables that a container is made with to its own disk in clear, and they are text there. So a
-//! container is made without any; a shell in it reads them, gives itself an empty input, and becomes the program.
+//! container is made without any; a shell in it reads them, gives itself an empty input, and becomes the program. It does so
+//! only when it is told the end: before that nothing of the program has run, whoever dies in between.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,14 +11,23 @@ use sandbox::Environment;
 
 /// Reads the variables and becomes the program. `unset` first: `RANDOM` and its like lose their special meaning by it.
 pub(crate) const PRELUDE: &str = r#"unset SHLVL HOSTNAME
-while IFS= read -r -d '' _paas; do unset "${_paas%%=*}"; export "${_paas}"; done 2>/dev/null
-unset _paas
+_paas_end=
+while IFS= read -r -d '' _paas; do
+    if [ -z "$_paas" ]; then _paas_end=1; break; fi
+    unset "${_paas%%=*}"
+    export "$_paas"
+done 2>/dev/null
+[ -n "$_paas_end" ] || exit 125
+unset _paas _paas_end
 exec "$@" </dev/null"#;
+
+/// Tells the shell that it has all variables.
+pub(crate) const END: &[u8] = b"\0";
 
 /// Bash keeps these names for itself.
 const KEPT: [&str; 6] = ["UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"];
 
-/// Returns what the shell reads.
+/// Returns what the shell reads before [`END`].
 pub(crate) fn of(environment: &Environment) -> Vec<u8> {
     // What changes the shell itself comes last: values are bytes in whatever locale.
     let (last, first): (Vec<_>, Vec<_>) =
@@ -52,12 +62,26 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        shell.stdin.take().unwrap().write_all(&of(&environment)).unwrap();
+        let input = [&of(&environment), END].concat();
+        shell.stdin.take().unwrap().write_all(&input).unwrap();
         let output = shell.wait_with_output().unwrap().stdout;
         let got: Vec<&[u8]> = output.split(|byte| *byte == 0).collect();
         for record in of(&environment).split(|byte| *byte == 0) {
             assert!(got.contains(&record), "{:?}", String::from_utf8_lossy(record));
         }
-        assert!(!got.iter().any(|record| record.starts_with(b"_paas=")));
+        assert!(!got.iter().any(|record| record.starts_with(b"_paas")));
+    }
+
+    #[test]
+    fn nothing_runs_of_what_was_not_told_to_the_end() {
+        let mut shell = Command::new("/bin/bash")
+            .args(["--norc", "--noprofile", "-c", PRELUDE, "bash", "echo", "ran"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(&of(&Environment::base())).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout), (Some(125), Vec::new()));
     }
 }

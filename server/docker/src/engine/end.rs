@@ -24,16 +24,29 @@ const LINES: (&str, usize) = ("20", 500);
 impl DockerEngine {
     /// Says whether a replica runs, and has its output carried on if there may be more of it.
     pub(super) async fn find(&self, id: ReplicaId) -> Result<Instance, EngineError> {
-        let (dir, container) = (self.0.dir(id), self.0.inspect(id).await?);
-        if container.is_some() && dir.read::<RunFile>("run.json").is_some() {
+        let dir = self.0.dir(id);
+        let container = match self.0.inspect(id).await {
+            Err(error) if error.is_silence() => {
+                let begun = dir.read::<RunFile>("run.json").is_some();
+                if let Some(exit) = dir.exit() {
+                    return Ok(Instance::Ended(exit));
+                }
+                if begun {
+                    self.carry_output(id);
+                }
+                return Ok(if begun { Instance::Running } else { Instance::Prepared });
+            }
+            other => other?,
+        };
+        // Without this file nothing of the program ran, even if its container does.
+        if dir.read::<RunFile>("run.json").is_none() && dir.exit().is_none() {
+            return Ok(Instance::Prepared);
+        }
+        if container.is_some() {
             self.carry_output(id);
         }
         if container.as_ref().is_some_and(is_running) {
             return Ok(Instance::Running);
-        }
-        // Without this file nothing was started.
-        if dir.read::<RunFile>("run.json").is_none() && dir.exit().is_none() {
-            return Ok(Instance::Prepared);
         }
         Ok(Instance::Ended(self.0.exit(id).await))
     }
@@ -70,7 +83,13 @@ impl Inner {
             return exit;
         }
         let lost = || Exit { cause: ExitCause::Lost, at: Timestamp::now(), last_lines: Vec::new() };
-        let Ok(Some(container)) = self.inspect(id).await else { return lost() };
+        let container = loop {
+            match self.inspect(id).await {
+                Ok(Some(container)) => break container,
+                Ok(None) => return lost(),
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        };
         let exit = Exit {
             cause: cause(&container),
             at: finished(&container).unwrap_or_else(Timestamp::now),

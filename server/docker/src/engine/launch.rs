@@ -10,14 +10,17 @@ use tokio::io::AsyncWriteExt as _;
 use super::end::is_running;
 use super::{DockerEngine, Inner, RunFile};
 use crate::container::{Place, body};
-use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::daemon::{CHANGE, DaemonError, QUICK};
 use crate::{builds, input, labels};
+
+const NO_INPUT: &str = "a container did not take its input";
 
 impl DockerEngine {
     /// Starts a run in the replica's turn.
     pub(super) async fn launch(&self, spec: &ReplicaSpec, port: Option<u16>) -> Result<(), EngineError> {
         let (id, dir) = (spec.id, self.0.dir(spec.id));
-        if self.0.inspect(id).await?.as_ref().is_some_and(is_running) {
+        let begun = dir.read::<RunFile>("run.json").is_some();
+        if begun && self.0.inspect(id).await?.as_ref().is_some_and(is_running) {
             self.carry_output(id);
             return Ok(());
         }
@@ -75,15 +78,41 @@ impl Inner {
             }
             Err(error) => return Err(anyhow::Error::from(error).into()),
         };
-        // Before it is so: without this file nothing ran.
+        self.begin(spec, &container, (&network, sandbox)).await?;
+        Ok(())
+    }
+
+    /// Starts a container whose shell reads the variables, notes that it runs, and only then lets it become the program.
+    async fn begin(
+        &self,
+        spec: &ReplicaSpec,
+        container: &str,
+        (network, sandbox): (&str, &Sandbox),
+    ) -> Result<()> {
+        let (docker, daemon) = (self.daemon.docker(), &self.daemon);
+        let options =
+            AttachContainerOptions { stdin: true, stream: true, ..AttachContainerOptions::default() };
+        let attached = docker.attach_container(container, Some(options));
+        let mut attached = daemon.ask("attach to a container", QUICK, attached).await?;
+        let started = docker.start_container(container, None::<StartContainerOptions>);
+        self.noted(daemon.ask("start a container", CHANGE, started).await)?;
+        let variables = input::of(&sandbox.environment);
+        let given = async {
+            attached.input.write_all(&variables).await?;
+            attached.input.flush().await
+        };
+        tokio::time::timeout(QUICK, given).await.context(NO_INPUT)?.context(NO_INPUT)?;
+        // Before it is so: without this file nothing of the program ran.
         let once = matches!(spec.wish, Wish::Once { .. });
         let durability = if once { Durability::Synced } else { Durability::Cached };
-        let (dir, mut run) = (self.dir(spec.id), RunFile { container: container.clone(), ip: None });
-        dir.write("run.json", &run, durability).context("cannot write run.json")?;
-        start(&self.daemon, &container, &input::of(&sandbox.environment)).await?;
-        run.ip = self.address(spec.id, &network).await?;
-        dir.write("run.json", &run, Durability::Cached).context("cannot write run.json")?;
-        Ok(())
+        let run = RunFile { container: container.to_owned(), ip: self.address(spec.id, network).await? };
+        self.dir(spec.id).write("run.json", &run, durability).context("cannot write run.json")?;
+        let told = async {
+            attached.input.write_all(input::END).await?;
+            attached.input.flush().await?;
+            attached.input.shutdown().await
+        };
+        tokio::time::timeout(QUICK, told).await.context(NO_INPUT)?.context(NO_INPUT)
     }
 
     /// Returns the address of a replica in its network; one that has ended already has none.
@@ -93,20 +122,4 @@ impl Inner {
         let address = networks.and_then(|mut networks| networks.remove(network)?.ip_address);
         Ok(address.and_then(|address| address.parse().ok()))
     }
-}
-
-/// Starts a container and gives it its input.
-async fn start(daemon: &Daemon, container: &str, input: &[u8]) -> Result<()> {
-    let options = AttachContainerOptions { stdin: true, stream: true, ..AttachContainerOptions::default() };
-    let attached = daemon.docker().attach_container(container, Some(options));
-    let mut attached = daemon.ask("attach to a container", QUICK, attached).await?;
-    let started = daemon.docker().start_container(container, None::<StartContainerOptions>);
-    daemon.ask("start a container", CHANGE, started).await?;
-    let given = async {
-        attached.input.write_all(input).await?;
-        attached.input.flush().await?;
-        attached.input.shutdown().await
-    };
-    let given = tokio::time::timeout(QUICK, given).await;
-    given.context("a container did not take its input")?.context("a container did not take its input")
 }

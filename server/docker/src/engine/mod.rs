@@ -79,7 +79,7 @@ struct Inner {
     turns: Mutex<HashMap<ReplicaId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// What `run.json` holds: written before the container is started, and once more with where it is reached.
+/// What `run.json` holds: written when the container waits for the word to become the program.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct RunFile {
     container: String,
@@ -176,7 +176,15 @@ impl Engine for DockerEngine {
         let dir = self.0.options.dir.clone();
         let waited = spawn_blocking(move || agent::wait_for_predecessor(&dir)).await;
         waited.context("a task was cut off")?.context("cannot wait for an earlier agent")?;
-        let containers = self.0.containers().await?;
+        let containers = match self.0.containers().await {
+            // What runs may run on without the daemon, and is told apart when it is back.
+            Err(error) if error.is_silence() => {
+                tracing::warn!("replicas are taken to run: {error}");
+                Vec::new()
+            }
+            other => other.map_err(anyhow::Error::from)?,
+        };
+        self.0.networks.sweep().await;
         let ids: BTreeSet<_> = self
             .blocking(|inner| {
                 let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
@@ -309,7 +317,7 @@ impl Inner {
     /// Takes note of whether the daemon answers.
     fn noted<T>(&self, answer: Result<T, DaemonError>) -> Result<T, DaemonError> {
         let down = match &answer {
-            Err(error @ (DaemonError::Down { .. } | DaemonError::Late { .. })) => {
+            Err(error) if error.is_silence() => {
                 Some(format!("Replicas cannot be started or stopped: {error}."))
             }
             _ => None,
@@ -319,7 +327,7 @@ impl Inner {
     }
 
     /// Returns the replicas that have a container of ours.
-    async fn containers(&self) -> anyhow::Result<Vec<ReplicaId>> {
+    async fn containers(&self) -> Result<Vec<ReplicaId>, DaemonError> {
         let options = ListContainersOptions {
             all: true,
             filters: Some(labels::filter(&self.mark, labels::REPLICA)),

@@ -60,6 +60,19 @@ impl Networks {
         }
     }
 
+    /// Removes the networks of this server's that nothing is in: of apps that are gone, or of a start that was cut off.
+    pub(super) async fn sweep(&self) {
+        let _guard = self.use_or_remove.write().await;
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{}={}", labels::MARK, self.mark)])]);
+        let listed = self.daemon.docker().list_networks(Some(ListNetworksOptions { filters: Some(filters) }));
+        let listed = self.daemon.ask("list networks", QUICK, listed).await.unwrap_or_default();
+        for name in listed.into_iter().filter_map(|network| network.name) {
+            // One in use is refused, as it should be.
+            let removed = self.daemon.docker().remove_network(&name);
+            let _ = self.daemon.ask("remove a network", CHANGE, removed).await;
+        }
+    }
+
     fn name(&self, app: AppId) -> String {
         format!("paas-{}-{app}", self.mark)
     }

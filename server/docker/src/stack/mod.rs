@@ -66,19 +66,27 @@ pub async fn list_stacks(daemon: &Daemon) -> Result<Vec<Stack>, DaemonError> {
     Ok(stacks)
 }
 
-/// Makes the stack image, by the Dockerfile where its base can be had, and else of Debian's packages, and names it.
+/// Makes the stack image, by the Dockerfile where its base can be had and is wanted, and else of Debian's packages, and
+/// names it.
 ///
 /// # Errors
 /// Neither way works; the reason of each was told as progress.
-pub async fn build_stack(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<Stack> {
-    let id = match dockerfile::base(daemon, progress).await {
+pub async fn build_stack(
+    daemon: &Daemon,
+    from_packages: bool,
+    progress: Progress<'_>,
+) -> anyhow::Result<Stack> {
+    let base = match from_packages {
+        true => Err(anyhow::anyhow!("it is to be made without")),
+        false => dockerfile::base(daemon, progress).await,
+    };
+    let id = match base {
         Ok(()) => {
             progress(&format!("Building {STACK} with the Dockerfile, on {}", dockerfile::BASE));
             dockerfile::build(daemon, progress).await?
         }
         Err(why) => {
-            progress(&format!("{} cannot be had: {why:#}", dockerfile::BASE));
-            progress(&format!("Making {STACK} of Debian's packages instead"));
+            progress(&format!("Making {STACK} of Debian's packages, without {}: {why:#}", dockerfile::BASE));
             bootstrap::build(daemon, progress).await?
         }
     };
