@@ -36,7 +36,10 @@ use crate::predecessor::Predecessor;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
-use crate::{api, builds, collect, connections, dashboard, doubt, engine, host_agent, metrics, offer, push, sweep, this_host};
+use crate::{
+    api, builds, collect, connections, dashboard, doubt, engine, host_agent, metrics, offer, push, sweep,
+    this_host,
+};
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
