@@ -12,6 +12,7 @@ mod doctor;
 mod domains;
 mod git_credentials;
 mod git_remote;
+mod hosts;
 mod log_line;
 mod login;
 mod logout;
@@ -86,6 +87,7 @@ commands! {
     "What runs" {
         "ps" ["ps:list"] => Ps(ps::list::List);
         "ps:scale" ["scale"] => PsScale(ps::scale::Scale);
+        "ps:type" ["ps:resize"] => PsType(ps::resize::Resize);
         "ps:restart" ["restart"] => PsRestart(ps::restart::Restart);
         "ps:stop" ["stop"] => PsStop(ps::stop::Stop);
         "logs" => Logs(logs::Logs);
@@ -112,6 +114,14 @@ commands! {
         "buildpacks:clear" => BuildpacksClear(buildpacks::clear::Clear);
         "pins" => Pins(pins::list::List);
         "pins:upgrade" => PinsUpgrade(pins::upgrade::Upgrade);
+    }
+    "Hosts" {
+        "hosts" => Hosts(hosts::list::List);
+        "hosts:info" => HostsInfo(hosts::info::Info);
+        "hosts:drain" => HostsDrain(hosts::drain::Drain);
+        "hosts:resume" => HostsResume(hosts::resume::Resume);
+        "hosts:remove" => HostsRemove(hosts::remove::Remove);
+        "hosts:drill" => HostsDrill(hosts::drill::Drill);
     }
     "People and tokens" {
         "login" => Login(login::Login);

@@ -12,6 +12,7 @@ mod environment;
 mod errors;
 mod git;
 mod help;
+mod hosts;
 mod json;
 mod login;
 mod logs;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::ReleaseId;
-use model::plan::ReplicaWish;
+use model::plan::{MAKES_ROOM, ReplicaWish, Waiting};
 use model::procfile::ProcessTable;
 use model::release::Version;
 use model::replica::{Phase, ReplicaStatus};
@@ -54,7 +54,40 @@ async fn all(call: &Call) -> Result<Vec<Value>, ApiError> {
         }
         shown.push(dyno_json(call, replica, &runs[&replica.version], (host, status)));
     }
+    for waiting in call.platform.outlook.waiting(call.app().id) {
+        let runs = what_runs(call, &mut db, waiting.version).await?;
+        shown.push(waiting_json(call, &waiting, &runs));
+    }
     Ok(shown)
+}
+
+/// Returns a replica that has no place yet, and so no row, as one that is there.
+fn waiting_json(call: &Call, waiting: &Waiting, runs: &Runs) -> Value {
+    let now = time(Timestamp::now());
+    json!({
+        "id": waiting.id(),
+        "name": waiting.name(),
+        "type": waiting.process,
+        "number": waiting.number,
+        "command": runs.commands.get(&waiting.process).map_or("", String::as_str),
+        "size": waiting.size,
+        "dyno_size": size_ref(waiting.size),
+        "state": "waiting",
+        "phase": "waiting",
+        "reason": format!("{}; {MAKES_ROOM}", waiting.reason),
+        "restarts": 0,
+        "cpu_percent": null,
+        "memory_bytes": null,
+        "in_flight": 0,
+        "tunnels": 0,
+        "host": null,
+        "attach_url": null,
+        "release": { "id": runs.release, "version": waiting.version.0 },
+        "app": app_ref(call.app()),
+        "since": now,
+        "created_at": now,
+        "updated_at": now,
+    })
 }
 
 async fn what_runs(call: &Call, db: &mut Db, version: Version) -> Result<Runs, ApiError> {

@@ -20,6 +20,8 @@ mod fields;
 mod formation;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod host_commands;
+mod hosts;
 pub(crate) mod intake;
 mod log_sessions;
 mod log_stream;

@@ -42,6 +42,7 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
         "engine": if options.engine == EngineChoice::Docker { "docker" } else { "sandbox" },
         "mode": { "root": rustix::process::geteuid().is_root() },
         "degraded": report.degraded,
+        "doubt": call.platform.outlook.fleet().doubt.map(|doubt| doubt.to_string()),
         "disk": {
             "free_bytes": room.free_bytes,
             "total_bytes": room.total_bytes,

@@ -5,14 +5,23 @@ use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
     account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands,
-    dynos, formation, log_sessions, log_stream, metrics, operations, pins, platform, prometheus, reference,
-    release_diff, releases, settings, slugs, sources, users,
+    dynos, formation, host_commands, hosts, log_sessions, log_stream, metrics, operations, pins, platform,
+    prometheus, reference, release_diff, releases, settings, slugs, sources, users,
 };
 
 /// Returns all routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [people(), reference_lists(), apps_and_config(), releases_and_builds(), processes(), the_rest()].concat()
+    [
+        people(),
+        reference_lists(),
+        apps_and_config(),
+        releases_and_builds(),
+        processes(),
+        machines(),
+        the_rest(),
+    ]
+    .concat()
 }
 
 fn people() -> Vec<Route> {
@@ -134,6 +143,17 @@ fn processes() -> Vec<Route> {
         post("/apps/{app}/dynos/{dyno}/actions/stop", Write, "dyno.stop", dyno_commands::stop_one),
         delete("/apps/{app}/formations/{process}", Write, "dyno.restart", dyno_commands::restart_type),
         post("/apps/{app}/formations/{process}/actions/stop", Write, "dyno.stop", dyno_commands::stop_type),
+    ]
+}
+
+fn machines() -> Vec<Route> {
+    vec![
+        get("/hosts", Read, hosts::list),
+        get("/hosts/{host}", Admin, hosts::show),
+        delete("/hosts/{host}", Admin, "host.remove", host_commands::remove),
+        post("/hosts/{host}/actions/drain", Admin, "host.drain", host_commands::drain),
+        post("/hosts/{host}/actions/resume", Admin, "host.resume", host_commands::resume),
+        post("/hosts/{host}/actions/drill", Admin, "host.drill", host_commands::drill),
     ]
 }
 

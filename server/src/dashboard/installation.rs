@@ -48,6 +48,7 @@ struct Installation {
     stack: String,
     engine: String,
     degraded: Vec<String>,
+    doubt: Option<String>,
     disk: Disk,
     data_dir: String,
     domain: String,
@@ -63,10 +64,35 @@ struct Disk {
     reserve_bytes: u64,
 }
 
+#[derive(Deserialize)]
+struct HostJson {
+    name: String,
+    zone: String,
+    state: String,
+    reason: Option<String>,
+    memory_bytes: Option<u64>,
+    memory_free_bytes: Option<u64>,
+    cpu_millicores: Option<u64>,
+    cpu_free_millicores: Option<u64>,
+    replicas: usize,
+    last_seen_at: Option<Timestamp>,
+}
+
 struct HostLine {
     name: String,
     zone: String,
     state: String,
+    style: &'static str,
+    drains: bool,
+    reason: Option<String>,
+    replicas: String,
+    free: Option<String>,
+    seen: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct HostName {
+    host: String,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +125,8 @@ struct Disable {
 pub(super) fn routes() -> Router<Arc<Dashboard>> {
     Router::new()
         .route("/platform", get(show))
+        .route("/platform/hosts/drain", post(drain_host))
+        .route("/platform/hosts/resume", post(resume_host))
         .route("/platform/users", post(add_user))
         .route("/platform/users/disable", post(disable_user))
 }
@@ -111,8 +139,7 @@ async fn view(visitor: &Visitor, invitation: Option<Invitation>) -> Result<Platf
     // Who may not see the users is refused by that route.
     let users: Vec<User> = visitor.get(&["users"]).await?;
     let now: Installation = visitor.get(&["platform"]).await?;
-    let mut db = visitor.dashboard.platform.store.read().await?;
-    let hosts = store::list_hosts(&mut db).await?;
+    let hosts: Vec<HostJson> = visitor.get(&["hosts"]).await?;
     let Disk { free_bytes, total_bytes, reserve_bytes } = now.disk;
     Ok(PlatformPage {
         frame: visitor.frame("Platform", "platform"),
@@ -127,9 +154,42 @@ async fn view(visitor: &Visitor, invitation: Option<Invitation>) -> Result<Platf
     })
 }
 
-fn host(host: store::Host) -> HostLine {
-    let state = if host.state == store::HostState::Ready { "ready" } else { "not ready" };
-    HostLine { name: host.name, zone: host.zone, state: state.to_owned() }
+fn host(host: HostJson) -> HostLine {
+    let memory = host
+        .memory_free_bytes
+        .zip(host.memory_bytes)
+        .map(|(free, offered)| format!("{} of {} free", wording::bytes(free), wording::bytes(offered)));
+    let cores = |millicores: u64| format!("{}.{}", millicores / 1_000, millicores % 1_000 / 100);
+    let cpu = host.cpu_free_millicores.zip(host.cpu_millicores);
+    let cpu = cpu.map(|(free, offered)| format!("{} of {} cores", cores(free), cores(offered)));
+    let free: Vec<String> = memory.into_iter().chain(cpu).collect();
+    HostLine {
+        style: match host.state.as_str() {
+            "ready" => "healthy",
+            "draining" => "draining",
+            "returning" => "changing",
+            _ => "problem",
+        },
+        drains: host.state == "draining",
+        reason: host.reason.filter(|_| host.state != "ready"),
+        replicas: wording::count(host.replicas, "replica"),
+        free: (!free.is_empty()).then(|| free.join(", ")),
+        seen: host.last_seen_at.map(words::ago),
+        name: host.name,
+        zone: host.zone,
+        state: host.state,
+    }
+}
+
+async fn drain_host(Submitted(visitor, HostName { host }): Submitted<HostName>) -> Response {
+    let drained = visitor.send(Method::POST, &["hosts", &host, "actions", "drain"], &json!({})).await;
+    let said = format!("{host} drains: its replicas leave when others answer in their place.");
+    visitor.done("/platform", drained.map(|_| said))
+}
+
+async fn resume_host(Submitted(visitor, HostName { host }): Submitted<HostName>) -> Response {
+    let resumed = visitor.send(Method::POST, &["hosts", &host, "actions", "resume"], &json!({})).await;
+    visitor.done("/platform", resumed.map(|_| format!("{host} takes replicas again.")))
 }
 
 fn line(visitor: &Visitor, user: User) -> UserLine {

@@ -10,6 +10,7 @@ mod dashboard;
 mod dashboard_config;
 mod dashboard_logs;
 mod dashboard_releases;
+mod hosts;
 mod logs;
 mod metrics;
 mod operations;

@@ -65,6 +65,7 @@ impl World {
             let mut tx = server.platform.store.write().await.unwrap();
             store::set_collaborator(&mut tx, app.id, reads.id, Scope::Read).await.unwrap();
             store::set_collaborator(&mut tx, app.id, writes.id, Scope::Write).await.unwrap();
+            store::create_host(&mut tx, "spare-host", "a", "fingerprint").await.unwrap();
             tx.commit().await.unwrap();
         });
         server.user("spare@example.org", Scope::Write);
@@ -105,6 +106,7 @@ impl World {
             ("POST", "/apps/{app}/dynos") => json!({ "command": "true" }),
             (_, path) if path.ends_with("/actions/cancel") || path.ends_with("/actions/upgrade") => nothing(),
             (_, path) if path.ends_with("/actions/stop") => nothing(),
+            (_, path) if path.starts_with("/hosts/{host}/actions/") => nothing(),
             ("DELETE", _) => nothing(),
             _ => return None,
         };
@@ -127,6 +129,7 @@ impl World {
                 "{process}" => "web",
                 "{dyno}" => "web.1",
                 "{session}" => "none",
+                "{host}" => "spare-host",
                 part if part.starts_with('{') => return None,
                 part => part,
             })

@@ -109,7 +109,7 @@ fn replicas(screen: &Screen, dynos: &[Dyno]) -> String {
 }
 
 /// Returns how good it is to be in this phase.
-pub(super) fn tone(phase: &str) -> Tone {
+pub(crate) fn tone(phase: &str) -> Tone {
     match phase {
         "healthy" | "up" => Tone::Good,
         "unhealthy" | "backoff" | "impossible" | "crashed" => Tone::Bad,

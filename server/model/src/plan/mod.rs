@@ -32,6 +32,7 @@ mod toy;
 mod watch_stories;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::id::{AppId, HostId, OperationId, ReplicaId};
 use crate::name::ProcessType;
@@ -114,6 +115,23 @@ pub struct Waiting {
     pub size: Size,
     /// Why, as a sentence.
     pub reason: String,
+}
+
+impl Waiting {
+    /// Returns what tells it from others for as long as it waits; no replica has it.
+    #[must_use]
+    pub fn id(&self) -> ReplicaId {
+        let digit = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let bytes = self.name().into_bytes().into_iter().chain(self.version.0.to_le_bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325, digit);
+        ReplicaId(Uuid::from_u128(self.app.0.as_u128() ^ (u128::from(hash) << 32)))
+    }
+
+    /// Returns the name that users see, `web.1`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.process, self.number)
+    }
 }
 
 /// What helps a replica that waits for room.

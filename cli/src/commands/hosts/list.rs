@@ -1,0 +1,70 @@
+//! `hosts`: the machines, how they stand, and how much room each has.
+
+use model::wording;
+use serde_json::Value;
+
+use super::{CORE, GIGABYTE, of, tone};
+use crate::api::host::Host;
+use crate::api::read;
+use crate::context::{Context, JsonOption};
+use crate::error::Result;
+use crate::screen::{Screen, Tone};
+use crate::table::{Cell, Table};
+use crate::when;
+
+/// List the hosts, their zones and their room
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl hosts
+  HOST   ZONE  STATE     REPLICAS  FREE GB     FREE CORES  VERSION  SEEN
+  app-1  a     ready     4         1.5 of 3.5  1.6 of 2    0.1.0    just now
+  app-2  b     silent    3         2 of 3.5    1.7 of 2    0.1.0    6 s ago
+    nothing was heard of it for 6 s; no new request goes there")]
+pub(crate) struct List {
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+impl List {
+    /// Prints them, and what the server thinks of itself if it hears of too few.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let api = context.api()?;
+        let body = api.all("/hosts")?;
+        if self.json.json {
+            return context.screen.json(&body);
+        }
+        context.screen.print(&table(&context.screen, &body)?)?;
+        if let Some(doubt) = api.get("/platform")?["doubt"].as_str() {
+            context.screen.say(&wording::sentence(doubt));
+        }
+        Ok(())
+    }
+}
+
+/// A reason stands under its host.
+fn table(screen: &Screen, body: &Value) -> Result<String> {
+    let hosts: Vec<Host> = read(body)?;
+    let mut table =
+        Table::new(["HOST", "ZONE", "STATE", "REPLICAS", "FREE GB", "FREE CORES", "VERSION", "SEEN"]);
+    for host in &hosts {
+        table.row([
+            Cell::toned(Tone::Name, &host.name),
+            host.zone.clone().into(),
+            Cell::toned(tone(&host.state), &host.state),
+            host.replicas.to_string().into(),
+            of(host.memory_free_bytes, host.memory_bytes, GIGABYTE).into(),
+            of(host.cpu_free_millicores, host.cpu_millicores, CORE).into(),
+            host.version.clone().unwrap_or_default().into(),
+            when::ago(screen, host.last_seen_at).into(),
+        ]);
+    }
+    let rendered = table.render(screen);
+    let mut lines: Vec<String> = rendered.lines().take(1).map(str::to_owned).collect();
+    for (line, host) in rendered.lines().skip(1).zip(&hosts) {
+        lines.push(line.to_owned());
+        let reason = host.reason.as_deref().filter(|_| host.state != "ready");
+        lines.extend(reason.map(|reason| format!("  {}", wording::plain(reason, 300))));
+    }
+    Ok(lines.join("\n"))
+}
