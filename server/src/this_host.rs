@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent::Agent;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::platform::Platform;
 
@@ -11,11 +12,20 @@ use crate::platform::Platform;
 pub(crate) async fn run(platform: Arc<Platform>, agent: Arc<Agent>, stop: CancellationToken) {
     let here = platform.facts.here();
     let mut told = platform.wishes.of(here);
+    let mut drills = 0;
     let passing = async {
         loop {
-            let desired = told.borrow_and_update().desired.clone();
+            let (desired, begun) = {
+                let told = told.borrow_and_update();
+                (told.desired.clone(), told.drills)
+            };
             if let Some(desired) = desired {
                 agent.set_desired((*desired).clone());
+            }
+            if begun > drills {
+                drills = begun;
+                warn!("a drill: all replicas of this host are killed");
+                agent.drill();
             }
             let doubted = platform.wishes.take_doubted(here);
             if !doubted.is_empty() {

@@ -14,6 +14,8 @@ pub struct Told {
     pub desired: Option<Arc<HostDesired>>,
     /// Replicas to be probed at once, because requests to them are not answered.
     pub doubted: BTreeSet<ReplicaId>,
+    /// How many drills were begun since this server started.
+    pub drills: u64,
 }
 
 /// What every host is told.
@@ -48,6 +50,11 @@ impl Wishes {
             false
         });
         doubted
+    }
+
+    /// Has all replicas of a host killed. Other hosts than this one hear of it when they call the next time.
+    pub fn drill(&self, host: HostId) {
+        self.lock().entry(host).or_default().send_modify(|told| told.drills += 1);
     }
 
     /// Returns what tells what a host is told.

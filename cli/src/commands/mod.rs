@@ -117,6 +117,7 @@ commands! {
     }
     "Hosts" {
         "hosts" => Hosts(hosts::list::List);
+        "hosts:add" ["hosts:join-token"] => HostsAdd(hosts::add::Add);
         "hosts:info" => HostsInfo(hosts::info::Info);
         "hosts:drain" => HostsDrain(hosts::drain::Drain);
         "hosts:resume" => HostsResume(hosts::resume::Resume);

@@ -89,6 +89,7 @@ fn a_drain_tells_what_leaves_and_what_cannot() {
       shop web.1 has left
       shop web.2 waits: no host has 512 MB of memory left for it, the most is 0 MB
       shop web.2 has left
+    `paasctl hosts:resume app-1` takes it back.
     ");
     assert!(shown.contains("Nothing runs on app-1 any more, after "), "{shown}");
 }
@@ -154,4 +155,25 @@ fn a_size_is_changed_and_shown() {
     TYPE  SIZE         MEMORY  QUANTITY
     web   Standard-1X  512 MB  1
     ");
+}
+
+#[test]
+fn a_join_token_is_alone_on_stdout_with_what_to_do_beside_it() {
+    let env = TestEnvironment::new();
+    let made = json!({"id": "t", "name": "app-3", "zone": "b", "token": "paasj_secret_authority",
+                      "server": "https://10.0.0.1:5001", "expires_at": "2026-01-05T12:15:00Z"});
+    env.server.on("POST /hosts", made);
+    assert_snapshot!(env.run(&["hosts:add", "--zone", "b", "--name", "app-3", "--ttl", "15m"]), @r"
+    paasj_secret_authority
+    --- stderr
+    The token is for one machine, which becomes host app-3 in zone b, within 15 min.
+    Copy it into a file join-token there, and run there as root:
+
+      paasd agent --server https://10.0.0.1:5001 --join-token join-token \
+        --data-dir /var/lib/paas-host
+
+    `paasctl hosts` shows the host then.
+    ");
+    let body = json!({"zone": "b", "name": "app-3", "ttl_seconds": 900});
+    assert_eq!(env.server.requests()[0].body, body);
 }

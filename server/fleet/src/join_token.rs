@@ -14,7 +14,7 @@ pub struct JoinToken {
 
 /// A text that is no join token.
 #[derive(Debug, thiserror::Error)]
-#[error("this is no join token: one begins with paasj_ and is made by `paasctl hosts:join-token`")]
+#[error("this is no join token: one begins with paasj_ and is made by `paasctl hosts:add`")]
 pub struct BadToken;
 
 const START: &str = "paasj_";

@@ -25,7 +25,7 @@ pub(super) async fn join(
     let mut tx = platform.store.write().await?;
     let Some(token) = store::use_join_token(&mut tx, &join.secret).await? else {
         return Err(Refusal::forbidden(
-            "the join token is unknown, has expired, or was used already; `paasctl hosts:join-token` makes another",
+            "the join token is unknown, has expired, or was used already; `paasctl hosts:add` makes another",
         ));
     };
     let name = token.name.clone().unwrap_or(join.name);

@@ -1,11 +1,83 @@
 //! What administrators do with hosts: add, drain, resume, remove, and try out what happens when one fails.
 
-use store::{Host, HostState};
+use std::time::Duration;
 
-use super::answer::Answer;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use store::{Host, HostState, NewJoinToken};
+
+use super::answer::{Answer, time};
 use super::call::{Call, commit};
 use super::error::ApiError;
+use super::fields::Fields;
 use super::hosts::{find, full};
+
+/// How long a join token works unless something else was asked for, and at most.
+const TOKEN: SignedDuration = SignedDuration::from_mins(15);
+const TOKEN_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longest name of a host or a zone.
+const NAME_MAX: usize = 63;
+
+/// Makes the token with which one machine joins.
+pub(super) async fn add(call: Call) -> Result<Answer, ApiError> {
+    let Some(listen) = call.platform.options.agent_listen else {
+        return Err(ApiError::conflict("this server listens to no agents of other hosts")
+            .hint("start it with --agent-listen 0.0.0.0:5001"));
+    };
+    let name = label(&call.fields, "name")?;
+    let zone = label(&call.fields, "zone")?.unwrap_or_else(|| "local".to_owned());
+    let ttl = match call.fields.number("ttl_seconds")? {
+        Some(seconds) => {
+            SignedDuration::try_from(Duration::from_secs(seconds)).unwrap_or(SignedDuration::MAX)
+        }
+        None => TOKEN,
+    };
+    if ttl < SignedDuration::from_secs(1) || ttl > TOKEN_MAX {
+        return Err(ApiError::invalid("a join token works for a second at least and a day at most"));
+    }
+    let mut tx = call.write().await?;
+    if let Some(name) = &name
+        && store::find_host_named(&mut tx, name).await?.is_some()
+    {
+        return Err(ApiError::invalid(format!("there is a host {name} already"))
+            .hint("`paasctl hosts:remove` forgets one that is no more"));
+    }
+    let expires_at = Timestamp::now() + ttl;
+    let new = NewJoinToken { name: name.as_deref(), zone: &zone, expires_at, user: call.actor().user };
+    let (token, secret) = store::create_join_token(&mut tx, new).await?;
+    store::forget_join_tokens(&mut tx).await?;
+    commit(tx).await?;
+    let server = call.base();
+    let server = server.split_once("://").map_or(server.as_str(), |(_, host)| host);
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    let shown = json!({
+        "id": token.id,
+        "name": name,
+        "zone": zone,
+        "token": call.platform.agents.join_token(&secret),
+        "server": format!("https://{host}:{}", listen.port()),
+        "expires_at": time(expires_at),
+    });
+    Ok(Answer::created(shown).noting("name", name).noting("zone", zone))
+}
+
+/// Reads the name of a host or a zone: letters, digits, dots, dashes and underscores.
+fn label(fields: &Fields, field: &'static str) -> Result<Option<String>, ApiError> {
+    let is_fit = |text: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.chars().all(plain)
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.len() <= NAME_MAX
+    };
+    match fields.text(field)? {
+        Some(text) if !is_fit(&text) => Err(ApiError::invalid(format!(
+            "`{field}` is made of letters, digits, dashes, dots and underscores, {NAME_MAX} at most, and begins with a \
+             letter or digit"
+        ))),
+        text => Ok(text),
+    }
+}
 
 pub(super) async fn drain(call: Call) -> Result<Answer, ApiError> {
     let reason = format!("{} drains it", call.actor().email);
@@ -62,7 +134,7 @@ pub(super) async fn drill(call: Call) -> Result<Answer, ApiError> {
     }
     store::drill_host(&mut tx, host.id).await?;
     commit(tx).await?;
-    call.platform.wished();
+    call.platform.wishes.drill(host.id);
     Ok(Answer::accepted(before).noting("host", host.name))
 }
 

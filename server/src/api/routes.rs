@@ -150,6 +150,7 @@ fn machines() -> Vec<Route> {
     vec![
         get("/hosts", Read, hosts::list),
         get("/hosts/{host}", Admin, hosts::show),
+        post("/hosts", Admin, "host.add", host_commands::add),
         delete("/hosts/{host}", Admin, "host.remove", host_commands::remove),
         post("/hosts/{host}/actions/drain", Admin, "host.drain", host_commands::drain),
         post("/hosts/{host}/actions/resume", Admin, "host.resume", host_commands::resume),

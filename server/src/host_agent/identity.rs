@@ -139,7 +139,7 @@ impl Identity {
 async fn join(options: &Options, key: &HostKey, about: &About) -> Result<Joined> {
     let Some(path) = &options.join_token else {
         bail!(
-            "this machine has not joined yet: --join-token names the file with a token of `paasctl hosts:join-token`"
+            "this machine has not joined yet: --join-token names the file with a token of `paasctl hosts:add`"
         );
     };
     let token = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

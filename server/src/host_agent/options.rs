@@ -15,7 +15,7 @@ pub struct AgentArgs {
     /// Where a server is called, such as https://10.0.0.1:5001: its --agent-listen; may be given for each server
     #[arg(long = "server", env = "PAASD_SERVER", value_name = "URL", value_delimiter = ',', required = true)]
     servers: Vec<ServerUrl>,
-    /// File with the token of `paasctl hosts:join-token`; needed once
+    /// File with the token of `paasctl hosts:add`; needed once
     #[arg(long, env = "PAASD_JOIN_TOKEN_FILE", value_name = "FILE")]
     join_token: Option<PathBuf>,
     /// Directory for all that must last

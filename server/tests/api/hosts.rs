@@ -218,3 +218,23 @@ fn the_platform_page_shows_hosts_and_drains_them() {
     let page = ann.submit("/dashboard/platform/hosts/drain", &[("host", "app-1")]).text;
     assert!(page.contains("only administrators"), "{page}");
 }
+
+#[test]
+fn a_join_token_is_made_for_one_machine() {
+    let server = Server::start();
+    let made = server
+        .ask("POST", "/hosts")
+        .body(json!({ "name": "app-9", "zone": "b", "ttl_seconds": 60 }))
+        .expect(201);
+    assert!(made["token"].as_str().unwrap().starts_with("paasj_"), "{made}");
+    assert!(made["server"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{made}");
+    let rows = server.get("/activity");
+    assert_eq!((&rows[0]["action"], &rows[0]["detail"]["name"]), (&json!("host.add"), &json!("app-9")));
+    assert!(!rows.to_string().contains("paasj_"));
+    for bad in [json!({ "ttl_seconds": 100_000 }), json!({ "zone": "a b" }), json!({ "name": "-x" })] {
+        server.ask("POST", "/hosts").body(bad).expect(422);
+    }
+    host(&server, "app-1", "a");
+    let taken = server.ask("POST", "/hosts").body(json!({ "name": "app-1" })).expect(422);
+    assert!(taken["message"].as_str().unwrap().contains("app-1 already"), "{taken}");
+}

@@ -89,6 +89,7 @@ impl World {
     fn example(&self, route: &Route) -> Option<(String, Value)> {
         let nothing = || json!({});
         let body = match (route.method.as_str(), route.path) {
+            ("POST", "/hosts") => json!({ "zone": "b" }),
             ("POST", "/users") => json!({ "email": "new@example.org" }),
             ("POST", "/oauth/authorizations") => json!({ "description": "another" }),
             ("POST", "/apps") => json!({ "name": "another" }),

@@ -98,7 +98,7 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         listen,
         router_listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
         router_tls_listen: None,
-        agent_listen: None,
+        agent_listen: Some(SocketAddr::from(([127, 0, 0, 1], 5001))),
         trusted_proxies: Vec::new(),
         domain: "localhost".to_owned(),
         engine: EngineChoice::Auto,

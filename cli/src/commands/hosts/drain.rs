@@ -20,9 +20,9 @@ use crate::when;
 /// How long it is watched unless something else is asked for.
 const LIMIT: SignedDuration = SignedDuration::from_mins(10);
 
-/// Move all replicas of a host elsewhere, without a gap (administrators only)
+/// Move a host's replicas elsewhere (administrators only)
 ///
-/// The host takes no new replicas until `hosts:resume`. Where there is no room for one elsewhere, it stays and serves.
+/// Each leaves when another answers in its place. The host takes no new replicas until `hosts:resume`. Where there is no room for one elsewhere, it stays and serves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -30,7 +30,8 @@ Example:
   Draining app-2: 2 replicas are to leave.
     shop web.2 has left
     shop web.4 has left
-  Nothing runs on app-2 any more, after 6.2 s. It may be switched off; `paasctl hosts:resume app-2` takes it back.")]
+  Nothing runs on app-2 any more, after 6.2 s. It may be switched off;
+  `paasctl hosts:resume app-2` takes it back.")]
 pub(crate) struct Drain {
     /// Its name
     host: String,
@@ -91,7 +92,7 @@ fn until_empty(screen: &Screen, api: &Api, path: &str, host: Host, limit: Durati
     let took = wording::duration(screen.now().duration_since(start));
     let Some(body) = done else { return Err(not_empty(&left, &took)) };
     screen.say(&format!(
-        "Nothing runs on {name} any more, after {took}. It may be switched off; `paasctl hosts:resume {name}` takes it back."
+        "Nothing runs on {name} any more, after {took}. It may be switched off;\n`paasctl hosts:resume {name}` takes it back."
     ));
     Ok(body)
 }

@@ -17,9 +17,9 @@ use crate::wait;
 /// How long the replicas may take to come back.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Kill all replicas of a host on purpose and see them come back (administrators only)
+/// Try out the crash of a host (administrators only)
 ///
-/// It reports how long that took and how many requests failed meanwhile, as the server's router has counted them.
+/// All its replicas are killed on purpose. It reports how long that took and how many requests failed meanwhile, as the server's router has counted them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -1,5 +1,6 @@
 //! The machines that run replicas.
 
+pub(crate) mod add;
 pub(crate) mod drain;
 pub(crate) mod drill;
 pub(crate) mod info;

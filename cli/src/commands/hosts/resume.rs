@@ -8,7 +8,7 @@ use crate::api::read;
 use crate::context::{Context, JsonOption};
 use crate::error::Result;
 
-/// Let a drained host take replicas again (administrators only)
+/// Let a host take replicas again (administrators only)
 ///
 /// Nothing moves there for that; what is made from now on may.
 #[derive(Debug, clap::Args)]
