@@ -12,6 +12,9 @@ mod platform;
 mod visitor;
 mod wait;
 
+#[path = "../machines/mod.rs"]
+mod machines;
+
 mod backup;
 mod browser;
 mod builds;

@@ -1,6 +1,6 @@
 //! A real server on a data directory of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +20,8 @@ pub(crate) struct TestPlatform {
     server: Child,
     options: Vec<String>,
     program: PathBuf,
+    /// The words before the command: how it gets to the machine it runs on.
+    prefix: Vec<String>,
 }
 
 impl TestPlatform {
@@ -30,19 +32,31 @@ impl TestPlatform {
     pub(crate) fn start_with(options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
         let data = dir.path().join("data");
-        Self::start_at(dir, data, options)
+        Self::start_at(dir, data, options, (Vec::new(), Ipv4Addr::LOCALHOST))
+    }
+
+    /// Starts it on another machine: the words before a command bring it there.
+    pub(crate) fn start_on(data: &Path, options: &[&str], prefix: Vec<String>, address: Ipv4Addr) -> Self {
+        let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
+        Self::start_at(dir, data.to_owned(), options, (prefix, address))
     }
 
     /// Starts it with its data in a directory of somebody else's.
     pub(crate) fn start_in(data: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
-        Self::start_at(dir, data.join("data"), &[])
+        Self::start_at(dir, data.join("data"), &[], (Vec::new(), Ipv4Addr::LOCALHOST))
     }
 
-    fn start_at(dir: tempfile::TempDir, data: PathBuf, options: &[&str]) -> Self {
+    fn start_at(
+        dir: tempfile::TempDir,
+        data: PathBuf,
+        options: &[&str],
+        (prefix, address): (Vec<String>, Ipv4Addr),
+    ) -> Self {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let program = binary("paasd");
-        let server = spawn(&program, &data, &options, ("127.0.0.1:0", "127.0.0.1:0"));
+        let listen = format!("{address}:0");
+        let server = serve((&prefix, &program), &data, &options, (&listen, &listen)).spawn().unwrap();
         let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut platform = Self {
             data,
@@ -53,6 +67,7 @@ impl TestPlatform {
             server,
             options,
             program,
+            prefix,
         };
         platform.wait_until_ready();
         platform
@@ -98,7 +113,7 @@ impl TestPlatform {
     /// Starts an ended server at the same addresses.
     pub(crate) fn start_again(&mut self) {
         let addresses = (self.api.to_string(), self.router.to_string());
-        self.server = spawn(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
+        self.server = self.serve(&self.options, (&addresses.0, &addresses.1)).spawn().unwrap();
         self.wait_until_ready();
     }
 
@@ -106,7 +121,7 @@ impl TestPlatform {
     #[cfg(debug_assertions)]
     pub(crate) fn start_doomed(&mut self, step: Step) {
         let addresses = (self.api.to_string(), self.router.to_string());
-        let mut serve = serve(&self.program, &self.data, &self.options, (&addresses.0, &addresses.1));
+        let mut serve = self.serve(&self.options, (&addresses.0, &addresses.1));
         self.server = serve.env("PAASD_FAIL_POINT", step.name()).spawn().unwrap();
     }
 
@@ -116,6 +131,10 @@ impl TestPlatform {
         let what = format!("the server to die at {step:?}");
         let status = wait::until(&what, || self.server.try_wait().unwrap());
         assert_eq!(status.signal(), Some(9), "{step:?}: {status}");
+    }
+
+    fn serve(&self, options: &[String], addresses: (&str, &str)) -> Command {
+        serve((&self.prefix, &self.program), &self.data, options, addresses)
     }
 
     pub(crate) fn server_pid(&self) -> u32 {
@@ -139,7 +158,7 @@ impl TestPlatform {
     pub(crate) fn start_successor(&mut self) -> Child {
         let options: Vec<String> = self.options.iter().cloned().chain(["--replace".to_owned()]).collect();
         let addresses = (self.api.to_string(), self.router.to_string());
-        let successor = spawn(&self.program, &self.data, &options, (&addresses.0, &addresses.1));
+        let successor = self.serve(&options, (&addresses.0, &addresses.1)).spawn().unwrap();
         let predecessor = std::mem::replace(&mut self.server, successor);
         self.wait_until_ready();
         predecessor
@@ -231,14 +250,15 @@ impl Drop for TestPlatform {
     }
 }
 
-fn spawn(program: &Path, data: &Path, options: &[String], addresses: (&str, &str)) -> Child {
-    serve(program, data, options, addresses).spawn().unwrap()
-}
-
-fn serve(program: &Path, data: &Path, options: &[String], (listen, router): (&str, &str)) -> Command {
+fn serve(
+    (prefix, program): (&[String], &Path),
+    data: &Path,
+    options: &[String],
+    (listen, router): (&str, &str),
+) -> Command {
     std::fs::create_dir_all(data).unwrap();
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
-    let mut command = Command::new(program);
+    let mut command = command_after(prefix, program);
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
         .arg(data)
@@ -249,6 +269,14 @@ fn serve(program: &Path, data: &Path, options: &[String], (listen, router): (&st
         command.env("PAASD_UV", uv);
     }
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command
+}
+
+/// Returns a command with words before it.
+pub(crate) fn command_after(prefix: &[String], program: &Path) -> Command {
+    let Some((first, rest)) = prefix.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
     command
 }
 

@@ -1,0 +1,79 @@
+//! A host: a machine with an agent on it.
+
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use super::machine::Machine;
+use super::network::Side;
+use crate::platform::{binary, command_after};
+
+/// Where its entry is.
+const ENTRY: &str = "5002";
+
+/// A machine whose agent has joined. Dropped, it is stopped with everything it runs.
+pub(crate) struct Host {
+    pub(crate) machine: Machine,
+    data: PathBuf,
+    server: String,
+    agent: Child,
+}
+
+impl Host {
+    /// Starts an agent that calls the server with the token.
+    pub(crate) fn join(machine: Machine, server: &str, token: &str) -> Self {
+        let data = machine.dir().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.with_extension("token"), token).unwrap();
+        let agent = spawn(&machine, &data, server);
+        Self { machine, data, server: server.to_owned(), agent }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.machine.name
+    }
+
+    /// Ends the agent as `kill -9` does; replicas go on.
+    pub(crate) fn kill_agent(&mut self) {
+        self.agent.kill().unwrap();
+        self.agent.wait().unwrap();
+    }
+
+    pub(crate) fn start_agent(&mut self) {
+        self.agent = spawn(&self.machine, &self.data, &self.server);
+    }
+
+    /// Takes the machine's power away.
+    pub(crate) fn die(&mut self) {
+        self.machine.die();
+        self.agent.wait().unwrap();
+    }
+
+    /// Gives it power again: its agent starts with what is on its disk.
+    pub(crate) fn boot(&mut self) {
+        self.machine.boot();
+        self.start_agent();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+        let mut stop = command_after(&self.machine.prefix(), &binary("paasd"));
+        let stopped = stop.args(["stop", "--data-dir"]).arg(&self.data).output();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+            eprintln!("--- the log of the agent on {}\n{log}", self.name());
+            eprintln!("--- stop: {stopped:?}");
+        }
+    }
+}
+
+fn spawn(machine: &Machine, data: &std::path::Path, server: &str) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
+    let mut command = command_after(&machine.prefix(), &binary("paasd"));
+    command.args(["agent", "--server", server, "--name", &machine.name, "--entry-port", ENTRY]);
+    command.arg("--address").arg(machine.address(Side::Users).to_string());
+    command.arg("--join-token").arg(data.with_extension("token")).arg("--data-dir").arg(data);
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}
