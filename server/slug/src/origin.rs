@@ -213,6 +213,19 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
+    #[tokio::test]
+    async fn however_many_want_an_image_at_once_it_is_sent_once() {
+        let (dir, (origin, digest)) = (tempfile::tempdir().unwrap(), breaks(200_000));
+        let origin = Arc::new(origin);
+        let store = crate::SlugStore::elsewhere(origin.clone(), 1);
+        let images = (0..20).map(|_| store.image(&digest, dir.path()));
+        let images = futures::future::join_all(images).await;
+        assert!(images.iter().all(|image| image.as_ref().is_ok_and(|path| path.exists())), "{images:?}");
+        assert_eq!(*origin.asked.lock().unwrap(), [0]);
+        store.trim(dir.path(), &BTreeSet::new());
+        assert!(images[0].as_ref().unwrap().exists(), "it came just now");
+    }
+
     #[test]
     fn the_oldest_that_nobody_needs_go_first() {
         let dir = tempfile::tempdir().unwrap();

@@ -44,6 +44,7 @@ pub(super) async fn admit_late(platform: &Platform, caller: &Caller) -> Result<H
         Some(host) if host.key_fingerprint.as_ref() == Some(key) => Ok(host),
         _ => {
             platform.facts.forget(*id);
+            platform.signals.reconcile.notify_one();
             Err(Refusal::forbidden(format!(
                 "this machine is no host of the platform any more: host {id} was removed; a new join token lets it join again"
             )))

@@ -5,30 +5,138 @@ mod machine;
 
 use std::collections::BTreeSet;
 
-use machine::Machine;
+use machine::{Machine, hosts_of};
 
+use crate::app::TestApp;
 use crate::platform::TestPlatform;
 use crate::wait;
 
-/// Starts a server that agents may call.
+/// Starts a server that agents may call, and that takes little on itself.
 fn platform() -> TestPlatform {
     TestPlatform::start_with(&["--agent-listen", &format!("127.0.0.1:{}", machine::free_port())])
+}
+
+/// Waits until so many replicas have answered, each by its name.
+fn wait_for_answers(app: &TestApp<'_>, replicas: usize) {
+    wait::until("all replicas to answer", || {
+        let names: BTreeSet<String> = (0..10 * replicas).map(|_| app.get("/me").body).collect();
+        (names.len() == replicas).then_some(())
+    });
 }
 
 #[test]
 fn replicas_on_hosts_that_joined_serve_visitors() {
     let platform = platform();
-    let (one, two) = (Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3));
+    let _machines = (Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3));
     let app = platform.app("spread");
     app.greets("far").deploy();
     let crowd = app.crowd();
     app.paasctl(&["scale", "web=3"]);
-    wait::until("three replicas to answer", || {
-        let names: BTreeSet<String> = (0..30).map(|_| app.get("/me").body).collect();
-        (names.len() == 3).then_some(())
-    });
-    let hosts: BTreeSet<String> = machine::hosts_of(&app).into_iter().collect();
+    wait_for_answers(&app, 3);
+    let hosts: BTreeSet<String> = hosts_of(&app).into_iter().collect();
     assert!(hosts.contains("one") && hosts.contains("two") && hosts.len() == 3, "{hosts:?}");
+    app.greeting("farther").deploy();
     crowd.assert_none_failed();
-    drop((one, two));
+    let greetings: BTreeSet<String> = (0..30).map(|_| app.get("/").body).collect();
+    assert_eq!(greetings.into_iter().collect::<Vec<_>>(), ["farther"]);
+}
+
+#[test]
+fn a_host_goes_on_without_its_agent_and_without_its_server() {
+    let mut platform = platform();
+    let mut machines = [Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3)];
+    platform.app("steadfast").greets("still here").deploy();
+    platform.known_app("steadfast").paasctl(&["scale", "web=3"]);
+    wait_for_answers(&platform.known_app("steadfast"), 3);
+    let before = machine::dynos(&platform.known_app("steadfast"));
+    machines[0].kill();
+    machines[0].start_again();
+    platform.restart(false);
+    wait_for_answers(&platform.known_app("steadfast"), 3);
+    machines[1].end();
+    platform.end_server(true);
+    machines[1].start_again();
+    platform.start_again();
+    wait_for_answers(&platform.known_app("steadfast"), 3);
+    let after = machine::dynos(&platform.known_app("steadfast"));
+    assert_eq!(before, after, "nothing was started again");
+}
+
+#[test]
+fn a_server_is_restarted_under_load_and_no_request_to_other_hosts_fails() {
+    let mut platform = platform();
+    let _machines = [Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3)];
+    platform.app("busy").greets("yes").deploy();
+    platform.known_app("busy").paasctl(&["scale", "web=3"]);
+    wait_for_answers(&platform.known_app("busy"), 3);
+    let crowd = platform.known_app("busy").crowd();
+    platform.restart(true);
+    platform.replace();
+    wait_for_answers(&platform.known_app("busy"), 3);
+    crowd.assert_none_failed();
+}
+
+#[test]
+fn a_token_makes_one_host_and_a_removed_host_is_refused_and_runs_nothing() {
+    let platform = platform();
+    let token = machine::join_token(&platform, "one");
+    let mut one = Machine::start(&platform, "one", 2, &token);
+    one.wait_for_log("this is host one");
+    let mut thief = Machine::start(&platform, "thief", 3, &token);
+    thief.wait_for_log("was used already");
+    assert!(!thief.wait_for_end().success());
+    let app = platform.app("moves");
+    app.greets("hello").deploy();
+    app.paasctl(&["scale", "web=4"]);
+    wait_for_answers(&app, 4);
+    assert!(hosts_of(&app).contains(&"one".to_owned()));
+    machine::remove(&platform, "one");
+    one.wait_for_log("was removed");
+    assert!(!one.wait_for_end().success());
+    wait::until("all replicas to be elsewhere", || {
+        let hosts = hosts_of(&app);
+        (hosts.len() == 4 && !hosts.contains(&"one".to_owned())).then_some(())
+    });
+    assert_eq!(app.get("/").status, 200);
+    assert_eq!(one.replicas(), 0);
+    one.start_again();
+    assert!(!one.wait_for_end().success(), "its token was used, and its certificate is no good any more");
+}
+
+#[test]
+fn what_a_replica_on_another_host_writes_arrives_without_a_gap_though_both_sides_are_killed() {
+    let mut platform = platform();
+    let mut one = Machine::join(&platform, "one", 2);
+    one.wait_for_log("this is host one");
+    let app = platform.app("writer");
+    app.greets("x");
+    app.write(
+        "Procfile",
+        "web: bin/web\nworker: for i in $(seq 1 1500); do echo number $i; sleep 0.01; done; sleep 1000\n",
+    );
+    app.commit("Count").deploy();
+    app.paasctl(&["scale", "worker=2"]);
+    wait::until("a worker on the other host", || hosts_of(&app).contains(&"one".to_owned()).then_some(()));
+    let name =
+        machine::dynos(&app).into_iter().find(|(_, _, host)| host == "one").map(|(name, ..)| name).unwrap();
+    assert!(name.starts_with("worker"), "{name}");
+    wait_for_number(&app, &name, 100);
+    one.kill();
+    one.start_again();
+    wait_for_number(&app, &name, 400);
+    platform.end_server(false);
+    platform.start_again();
+    let app = platform.known_app("writer");
+    wait_for_number(&app, &name, 1_500);
+    let numbers = numbers(&app, &name);
+    assert_eq!(numbers, (1..=1_500).collect::<Vec<u32>>());
+}
+
+fn numbers(app: &TestApp<'_>, process: &str) -> Vec<u32> {
+    let text = app.paasctl(&["logs", "-n", "10000", "--dyno", process, "--source", "app"]);
+    text.lines().filter_map(|line| line.rsplit_once("number ")?.1.trim().parse().ok()).collect()
+}
+
+fn wait_for_number(app: &TestApp<'_>, process: &str, number: u32) {
+    wait::until(&format!("line {number}"), || numbers(app, process).contains(&number).then_some(()));
 }

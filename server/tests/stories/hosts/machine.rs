@@ -2,13 +2,14 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use store::{NewJoinToken, Store, Vault};
 
 use crate::app::TestApp;
 use crate::platform::{TestPlatform, binary};
+use crate::wait;
 
 /// An agent with a data directory of its own. Dropped, it is stopped with everything it runs.
 pub(crate) struct Machine {
@@ -21,7 +22,9 @@ impl Machine {
     /// Joins under a name, with 127.0.0.NUMBER as its address.
     pub(crate) fn join(platform: &TestPlatform, name: &str, number: u8) -> Self {
         let token = join_token(platform, name);
-        Self::start(platform, name, number, &token)
+        let machine = Self::start(platform, name, number, &token);
+        machine.wait_for_log("this is host");
+        machine
     }
 
     /// Starts an agent with a token, and does not wait for what comes of it.
@@ -38,10 +41,44 @@ impl Machine {
             option("--name", name.to_owned()),
             option("--address", Ipv4Addr::new(127, 0, 0, number).to_string()),
             option("--entry-port", free_port().to_string()),
+            option("--host-mb", "100000".to_owned()),
+            option("--host-cores", "100".to_owned()),
         ];
         let arguments = arguments.into_iter().flatten().collect();
         let agent = spawn(&data, &arguments);
         Self { data, arguments, agent }
+    }
+
+    /// Ends the agent as `kill -9` does, and leaves what it runs.
+    pub(crate) fn kill(&mut self) {
+        self.agent.kill().unwrap();
+        self.agent.wait().unwrap();
+    }
+
+    /// Ends the agent in order, and leaves what it runs.
+    pub(crate) fn end(&mut self) {
+        let pid = self.agent.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.agent.wait().unwrap().success());
+    }
+
+    /// Starts an agent that has ended, told the same as before.
+    pub(crate) fn start_again(&mut self) {
+        self.agent = spawn(&self.data, &self.arguments);
+    }
+
+    /// Waits until the agent has ended by itself.
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        wait::until("the agent to end", || self.agent.try_wait().unwrap())
+    }
+
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait::until(&format!("`{text}` in the log of an agent"), || self.log().contains(text).then_some(()));
+    }
+
+    /// Returns how many replicas there are on it.
+    pub(crate) fn replicas(&self) -> usize {
+        std::fs::read_dir(self.data.join("agent/replicas")).map_or(0, Iterator::count)
     }
 
     pub(crate) fn log(&self) -> String {
@@ -81,23 +118,46 @@ fn agent_listen(platform: &TestPlatform) -> String {
 
 /// Makes a token that is good for one host.
 pub(crate) fn join_token(platform: &TestPlatform, name: &str) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let store = Store::open_file(&platform.data.join("paas.db")).await.unwrap();
-        let vault = Vault::open_file(&platform.data.join("secret-key")).unwrap();
+    within(platform, async |store, vault| {
         let mut tx = store.write().await.unwrap();
         let user = store::list_users(&mut tx).await.unwrap()[0].id;
         let expires_at = Timestamp::now() + SignedDuration::from_mins(10);
         let new = NewJoinToken { name: Some(name), zone: name, expires_at, user };
         let (_, secret) = store::create_join_token(&mut tx, new).await.unwrap();
         tx.commit().await.unwrap();
-        paasd::agents::Agents::open(&store, &vault).await.unwrap().join_token(&secret)
+        paasd::agents::Agents::open(store, vault).await.unwrap().join_token(&secret)
     })
+}
+
+/// Removes a host from the platform.
+pub(crate) fn remove(platform: &TestPlatform, name: &str) {
+    within(platform, async |store, _| {
+        let mut tx = store.write().await.unwrap();
+        let host = store::find_host_named(&mut tx, name).await.unwrap().unwrap();
+        assert!(store::remove_host(&mut tx, host.id, "it is sold").await.unwrap());
+        tx.commit().await.unwrap();
+    });
+}
+
+/// Does something with the database of a running server.
+fn within<T>(platform: &TestPlatform, work: impl AsyncFnOnce(&Store, &Vault) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = Store::open_file(&platform.data.join("paas.db")).await.unwrap();
+        let vault = Vault::open_file(&platform.data.join("secret-key")).unwrap();
+        work(&store, &vault).await
+    })
+}
+
+/// Returns name, id and host of each replica that `ps` shows.
+pub(crate) fn dynos(app: &TestApp<'_>) -> Vec<(String, String, String)> {
+    let text = |dyno: &serde_json::Value, field: &str| dyno[field].as_str().unwrap_or_default().to_owned();
+    let dynos = app.json(&["ps"]);
+    let dynos = dynos.as_array().unwrap().iter();
+    dynos.map(|dyno| (text(dyno, "name"), text(dyno, "id"), text(dyno, "host"))).collect()
 }
 
 /// Returns the host of each replica that `ps` shows.
 pub(crate) fn hosts_of(app: &TestApp<'_>) -> Vec<String> {
-    let dynos = app.json(&["ps"]);
-    let host = |dyno: &serde_json::Value| dyno["host"].as_str().map(str::to_owned);
-    dynos.as_array().unwrap().iter().filter_map(host).collect()
+    dynos(app).into_iter().map(|(_, _, host)| host).collect()
 }
