@@ -28,7 +28,7 @@ impl Pair {
     fn write(&self, lines: std::ops::Range<u32>) {
         let writer = self.host.writer();
         let origin = Origin::new(Source::App, "web.1", Some(1));
-        lines.for_each(|line| writer.append(&origin, &format!("line {line}")));
+        lines.for_each(|line| writer.append(&origin, format!("line {line}")));
     }
 
     /// Sends what there is, and returns how many pieces that took. Of each answer `lose` says whether it is lost.

@@ -12,7 +12,7 @@ use crate::disk::Room;
 /// The options as given.
 #[derive(Args, Clone, Debug)]
 pub struct AgentArgs {
-    /// Where a server is called, such as https://10.0.0.1:5001: its --agent-listen; may be given for each server
+    /// Where a server is called, such as `https://10.0.0.1:5001`: its --agent-listen; once for each server
     #[arg(long = "server", env = "PAASD_SERVER", value_name = "URL", value_delimiter = ',', required = true)]
     servers: Vec<ServerUrl>,
     /// File with the token of `paasctl hosts:add`; needed once
