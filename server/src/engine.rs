@@ -64,7 +64,7 @@ impl fmt::Display for Chosen {
 /// # Errors
 /// Docker is wished for, and does not answer or lacks the stack.
 pub(crate) async fn choose(choice: EngineChoice, dir: &Path) -> anyhow::Result<Chosen> {
-    let running = recorded(dir).filter(|_| has_replicas(dir));
+    let running = has_replicas(dir).then(|| recorded(dir));
     let (chosen, why) = match (choice, running) {
         (EngineChoice::Sandbox, _) => (Chosen::Sandbox, "as told".to_owned()),
         (EngineChoice::Auto, Some(EngineChoice::Sandbox)) => (Chosen::Sandbox, "its replicas run".to_owned()),
@@ -88,7 +88,7 @@ pub(crate) async fn choose(choice: EngineChoice, dir: &Path) -> anyhow::Result<C
 /// Returns the engine whose replicas are there, for who only ends them.
 pub(crate) fn found(dir: &Path) -> anyhow::Result<Chosen> {
     Ok(match recorded(dir) {
-        Some(EngineChoice::Docker) => Chosen::Docker(Daemon::local()?),
+        EngineChoice::Docker => Chosen::Docker(Daemon::local()?),
         _ => Chosen::Sandbox,
     })
 }
@@ -154,6 +154,10 @@ async fn ready() -> anyhow::Result<Result<(Daemon, String), String>> {
         Ok::<_, DaemonError>((docker::find_stack(&daemon).await?, daemon))
     };
     Ok(match found.await {
+        Ok((_, daemon)) if !daemon.shares_network() => {
+            Err("the Docker Engine has another network than this server, and its containers are out of reach"
+                .to_owned())
+        }
         Ok((Some(stack), daemon)) => {
             let old = if stack.current { "" } else { "; `paasd stack build` would make a newer one" };
             Ok((daemon, format!("Docker answers and has the stack {STACK}{old}")))
@@ -165,11 +169,11 @@ async fn ready() -> anyhow::Result<Result<(Daemon, String), String>> {
     })
 }
 
-fn recorded(dir: &Path) -> Option<EngineChoice> {
-    match fs::read_to_string(dir.join("engine")).ok()?.trim() {
-        "docker" => Some(EngineChoice::Docker),
-        "sandbox" => Some(EngineChoice::Sandbox),
-        _ => None,
+/// Returns the engine that was noted last. Servers of before had one, and noted nothing.
+fn recorded(dir: &Path) -> EngineChoice {
+    match fs::read_to_string(dir.join("engine")).unwrap_or_default().trim() {
+        "docker" => EngineChoice::Docker,
+        _ => EngineChoice::Sandbox,
     }
 }
 
@@ -184,8 +188,10 @@ mod tests {
     #[tokio::test]
     async fn auto_stays_with_the_engine_whose_replicas_are_there() {
         let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("replicas/one")).unwrap();
+        let chosen = choose(EngineChoice::Auto, dir.path()).await.unwrap();
+        assert_eq!(chosen.to_string(), "sandbox", "as servers had it that noted nothing");
         for name in ["docker", "sandbox"] {
-            fs::create_dir_all(dir.path().join("replicas/one")).unwrap();
             fs::write(dir.path().join("engine"), name).unwrap();
             let chosen = choose(EngineChoice::Auto, dir.path()).await.unwrap();
             assert_eq!(

@@ -1,11 +1,13 @@
 //! The daemon behind the local socket: every question to it has a time limit, and its silence is a sentence.
 
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
+use rustix::net::sockopt::socket_peercred;
 
 /// Where the daemon listens unless `DOCKER_HOST` says otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -83,6 +85,16 @@ impl Daemon {
     /// `DOCKER_HOST` names no local socket.
     pub fn local() -> Result<Self, DaemonError> {
         Self::at(&socket()?)
+    }
+
+    /// Tells whether the daemon has the network that this process has: only then its containers are in reach. Where that
+    /// cannot be seen, it has.
+    #[must_use]
+    pub fn shares_network(&self) -> bool {
+        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
+        let daemon = UnixStream::connect(&self.socket).ok().and_then(|socket| socket_peercred(&socket).ok());
+        let daemon = daemon.and_then(|peer| namespace(&peer.pid.as_raw_nonzero().to_string()));
+        daemon.is_none_or(|daemon| Some(daemon) == namespace("self"))
     }
 
     fn at(socket: &str) -> Result<Self, DaemonError> {

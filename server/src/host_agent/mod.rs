@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
+use agent::{Agent, AgentOptions};
 use anyhow::{Context as _, bail};
 use fleet::{Entry, Places};
 use model::id::ReplicaId;
@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::engine::{self, Chosen, Place};
 use crate::seal::VaultSeal;
 use crate::serve::{raise_file_limit, run, runtime};
 use directory::Directory;
@@ -65,7 +66,8 @@ async fn work(options: Options) -> anyhow::Result<()> {
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
-    let agent = Arc::new(start_agent(&options.data_dir, slugs, entry_port).await?);
+    let chosen = engine::choose(options.engine, &options.data_dir.join("agent")).await?;
+    let agent = Arc::new(start_agent(&options.data_dir, &chosen, (slugs, entry_port)).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
@@ -111,7 +113,8 @@ pub(crate) async fn stop(data_dir: &Path) -> anyhow::Result<()> {
     let _taken = Directory::take(data_dir, true)?;
     // It only ends what runs: nothing is fetched for that.
     let slugs = SlugStore::elsewhere(Arc::new(slugs::FromServers(Vec::new())), u64::MAX);
-    let agent = start_agent(data_dir, slugs, 0).await?;
+    let chosen = engine::found(&data_dir.join("agent"))?;
+    let agent = start_agent(data_dir, &chosen, (slugs, 0)).await?;
     end_replicas(&agent).await?;
     agent.shutdown().await;
     sandbox::Firewall::take_down(data_dir);
@@ -143,7 +146,11 @@ async fn end_replicas(agent: &Agent) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start_agent(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyhow::Result<Agent> {
+async fn start_agent(
+    data_dir: &Path,
+    chosen: &Chosen,
+    (slugs, entry_port): (SlugStore, u16),
+) -> anyhow::Result<Agent> {
     let (dir, logs_dir) = (data_dir.join("agent"), data_dir.join("logs"));
     let vault = Arc::new(store::Vault::open_file(&data_dir.join("secret-key"))?);
     let reach = sandbox::Reach {
@@ -153,10 +160,10 @@ async fn start_agent(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyh
         control_ports: vec![entry_port],
         bridges: None,
     };
-    let engine = SandboxOptions {
+    let place = Place {
         dir: dir.clone(),
         logs_dir: logs_dir.clone(),
-        supervisor: std::env::current_exe().context("cannot find the program that runs")?,
+        program: std::env::current_exe().context("cannot find the program that runs")?,
         slugs,
         reach: Some(reach),
     };
@@ -166,7 +173,7 @@ async fn start_agent(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyh
         probe_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: AgentOptions::PORTS,
         seal: Arc::new(VaultSeal::new(vault)),
-        engine: Arc::new(SandboxEngine::new(engine)?),
+        engine: engine::make(chosen, &place).await?,
     };
     Agent::start(agent).await
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use fleet::ServerUrl;
 
 use crate::disk::Room;
+use crate::options::EngineChoice;
 
 /// The options as given.
 #[derive(Args, Clone, Debug)]
@@ -33,6 +34,9 @@ pub struct AgentArgs {
     /// Most megabytes of slugs that are kept beside those in use [default: 10000, or a tenth of the disk]
     #[arg(long, env = "PAASD_SLUG_CACHE_MB", value_name = "MB")]
     slug_cache_mb: Option<u64>,
+    /// How replicas are run
+    #[arg(long, env = "PAASD_ENGINE", value_enum, default_value = "sandbox")]
+    engine: EngineChoice,
     /// Memory that is offered to replicas, in megabytes [default: nine tenths of what there is]
     #[arg(long, env = "PAASD_HOST_MB", value_name = "MB")]
     host_mb: Option<u64>,
@@ -51,6 +55,7 @@ pub(super) struct Options {
     pub(super) address: Option<IpAddr>,
     pub(super) entry: SocketAddr,
     slug_cache_mb: Option<u64>,
+    pub(super) engine: EngineChoice,
     pub(super) host_mb: Option<u64>,
     pub(super) host_cores: Option<u64>,
 }
@@ -73,6 +78,7 @@ impl AgentArgs {
             entry: SocketAddr::from((self.address.unwrap_or(any), self.entry_port)),
             slug_cache_mb: self.slug_cache_mb,
             host_mb: self.host_mb,
+            engine: self.engine,
             host_cores: self.host_cores,
         })
     }
