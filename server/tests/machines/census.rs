@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::app::TestApp;
-use crate::visitor;
+use crate::{visitor, wait};
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Who does not answer within this is asked again later.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers with its name and with what is another for each process.
 pub(crate) const WEB: &str = r#"#!/usr/bin/python3
@@ -68,19 +71,19 @@ impl Census {
 }
 
 impl Answers {
-    /// Asks so long that each replica has answered, as far as chance goes.
-    pub(crate) fn now(app: &TestApp<'_>) -> Self {
+    /// Asks until somebody has answered under each of so many names.
+    pub(crate) fn now(app: &TestApp<'_>, names: usize) -> Self {
         let mut answers = Self::default();
-        let end = Instant::now() + Duration::from_secs(1);
-        while Instant::now() < end {
+        wait::until(&format!("{names} names to answer"), || {
             answers.ask(app.platform.router, &app.host());
-        }
+            (answers.0.len() >= names).then_some(())
+        });
         answers
     }
 
     fn ask(&mut self, router: SocketAddr, host: &str) {
         // Whether each is answered is not the question here.
-        let Ok(answer) = visitor::get(router, host, "/") else { return };
+        let Ok(answer) = visitor::get_within(PATIENCE, router, host, "/") else { return };
         let Some((name, process)) = answer.body.split_once(' ').filter(|_| answer.status == 200) else {
             return;
         };
@@ -88,11 +91,6 @@ impl Answers {
         if seen.last().is_none_or(|last| last != process) {
             seen.push(process.to_owned());
         }
-    }
-
-    /// Returns how many names answered.
-    pub(crate) fn names(&self) -> usize {
-        self.0.len()
     }
 
     /// Returns who answered last under each name.

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::census::Census;
-use super::fleet::{Fleet, GRACE, by_zone, wait_for_replicas};
+use super::fleet::{Fleet, GRACE, by_zone, wait_for_answers, wait_for_replicas};
 use crate::load::Load;
+use crate::wait;
 
 /// After this, no request goes to a host that died: it is silent after 4 s. The rest is for slow machines.
 const UNNOTICED: Duration = Duration::from_secs(9);
@@ -23,7 +24,7 @@ fn a_dead_hosts_replicas_start_elsewhere_and_no_more_requests_go_there() {
     let outcome = load.during("a host's death", || {
         fleet.hosts[0].die();
         let app = fleet.platform.known_app("shop");
-        crate::wait::until("the host to be lost", || {
+        wait::until("the host to be lost", || {
             fleet.platform.server_log().contains("host a1 is lost").then_some(())
         });
         let lost = Instant::now();
@@ -49,7 +50,5 @@ fn a_host_that_comes_back_before_it_is_lost_goes_on_as_it_was() {
     fleet.hosts[1].boot();
     let app = fleet.platform.known_app("shop");
     assert_eq!(wait_for_replicas(&app, 3), hosts);
-    crate::wait::until("all of them to answer", || {
-        (super::census::Answers::now(&app).names() == 3).then_some(())
-    });
+    wait_for_answers(&app, 3);
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use store::{NewJoinToken, Store, Vault};
+use serde_json::{Value, json};
 
-use super::census::WEB;
+use super::census::{Answers, WEB};
 use super::host::Host;
 use super::machine::Machine;
 use super::network::{Network, Side};
@@ -59,7 +58,7 @@ impl Fleet {
             .commit("Tell who");
         app.deploy();
         app.paasctl(&["scale", &format!("web={replicas}")]);
-        wait_for_replicas(&app, replicas);
+        wait_for_answers(&app, replicas);
         app
     }
 }
@@ -80,6 +79,12 @@ pub(crate) fn wait_for_replicas(app: &TestApp<'_>, replicas: usize) -> BTreeMap<
     })
 }
 
+/// Waits until so many replicas are healthy, and each of them answers.
+pub(crate) fn wait_for_answers(app: &TestApp<'_>, replicas: usize) {
+    wait_for_replicas(app, replicas);
+    Answers::now(app, replicas);
+}
+
 /// Returns how many replicas each zone has; a host is called like its zone, with its number.
 pub(crate) fn by_zone(hosts: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
     let mut zones = BTreeMap::new();
@@ -89,30 +94,17 @@ pub(crate) fn by_zone(hosts: &BTreeMap<String, usize>) -> BTreeMap<String, usize
     zones
 }
 
-/// Does something with the platform's database.
-fn with_store<T>(platform: &TestPlatform, work: impl AsyncFnOnce(Store) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { work(Store::open_file(&platform.data.join("paas.db")).await.unwrap()).await })
-}
-
 /// Returns how many hosts have joined and called.
 fn callers(platform: &TestPlatform) -> usize {
-    with_store(platform, async |store| {
-        let hosts = store::list_hosts(&mut *store.read().await.unwrap()).await.unwrap();
-        hosts.iter().filter(|host| !host.is_embedded() && host.last_seen_at.is_some()).count()
-    })
+    let (_, hosts) = platform.api("GET", "/hosts", &platform.token, None);
+    let called = |host: &&Value| host["embedded"] == false && host["state"] == "ready";
+    hosts.as_array().unwrap().iter().filter(called).count()
 }
 
 /// Makes a token that is good for one host.
 fn join_token(platform: &TestPlatform, name: &str, zone: &str) -> String {
-    with_store(platform, async |store| {
-        let vault = Vault::open_file(&platform.data.join("secret-key")).unwrap();
-        let mut tx = store.write().await.unwrap();
-        let user = store::list_users(&mut tx).await.unwrap()[0].id;
-        let expires_at = Timestamp::now() + SignedDuration::from_mins(10);
-        let new = NewJoinToken { name: Some(name), zone, expires_at, user };
-        let (_, secret) = store::create_join_token(&mut tx, new).await.unwrap();
-        tx.commit().await.unwrap();
-        paasd::agents::Agents::open(&store, &vault).await.unwrap().join_token(&secret)
-    })
+    let body = json!({ "name": name, "zone": zone });
+    let (status, made) = platform.api("POST", "/hosts", &platform.token, Some(body));
+    assert_eq!(status, 201, "{made}");
+    made["token"].as_str().unwrap().to_owned()
 }

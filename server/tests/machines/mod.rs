@@ -3,6 +3,7 @@
 
 mod census;
 mod death;
+mod drain;
 mod fleet;
 mod host;
 mod machine;

@@ -1,7 +1,7 @@
 //! A host that the control plane does not hear of while visitors reach it.
 
 use super::census::{Answers, Census};
-use super::fleet::{Fleet, by_zone, wait_for_replicas};
+use super::fleet::{Fleet, by_zone, wait_for_answers, wait_for_replicas};
 use crate::load::Load;
 use crate::wait;
 
@@ -9,7 +9,7 @@ use crate::wait;
 fn a_short_cut_costs_nothing_and_ends_nothing() {
     let fleet = Fleet::start(&["a", "a", "b"]);
     let app = fleet.app(4);
-    let before = Answers::now(&app);
+    let before = Answers::now(&app, 4);
     let census = Census::start(&app);
     let load = Load::start(fleet.platform.router, &app.host(), "/", 50);
     let says = |text: &str| wait::until(text, || fleet.platform.server_log().contains(text).then_some(()));
@@ -18,12 +18,12 @@ fn a_short_cut_costs_nothing_and_ends_nothing() {
         says("host b3 is silent");
         fleet.hosts[2].machine.heal();
         says("host b3 is heard of again");
-        wait_for_replicas(&app, 4);
+        wait_for_answers(&app, 4);
     })
     .assert_none_failed();
     load.finish("after that").assert_none_failed();
     census.finish().assert_no_name_had_two();
-    assert_eq!(Answers::now(&app).latest(), before.latest(), "no replica was replaced");
+    assert_eq!(Answers::now(&app, 4).latest(), before.latest(), "no replica was replaced");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::census::{Answers, Census};
-use super::fleet::{Fleet, by_zone, wait_for_replicas};
+use super::fleet::{Fleet, by_zone, wait_for_answers, wait_for_replicas};
 use crate::load::Load;
 
 #[test]
@@ -20,7 +20,7 @@ fn a_deploy_a_dead_agent_and_a_restart_of_the_control_plane_go_unnoticed() {
         wait_for_replicas(&app, 4);
     })
     .assert_none_failed();
-    let before = Answers::now(&app);
+    let before = Answers::now(&app, 4);
     let census = Census::start(&app);
     drop(app);
     let mut killed = Instant::now();
@@ -28,14 +28,17 @@ fn a_deploy_a_dead_agent_and_a_restart_of_the_control_plane_go_unnoticed() {
         fleet.hosts[0].kill_agent();
         killed = Instant::now();
         fleet.hosts[0].start_agent();
-        wait_for_replicas(&fleet.platform.known_app("shop"), 4);
+        wait_for_answers(&fleet.platform.known_app("shop"), 4);
     });
     // What was in its hands then is lost: the way to its replicas leads through it.
     assert!(outcome.failures.iter().all(|failure| failure.came <= killed), "{outcome}");
-    load.during("a restart of the control plane", || fleet.platform.restart(true)).assert_none_failed();
+    load.during("a restart of the control plane", || {
+        fleet.platform.restart(true);
+        wait_for_answers(&fleet.platform.known_app("shop"), 4);
+    })
+    .assert_none_failed();
     let app = fleet.platform.known_app("shop");
-    wait_for_replicas(&app, 4);
     load.finish("after that").assert_none_failed();
     census.finish().assert_no_name_had_two();
-    assert_eq!(Answers::now(&app).latest(), before.latest(), "no replica was replaced");
+    assert_eq!(Answers::now(&app, 4).latest(), before.latest(), "no replica was replaced");
 }

@@ -16,8 +16,18 @@ pub(crate) struct Answer {
 
 /// Asks once, on a connection of its own; a broken connection is an error.
 pub(crate) fn get(router: SocketAddr, host: &str, path: &str) -> std::io::Result<Answer> {
+    get_within(Duration::from_secs(40), router, host, path)
+}
+
+/// Asks once and does not wait longer than so long for anything.
+pub(crate) fn get_within(
+    patience: Duration,
+    router: SocketAddr,
+    host: &str,
+    path: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(router)?;
-    stream.set_read_timeout(Some(Duration::from_secs(40)))?;
+    stream.set_read_timeout(Some(patience))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
