@@ -1,13 +1,14 @@
 //! One-off processes, and stopping single replicas.
 
 use model::name::ProcessType;
-use model::plan::ReplicaWish;
+use model::plan::{MAKES_ROOM, ReplicaWish, place_one};
 use model::size::Size;
 use store::{App, NewReplica, Replica};
 
 use super::change::ChangeError;
 use crate::actor::Actor;
 use crate::platform::Platform;
+use crate::reconcile::host_view;
 
 /// The longest that a one-off process runs when nobody says otherwise: a day, as on Heroku.
 const DAY_SECONDS: u32 = 24 * 3600;
@@ -41,9 +42,12 @@ pub async fn run_detached(
         return Err(ChangeError::invalid(message, "deploy it with `git push paas main`"));
     };
     let hosts = store::list_hosts(&mut tx).await?;
-    let host = hosts
-        .first()
-        .ok_or_else(|| ChangeError::invalid("no host is ready", "`paasctl doctor` says more"))?;
+    let claims: Vec<_> =
+        store::list_all_replicas(&mut tx).await?.iter().map(|r| (r.host_id, r.size)).collect();
+    let silent = &platform.outlook.fleet().silent;
+    let hosts: Vec<_> = hosts.iter().map(|host| host_view(host, silent.contains(&host.id))).collect();
+    let host = place_one(&hosts, &claims, one_off.size)
+        .map_err(|why| ChangeError::invalid(format!("there is no room for it: {why}"), MAKES_ROOM))?;
     let number = store::next_number(&mut tx, &format!("run of {}", app.id), 1000).await?;
     let new = NewReplica {
         app: app.id,
@@ -51,7 +55,7 @@ pub async fn run_detached(
         generation: serving.generation,
         process: ProcessType::run(),
         number: u32::try_from(number).unwrap_or(u32::MAX),
-        host: host.id,
+        host,
         wish: ReplicaWish::Once { seconds: one_off.seconds.unwrap_or(DAY_SECONDS).clamp(1, 7 * DAY_SECONDS) },
         command: Some(one_off.command),
         size: one_off.size,

@@ -217,4 +217,4 @@ fn switched(apps: &[DesiredApp], actions: &[Action]) -> Option<Vec<DesiredApp>> 
 }
 
 pub use entrance::Entrance as RouterEntrance;
-pub(crate) use world::reason;
+pub(crate) use world::{host_view, reason};

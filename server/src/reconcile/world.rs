@@ -41,16 +41,17 @@ pub(super) fn world(
     };
     let apps =
         apps.iter().map(|desired| app_view(desired, desired.replicas.iter().map(view).collect())).collect();
-    let mut hosts: Vec<_> = hosts.iter().map(|host| host_view(host, reports, fleet)).collect();
+    // A host that this server has not heard of takes nothing new.
+    let unheard = |host: &Host| reports.of(host.id).is_none() || fleet.silent.contains(&host.id);
+    let mut hosts: Vec<_> = hosts.iter().map(|host| host_view(host, unheard(host))).collect();
     hosts.sort_by_key(|host| host.id);
     World { apps, hosts }
 }
 
-/// A host that this server has not heard of takes nothing new.
-fn host_view(host: &Host, reports: &Reports, fleet: &Fleet) -> HostView {
-    let unheard = || reports.of(host.id).is_none() || fleet.silent.contains(&host.id);
+/// Returns a host as placement sees it.
+pub(crate) fn host_view(host: &Host, unheard: bool) -> HostView {
     let standing = match host.state {
-        HostState::Ready if unheard() => Standing::Silent,
+        HostState::Ready if unheard => Standing::Silent,
         HostState::Ready => Standing::Ready,
         HostState::Draining => Standing::Draining,
         HostState::Lost | HostState::Removed => Standing::Lost,

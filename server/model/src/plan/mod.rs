@@ -40,6 +40,7 @@ use crate::release::Version;
 use crate::size::Size;
 use crate::watch::Fault;
 
+pub use placement::place_one;
 pub use watch::before as before_switch;
 
 pub use view::{

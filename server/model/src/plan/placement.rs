@@ -83,15 +83,20 @@ pub(super) struct Room {
 impl Room {
     /// Counts what each host's replicas claim of it, until they have ended.
     pub(super) fn of(world: &World) -> Self {
-        let names: BTreeSet<&str> = world.hosts.iter().map(|host| host.zone.as_str()).collect();
+        let replicas = world.apps.iter().flat_map(|app| &app.replicas).filter(|replica| may_claim(replica));
+        Self::with(&world.hosts, replicas.map(|replica| (replica.host, replica.size)))
+    }
+
+    fn with(hosts: &[HostView], claims: impl Iterator<Item = (HostId, Size)>) -> Self {
+        let names: BTreeSet<&str> = hosts.iter().map(|host| host.zone.as_str()).collect();
         let zone: HashMap<&str, usize> = names.into_iter().zip(0..).collect();
         let mut places: Vec<Place> =
-            world.hosts.iter().map(|host| Place::of(host, zone[host.zone.as_str()])).collect();
+            hosts.iter().map(|host| Place::of(host, zone[host.zone.as_str()])).collect();
         let index: HashMap<_, _> = places.iter().map(|place| place.id).zip(0..).collect();
-        for replica in world.apps.iter().flat_map(|app| &app.replicas).filter(|replica| may_claim(replica)) {
-            if let Some(at) = index.get(&replica.host) {
+        for (host, size) in claims {
+            if let Some(at) = index.get(&host) {
                 let place = &mut places[*at];
-                place.claimed = place.claimed.and(replica.size);
+                place.claimed = place.claimed.and(size);
             }
         }
         let mut zones = vec![BTreeSet::new(); zone.len()];
@@ -190,6 +195,14 @@ impl Room {
             format!("no host is ready: {}", told.join(", "))
         }
     }
+}
+
+/// Returns the host for one more replica of no particular type, such as a one-off process: where the load is least.
+///
+/// # Errors
+/// Why there is none, as a sentence.
+pub fn place_one(hosts: &[HostView], claims: &[(HostId, Size)], size: Size) -> Result<HostId, String> {
+    Room::with(hosts, claims.iter().copied()).place(&mut Spread::default(), size)
 }
 
 fn free(offered: Option<u64>, claimed: u64) -> u64 {

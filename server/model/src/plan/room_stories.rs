@@ -73,3 +73,17 @@ fn a_host_that_is_silent_keeps_its_replicas_and_gets_no_others() {
     toy.settle();
     assert_eq!(toy.spread(), [1, 5]);
 }
+
+#[test]
+fn a_one_off_goes_where_the_load_is_least_and_not_where_nothing_new_may_go() {
+    let mut toy = Toy::new(3, 0);
+    room_for(&mut toy, 2);
+    toy.world.hosts[2].standing = Standing::Draining;
+    let ids: Vec<HostId> = toy.world.hosts.iter().map(|host| host.id).collect();
+    let small = Size::default();
+    let place = |claims: &[(HostId, Size)]| place_one(&toy.world.hosts, claims, small);
+    assert_eq!(place(&[]), Ok(ids[0]));
+    assert_eq!(place(&[(ids[0], small)]), Ok(ids[1]));
+    let full = [(ids[0], Size::Standard2X), (ids[1], Size::Standard2X)];
+    assert_eq!(place(&full).unwrap_err(), "no host has 512 MB of memory left for it, the most is 0 MB");
+}
