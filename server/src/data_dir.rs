@@ -23,6 +23,9 @@ const BALLAST_BYTES: u64 = 16_000_000;
 /// How long a server that is leaving is waited for.
 const PREDECESSOR: Duration = Duration::from_secs(30);
 
+/// How long another server may take to make what all of them use.
+const MAKING: Duration = Duration::from_secs(120);
+
 /// How often it is looked whether it has left; nothing tells.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -70,7 +73,7 @@ impl DataDir {
     /// Another process has it, or it cannot be made.
     pub(crate) fn take(options: &Options, replace: bool) -> anyhow::Result<Self> {
         let dir = &options.data_dir;
-        for dir in [dir.clone(), options.dir("run")] {
+        for dir in [dir.clone(), options.own_dir.clone(), options.own("run")] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
             made.with_context(|| format!("cannot make {}", dir.display()))?;
         }
@@ -110,6 +113,24 @@ impl DataDir {
         Ok(Self { lock: file })
     }
 
+    /// Waits for its turn among the servers that share the directory to make what all of them use, such as the secret key.
+    pub(crate) async fn make_alone(options: &Options) -> anyhow::Result<Option<File>> {
+        if options.database_url.is_none() {
+            return Ok(None);
+        }
+        let path = options.dir("servers").join("lock");
+        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+        let deadline = Instant::now() + MAKING;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if Instant::now() > deadline {
+                bail!("another server has held {} for {} s", path.display(), MAKING.as_secs());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(Some(file))
+    }
+
     /// Says that this process will give the directory up soon, for one that comes in its place.
     pub(crate) fn leave(&mut self) {
         // Behind the process id, in one write: one that looks just now finds either both or the id.
@@ -141,7 +162,7 @@ impl DataDir {
             router: options.router_listen,
             agents: options.agent_listen,
         };
-        let file = options.dir("run").join(ADDRESSES);
+        let file = options.own("run").join(ADDRESSES);
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, serde_json::to_vec(&addresses)?)?;
         std::fs::rename(&fresh, &file)?;
@@ -156,7 +177,7 @@ fn is_gone(pid: Pid) -> bool {
 /// A server must be able to start on a full disk, or what runs could not be reached: it keeps some room that it gives
 /// up then.
 fn keep_ballast(options: &Options) -> anyhow::Result<()> {
-    let path = options.dir("run").join("ballast");
+    let path = options.own("run").join("ballast");
     let room = Room::at(&options.data_dir)?.free_bytes;
     if room < BALLAST_BYTES {
         if path.exists() {
@@ -172,7 +193,7 @@ fn keep_ballast(options: &Options) -> anyhow::Result<()> {
 }
 
 fn open_lock(options: &Options) -> anyhow::Result<File> {
-    let path = options.dir("lock");
+    let path = options.own("lock");
     let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
     open.with_context(|| format!("cannot open {}", path.display()))
 }

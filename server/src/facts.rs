@@ -112,6 +112,12 @@ impl Facts {
         self.report.borrow().clone()
     }
 
+    /// Returns what tells that this machine's agent has a new report.
+    #[must_use]
+    pub fn own_reports(&self) -> watch::Receiver<Arc<HostReport>> {
+        self.report.clone()
+    }
+
     /// Returns the last reports of all hosts. This machine is heard of at any time.
     #[must_use]
     pub fn reports(&self) -> Reports {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use model::fleet::{GRACE, SILENCE};
 use serde::Deserialize;
+use store::DatabaseUrl;
 
 /// How replicas are run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -29,6 +30,13 @@ pub struct ServeArgs {
     /// Directory for all that must last [default: ./data]
     #[arg(long, env = "PAASD_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Postgres database for what must last, shared by several servers; better given by the environment, since it may hold
+    /// a password [default: an SQLite file in the data directory]
+    #[arg(long, env = "PAASD_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<DatabaseUrl>,
+    /// Name of this server among those that share a database [default: the machine's name]
+    #[arg(long, env = "PAASD_SERVER_NAME", value_name = "NAME")]
+    server_name: Option<String>,
     /// Address of the API and the git server [default: 127.0.0.1:5000]
     #[arg(long, env = "PAASD_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -99,6 +107,12 @@ pub struct ServeArgs {
 pub struct Options {
     /// Directory for all that must last, absolute.
     pub data_dir: PathBuf,
+    /// What of it is this server's own: the same, or a directory in it where servers share a database.
+    pub own_dir: PathBuf,
+    /// The database that servers share, if it is not a file.
+    pub database_url: Option<DatabaseUrl>,
+    /// Name of this server among those that share a database.
+    pub server_name: String,
     /// Address of the API and the git server.
     pub listen: SocketAddr,
     /// Address of the router.
@@ -157,8 +171,21 @@ impl ServeArgs {
         let trusted_proxies = trusted_proxies.context("--trusted-proxies")?;
         let pick =
             |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
+        let data_dir = std::path::absolute(data_dir).context("--data-dir")?;
+        let database_url = self.database_url.or(file.database_url);
+        let server_name = match self.server_name.or(file.server_name) {
+            Some(name) => checked(name)?,
+            None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        };
+        let own_dir = match &database_url {
+            Some(_) => data_dir.join("servers").join(checked(server_name.clone())?),
+            None => data_dir.clone(),
+        };
         Ok(Options {
-            data_dir: std::path::absolute(data_dir).context("--data-dir")?,
+            data_dir,
+            own_dir,
+            database_url,
+            server_name,
             listen: self.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000))),
             router_listen: self
                 .router_listen
@@ -196,6 +223,15 @@ impl ServeArgs {
     }
 }
 
+/// Returns a server's name if it can name a directory, too.
+fn checked(name: String) -> anyhow::Result<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if name.is_empty() || name.len() > 63 || name.starts_with('.') || !name.chars().all(plain) {
+        bail!("--server-name has up to 63 letters, digits, `-`, `.` and `_`, and does not begin with a dot");
+    }
+    Ok(name)
+}
+
 impl Options {
     /// Returns the address under which visitors reach an app, without a trailing slash.
     #[must_use]
@@ -204,6 +240,12 @@ impl Options {
             80 => format!("http://{app}.{}", self.domain),
             port => format!("http://{app}.{}:{port}", self.domain),
         }
+    }
+
+    /// Returns a directory of this server's own.
+    #[must_use]
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.own_dir.join(name)
     }
 
     /// Returns a directory below the data directory.
@@ -243,6 +285,31 @@ mod tests {
         let error = format!("{:#}", args("10.0.0.0/8,alb").resolve().unwrap_err());
         assert!(error.starts_with("--trusted-proxies: `alb`"), "{error}");
         assert!(ServeArgs::default().resolve().unwrap().router_tls_listen.is_none());
+    }
+
+    #[test]
+    fn servers_that_share_a_database_have_a_directory_each() {
+        let args = |name: Option<&str>, url: Option<&str>| ServeArgs {
+            data_dir: Some("/srv/paas".into()),
+            database_url: url.map(|url| url.parse().unwrap()),
+            server_name: name.map(str::to_owned),
+            ..ServeArgs::default()
+        };
+        let alone = args(Some("a"), None).resolve().unwrap();
+        assert_eq!(
+            alone.own("run"),
+            PathBuf::from("/srv/paas/run"),
+            "as it was before there could be several"
+        );
+        let shared = args(Some("a"), Some("postgres://u:s3cret@db/paas"));
+        assert!(!format!("{shared:?}").contains("s3cret"));
+        let shared = shared.resolve().unwrap();
+        assert!(!format!("{shared:?}").contains("s3cret"));
+        assert_eq!(
+            (shared.own("run"), shared.dir("blobs")),
+            ("/srv/paas/servers/a/run".into(), "/srv/paas/blobs".into())
+        );
+        assert!(args(Some("../b"), Some("postgres://db/paas")).resolve().is_err());
     }
 
     #[test]

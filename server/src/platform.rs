@@ -13,6 +13,7 @@ use crate::app_logs::AppLogs;
 use crate::attempts::Attempts;
 use crate::builds::BuildRoom;
 use crate::facts::Facts;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::outlook::Outlook;
@@ -50,6 +51,8 @@ pub struct Platform {
     pub facts: Facts,
     /// What was made of the hosts, and which replicas have no place.
     pub outlook: Outlook,
+    /// Whether this server is the one that acts.
+    pub leadership: Leadership,
     /// What hosts are told.
     pub wishes: Wishes,
     /// The builds that run.

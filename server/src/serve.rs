@@ -27,6 +27,7 @@ use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
 use crate::engine::{Chosen, Place};
 use crate::facts::Facts;
+use crate::leadership::Leadership;
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 use crate::options::{Options, ServeArgs};
@@ -37,8 +38,8 @@ use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
 use crate::{
-    api, builds, collect, connections, dashboard, doubt, engine, host_agent, metrics, offer, push, sweep,
-    this_host,
+    api, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics, news, offer, peers,
+    push, sweep, this_host,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
@@ -127,12 +128,16 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let (platform, agent) = assemble(options).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
+    peers::hear(&platform).await;
     if let Some(listener) = agents_listen {
         loops.spawn(agents::run(platform.clone(), listener, stop.clone()));
         agents::wait_for_hosts(&platform).await?;
     }
     let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
     prepare_apps(&platform).await?;
+    loops.spawn(leadership::run(platform.clone(), stop.clone()));
+    loops.spawn(news::run(platform.clone(), stop.clone()));
+    loops.spawn(peers::run(platform.clone(), stop.clone()));
     loops.spawn(reconciler.run(stop.clone()));
     loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
@@ -188,7 +193,7 @@ async fn start_router(
     let certificates = platform.options.dir("certs");
     options.tls = (!tls.is_empty()).then(|| Tls { listen: Listen::Sockets(tls), certificates });
     let router = Router::start(options, routes.clone())?;
-    let run_dir = platform.options.dir("run");
+    let run_dir = platform.options.own("run");
     let coming = CancellationToken::new();
     Ok((Serving { router, routes, secret, run_dir, coming }, reconciler))
 }
@@ -206,15 +211,18 @@ async fn depart(
 
 /// Opens what rests on disk and starts what works on it.
 async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
+    let alone = DataDir::make_alone(&options).await?;
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
-    let store = store::Store::open_file(&options.dir("paas.db")).await?;
+    let store = open_store(&options).await?;
     if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
         info!("made an administrator; the API token is in {}", options.dir("admin-token").display());
     }
-    end_leases(&store).await?;
+    drop(alone);
+    let identity = identity(&options)?;
+    let leadership = end_leases(&store, &options, &identity).await?;
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
     let program = std::env::current_exe().context("cannot find the program that runs")?;
-    let chosen = engine::choose(options.engine, &options.dir("agent")).await?;
+    let chosen = engine::choose(options.engine, &options.own("agent")).await?;
     options.engine = chosen.choice();
     let agent = Arc::new(start_agent(&options, &chosen, &program, (slugs.clone(), vault.clone())).await?);
     for sentence in &agent.reports().borrow().degraded {
@@ -229,7 +237,7 @@ async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Ag
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
         metrics: Metrics::default(),
-        facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.dir("run"))),
+        facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.own("run"))),
         store,
         vault,
         outlook: Outlook::default(),
@@ -238,38 +246,59 @@ async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Ag
         builds: BuildRoom::new(options.builds),
         attempts: Attempts::default(),
         signals: Signals::default(),
-        identity: identity()?,
+        leadership,
+        identity,
         options,
     });
     Ok((platform, agent))
 }
 
-/// The lock of the data directory says that nobody else works on it: whoever held leases is dead.
-async fn end_leases(store: &store::Store) -> anyhow::Result<()> {
-    let mut tx = store.write().await?;
-    store::end_leases(&mut tx).await?;
-    Ok(tx.commit().await?)
+async fn open_store(options: &Options) -> anyhow::Result<store::Store> {
+    match &options.database_url {
+        Some(url) => {
+            store::Store::open_url(url).await.with_context(|| format!("cannot use the database {url}"))
+        }
+        None => Ok(store::Store::open_file(&options.dir("paas.db")).await?),
+    }
 }
 
-/// Returns a name that no other process has or had, and that says where this one is.
-fn identity() -> anyhow::Result<String> {
+/// The lock of the directory says that no earlier process of this server is there: the leases that it held are over. Where
+/// the database is in that directory it was the only one, and this one leads.
+async fn end_leases(store: &store::Store, options: &Options, identity: &str) -> anyhow::Result<Leadership> {
+    let leadership = Leadership::new(identity.to_owned());
+    let mut tx = store.write().await?;
+    match store.is_shared() {
+        true => store::end_leases_of(&mut tx, &options.server_name).await?,
+        false => store::end_leases(&mut tx).await?,
+    }
+    tx.commit().await?;
+    if !store.is_shared() {
+        leadership.take(store, &options.listen.to_string()).await?;
+    }
+    Ok(leadership)
+}
+
+/// Returns a name that no other process has or had, and that begins with the server's.
+fn identity(options: &Options) -> anyhow::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Ok(format!("{host}/{}/{}", std::process::id(), hex::encode(random)))
+    Ok(format!("{}/{}/{}", options.server_name, std::process::id(), hex::encode(random)))
 }
 
 fn builder(options: &Options, chosen: &Chosen) -> anyhow::Result<build::Builder> {
     let found = build::Tools::find(&options.data_dir);
     let uv = options.uv.clone().or_else(|| found.uv().map(Path::to_owned));
     let tools = build::Tools::new(uv, found.static_server().map(Path::to_owned));
-    let host = sandbox::HostFacts::detect(&options.dir("run").join("etc"))?;
+    let host = sandbox::HostFacts::detect(&options.own("run").join("etc"))?;
     let builder = build::Builder::new(Arc::new(host.clone()), tools);
-    Ok(engine::builder(chosen, builder, host, &options.dir("agent")))
+    Ok(engine::builder(chosen, builder, host, &options.own("agent")))
 }
 
 async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Result<store::Host> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = match &options.database_url {
+        Some(_) => options.server_name.clone(),
+        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
     let mut tx = store.write().await?;
     let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
     store::set_host_facts(&mut tx, host.id, &offer::of_this_machine(options)).await?;
@@ -346,10 +375,10 @@ pub(crate) async fn start_agent(
     program: &Path,
     (slugs, vault): (slug::SlugStore, Arc<store::Vault>),
 ) -> anyhow::Result<Agent> {
-    let dir = options.dir("agent");
+    let dir = options.own("agent");
     let logs_dir = options.dir("logs");
     let reach = sandbox::Reach {
-        data_dir: options.data_dir.clone(),
+        data_dir: options.own_dir.clone(),
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![options.listen.port()],

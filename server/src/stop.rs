@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// There is no such data directory, or something did not end in time.
 pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
-    if !options.dir("lock").exists() {
+    if !options.own("lock").exists() {
         bail!(
             "{} is not the data directory of a paasd; --data-dir names another",
             options.data_dir.display()
@@ -49,7 +49,7 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
         bail!("some replicas did not end within {} s", LIMIT.as_secs());
     }
     agent.shutdown().await;
-    sandbox::Firewall::take_down(&options.data_dir);
+    sandbox::Firewall::take_down(&options.own_dir);
     info!("the server and all replicas have ended");
     Ok(())
 }

@@ -31,6 +31,7 @@ const DIRECTORIES: [&str; 3] = ["repos", "logs", "cache"];
 pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     let turns = async {
         loop {
+            platform.leadership.led().await;
             let rest = match sweep(&platform).await {
                 Ok(true) => PERIOD,
                 Ok(false) => WHILE_RUNNING,

@@ -75,12 +75,17 @@ impl ApiError {
     /// The database is away.
     fn away() -> Self {
         let message = "the server's database does not answer just now";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message);
+        Self { retry_after: Some(RETRY_SECONDS), ..error }
             .hint("try again in a moment; a change that was under way may have been made")
     }
 
     /// Something of ours failed: logged in full, told in general.
     fn internal(error: &anyhow::Error) -> Self {
+        if matches!(error.downcast_ref::<store::Error>(), Some(store::Error::Unavailable(_))) {
+            tracing::warn!(error = format!("{error:#}"), "a request was refused");
+            return Self::away();
+        }
         tracing::error!(error = format!("{error:#}"), "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log says why")
     }
@@ -106,13 +111,6 @@ impl From<store::Error> for ApiError {
             store::Error::DiskFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string())
                     .hint("free space on the server; `paasctl doctor` shows the disk")
-            }
-            store::Error::Unavailable(_) => {
-                tracing::warn!(
-                    error = format!("{:#}", anyhow::Error::from(error)),
-                    "a request had to be refused"
-                );
-                Self { retry_after: Some(RETRY_SECONDS), ..Self::away() }
             }
             other => Self::internal(&anyhow::Error::from(other)),
         }

@@ -10,7 +10,7 @@ mod settle;
 mod work_dir;
 
 pub use cancel::cancel_build;
-pub use follow::{finished, follow, log_path};
+pub use follow::{finished, follow, log_path, settled_elsewhere};
 pub use output::output;
 pub use queue::run as run_queue;
 pub use room::BuildRoom;

@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use model::id::BuildId;
 use tokio_util::io::ReaderStream;
 
-use super::follow::{log_path, running_log};
+use super::follow::{LOOK, has_ended, log_path, read_at, running_log};
 use crate::platform::Platform;
 
 /// Returns a build's output from the beginning: with `follow` until the build ends, otherwise what there is now. An
@@ -26,11 +26,31 @@ pub fn output(
         let running = if follow { running_log(&platform, id).await? } else { None };
         let chunks = match running {
             Some(log) => build::follow(&log, 0).boxed(),
+            None if follow => elsewhere(platform, id).boxed(),
             None => present(&log_path(&platform, id)).await?,
         };
         Ok::<_, anyhow::Error>(chunks.map(|chunk| chunk.context("the output of a build cannot be read")))
     };
     stream::once(begin).try_flatten()
+}
+
+/// Gives out what another server's build writes until it ends.
+fn elsewhere(platform: Arc<Platform>, id: BuildId) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold((platform, 0), move |(platform, from)| async move {
+        let (path, mut changes) = (log_path(&platform, id), platform.changes());
+        loop {
+            let ended = has_ended(&platform, id).await.map_err(io::Error::other)?;
+            let chunk = read_at(&path, from).await?;
+            if !chunk.is_empty() {
+                let next = from + chunk.len() as u64;
+                return Ok(Some((chunk, (platform, next))));
+            }
+            if ended {
+                return Ok(None);
+            }
+            let _ = tokio::time::timeout(LOOK, changes.signalled()).await;
+        }
+    })
 }
 
 /// A build that did not begin has written nothing.

@@ -56,10 +56,18 @@ async fn turn(platform: &Arc<Platform>) -> anyhow::Result<()> {
         }
         tx.commit().await?;
     }
+    // Whoever cancelled it may have asked another server.
+    for build in unfinished.iter().filter(runs).filter(|build| build.cancel_requested) {
+        platform.builds.cancel(build.id);
+    }
+    // One server begins builds, so that those of an app keep their order; what it began it sees through in any case.
+    if platform.leadership.term().is_none() {
+        return Ok(());
+    }
     let lost: Vec<&Build> = unfinished.iter().filter(is_lost).collect();
     let (chosen, superseded) = choose(&unfinished);
     if !lost.is_empty() || !superseded.is_empty() {
-        let mut tx = platform.store.write().await?;
+        let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(()) };
         for build in &lost {
             recover(&mut tx, build).await?;
         }
@@ -130,9 +138,10 @@ fn start(platform: &Arc<Platform>, build: &Build) {
     });
 }
 
-/// Marks the build as running; none when it was cancelled or superseded meanwhile, or its app destroyed.
+/// Marks the build as running; none when it was cancelled or superseded meanwhile, or its app destroyed, or another server
+/// leads.
 async fn begin(platform: &Platform, id: BuildId, app: AppId) -> anyhow::Result<Option<(App, Build)>> {
-    let mut tx = platform.store.write().await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(None) };
     let app = store::find_app_by_id(&mut tx, app).await?.filter(|app| app.deleted_at.is_none());
     let Some(app) = app else {
         store::finish_build(&mut tx, id, ended(BuildState::Cancelled, "the app was destroyed")).await?;

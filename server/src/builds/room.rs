@@ -114,14 +114,18 @@ impl BuildRoom {
         }
     }
 
-    /// Waits until the branch is where the push of a build leaves it, if this process still sees to that.
-    pub async fn settled(&self, build: BuildId) {
+    /// Waits until the branch is where the push of a build leaves it, if this process sees to that. Returns whether it does.
+    pub async fn settled(&self, build: BuildId) -> bool {
         let settled = lock(&self.running)
             .values()
             .find(|running| running.build == build)
             .map(|running| running.settled.clone());
-        if let Some(settled) = settled {
-            settled.cancelled().await;
+        match settled {
+            Some(settled) => {
+                settled.cancelled().await;
+                true
+            }
+            None => false,
         }
     }
 }

@@ -50,7 +50,7 @@ async fn settle_build(
         Some(build) if !build.state.is_final() => return Ok(()),
         Some(build) => settle_branch(platform, repository, build, commit).await?,
         // It may be about to be queued, unless that was up to a server that died.
-        None if made_at(id) > platform.builds.opened_at
+        None if (platform.store.is_shared() || made_at(id) > platform.builds.opened_at)
             && made_at(id).elapsed().unwrap_or_default() < NEVER_QUEUED =>
         {
             return Ok(());
@@ -82,7 +82,13 @@ async fn settle_branch(
     }
     let (repository, forced) = (repository.clone(), ledger(build).forced);
     fail_point::reach(Step::BranchBehind);
-    let moved = tokio::task::spawn_blocking(move || repository.advance(&branch, commit, forced)).await??;
+    let id = build.id.to_string();
+    let moved = tokio::task::spawn_blocking(move || {
+        // Another server may have seen to it, and to later pushes: a forced one must not be undone.
+        let is_open = repository.kept_builds()?.iter().any(|(kept, _)| *kept == id);
+        if is_open { repository.advance(&branch, commit, forced).map(Some) } else { Ok(None) }
+    });
+    let Some(moved) = moved.await?? else { return Ok(()) };
     fail_point::reach(Step::BranchMoved);
     if let Moved::Refused(tip) = moved {
         info!(app.id = %build.app_id, "the branch stays at {tip}, which {commit} does not contain");

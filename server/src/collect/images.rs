@@ -40,7 +40,7 @@ async fn give_up(platform: &Platform, app: AppId) -> anyhow::Result<Vec<Digest>>
         return Ok(Vec::new());
     }
     drop(db);
-    let mut tx = platform.store.write().await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(Vec::new()) };
     let mut images = Vec::new();
     for slug in store::app_slugs(&mut tx, app).await?.unneeded() {
         images.push(store::collect_slug(&mut tx, slug).await?);

@@ -37,6 +37,7 @@ pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     let turns = async {
         let mut strays_at: Option<Instant> = None;
         loop {
+            platform.leadership.led().await;
             let strays = strays_at.is_none_or(|at| at.elapsed() >= STRAYS);
             let collected = collect(&platform, strays).await;
             if collected.is_ok() && strays {

@@ -50,7 +50,7 @@ impl Listeners {
     /// # Errors
     /// An address is taken by somebody else, or is not this machine's.
     pub(crate) fn open(options: &Options) -> anyhow::Result<Self> {
-        let run_dir = options.dir("run");
+        let run_dir = options.own("run");
         let (line, mut found) = match Line::call(&run_dir) {
             Ok(Some((line, found))) => (Some(line), found),
             Ok(None) => (None, Vec::new()),
@@ -124,7 +124,7 @@ pub(crate) fn stay(run_dir: &Path) -> Option<impl Sized + use<>> {
 
 /// Ends the keeper of a data directory: its server is not coming back.
 pub(crate) fn give_up(options: &Options) {
-    match Line::call(&options.dir("run")) {
+    match Line::call(&options.own("run")) {
         Ok(Some((line, _))) => line.end(),
         Ok(None) => {}
         Err(error) => warn!(%error, "the keeper of the sockets does not answer; it ends by itself soon"),

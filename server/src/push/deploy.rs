@@ -177,7 +177,9 @@ impl Push {
     /// Shows a build to the end of its push.
     async fn follow(&self, id: BuildId, reply: &PushReply) -> anyhow::Result<Result<(), &'static str>> {
         let ending = watch::build(&self.platform, &self.app, id, reply).await?;
-        self.platform.builds.settled(id).await;
+        if !self.platform.builds.settled(id).await && self.platform.store.is_shared() {
+            crate::builds::settled_elsewhere(&self.platform, &self.repository, id).await?;
+        }
         Ok(if ending == Ending::Serves { Ok(()) } else { Err("not deployed") })
     }
 

@@ -54,10 +54,10 @@ pub(super) async fn carry_out(
 }
 
 /// Makes all changes of one app or none. Returns whether it did: nothing of what was planned holds when the app's
-/// operation has ended or changed hands meanwhile.
+/// operation has ended or changed hands meanwhile, or another server leads.
 async fn change_app(platform: &Platform, index: &Index<'_>, actions: Vec<Action>) -> anyhow::Result<bool> {
     let mut events = Vec::new();
-    let mut tx = platform.store.write().await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(false) };
     let app = actions.first().and_then(|action| index.app_id(action)).and_then(|id| index.apps.get(&id));
     if let Some(operation) = app.and_then(|desired| desired.operation.as_ref())
         && !store::hold_operation(&mut tx, operation, &platform.lease()).await?

@@ -2,31 +2,54 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use model::id::{HostId, ReplicaId};
 use model::plan::ReplicaWish;
 use model::replica::{HostDesired, ReplicaSpec, Wish};
 use model::slug::Digest;
 use store::{DesiredApp, Host, Replica};
 
+use super::moment::Moment;
 use crate::platform::Platform;
 
+/// How often an agent inside a server that does not lead is told that nothing is new, while there are other news.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// Remembers what the hosts were told last.
-#[derive(Default)]
 pub(super) struct Publisher {
     last: BTreeMap<HostId, Arc<HostDesired>>,
+    told_at: Instant,
+}
+
+impl Default for Publisher {
+    fn default() -> Self {
+        Self { last: BTreeMap::new(), told_at: Instant::now() }
+    }
 }
 
 impl Publisher {
+    /// The leader may have changed its mind twice, of which this server saw nothing: now and then it says that nothing is new.
+    fn is_due(&self, moment: Moment, host: HostId) -> bool {
+        self.told_at.elapsed() >= AGAIN && moment.is_after(self.order(host).1)
+    }
+
     /// Returns what orders the wishes that a host was told last.
     pub(super) fn order(&self, host: HostId) -> (u64, u64) {
         self.last.get(&host).map_or((0, 0), |desired| desired.order())
     }
 
-    /// Tells those hosts that were not told the same before.
-    pub(super) fn publish(&mut self, platform: &Platform, hosts: &[Host], apps: &[DesiredApp]) {
+    /// Tells those hosts that were not told the same before. A server that does not lead tells its own one: what follows from
+    /// the same rows is the same, and the leader has no other way to it.
+    pub(super) fn publish(
+        &mut self,
+        platform: &Platform,
+        moment: Moment,
+        hosts: &[Host],
+        apps: &[DesiredApp],
+    ) {
         let mut wished = wished(&platform.options.domain, hosts, apps);
+        wished.retain(|host, _| moment.leads || *host == platform.facts.here());
         self.last.retain(|host, _| wished.contains_key(host));
         for (host, desired) in &mut wished {
             let last = self.last.get(host);
@@ -34,12 +57,13 @@ impl Publisher {
                 (&last.replicas, &last.kept, &last.ready)
                     == (&desired.replicas, &desired.kept, &desired.ready)
             };
-            if last.is_some_and(same) {
+            let is_known = last.is_some_and(same) && self.order(*host).0 == moment.term;
+            if is_known && (moment.leads || !self.is_due(moment, *host)) {
                 continue;
             }
-            // The clock orders the wishes of one server after those of the one before it.
-            let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
-            desired.generation = now.max(self.order(*host).1 + 1);
+            desired.term = moment.term;
+            desired.generation = moment.generation(self.order(*host).1);
+            self.told_at = Instant::now();
             let desired = Arc::new(std::mem::take(desired));
             platform.wishes.wish(*host, desired.clone());
             self.last.insert(*host, desired);

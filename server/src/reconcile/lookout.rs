@@ -111,7 +111,7 @@ pub(super) async fn declare_lost(platform: &Platform, fleet: &Fleet, hosts: &[Ho
     }
     let grace = wording::duration(platform.options.host_grace.try_into().unwrap_or_default());
     let reason = format!("nothing was heard of it for {grace}");
-    let mut tx = platform.store.write().await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(false) };
     let mut lost = Vec::new();
     for host in hosts.iter().filter(|host| fleet.lost.contains(&host.id)) {
         if store::lose_host(&mut tx, host.id, &reason).await? {
@@ -147,7 +147,7 @@ pub(super) async fn take_back(
     if back.is_empty() {
         return Ok(false);
     }
-    let mut tx = platform.store.write().await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(false) };
     for host in &back {
         store::return_host(&mut tx, host.id, "it was lost and has come back").await?;
     }

@@ -5,6 +5,7 @@ mod act;
 mod desired;
 mod entrance;
 mod lookout;
+mod moment;
 mod progress;
 mod rotation;
 mod table;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use model::id::ReplicaId;
@@ -29,6 +31,7 @@ use crate::platform::Platform;
 use desired::Publisher;
 use entrance::Entrance;
 use lookout::Lookout;
+use moment::Moment;
 use progress::Progress;
 use table::Table;
 use unreadable::Unreadable;
@@ -36,9 +39,14 @@ use unreadable::Unreadable;
 /// How long the loop rests when nothing wakes it: deadlines are kept to within this.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long it rests while nothing changes and nothing is watched: every wish and every report wakes it, so this is only
-/// for what another server of the same database wrote.
+/// How long it rests while nothing changes and nothing is watched: every wish and every report wakes it.
 const WHILE_QUIET: Duration = Duration::from_secs(15);
+
+/// The same where what others write is to be heard of: what was not is found by then.
+const WHILE_SHARED: Duration = Duration::from_secs(3);
+
+/// How long a turn may take; after that the database is taken for one that does not answer.
+const TURN: Duration = Duration::from_secs(60);
 
 /// How long it rests while replicas drain, since the router's counts wake nobody.
 const WHILE_DRAINING: Duration = Duration::from_millis(100);
@@ -56,6 +64,8 @@ pub struct Reconciler {
     entrance: Entrance,
     progress: Progress,
     unreadable: Unreadable,
+    /// It decided for all hosts in the last turn.
+    led: bool,
 }
 
 /// What came of a turn.
@@ -84,6 +94,7 @@ impl Reconciler {
             entrance,
             progress: Progress::default(),
             unreadable: Unreadable::default(),
+            led: false,
         }
     }
 
@@ -92,7 +103,7 @@ impl Reconciler {
     /// # Errors
     /// A database that fails.
     pub async fn publish_first_table(&mut self) -> anyhow::Result<()> {
-        let (hosts, apps) = self.read().await?;
+        let (_, hosts, apps) = self.read().await?;
         let facts = &self.platform.facts;
         let reports = facts.reports();
         let fleet = self.lookout.look(&self.platform, &hosts, &reports);
@@ -108,14 +119,18 @@ impl Reconciler {
         let turns = async {
             let mut in_a_row = 0;
             loop {
-                let rest = match self.turn().await {
+                let turn = tokio::time::timeout(TURN, self.turn()).await;
+                let rest = match turn.unwrap_or_else(|_| Err(anyhow!("the database does not answer"))) {
                     Ok(turn) if turn.acted && in_a_row < TURNS_MAX => {
                         in_a_row += 1;
                         self.lookout.rest(Duration::ZERO);
                         continue;
                     }
                     Ok(turn) if turn.draining => WHILE_DRAINING,
-                    Ok(turn) if turn.quiet => turn.next.map_or(WHILE_QUIET, |next| next.min(WHILE_QUIET)),
+                    Ok(turn) if turn.quiet => {
+                        let most = if platform.store.is_shared() { WHILE_SHARED } else { WHILE_QUIET };
+                        turn.next.map_or(most, |next| next.min(most))
+                    }
                     Ok(turn) => {
                         if turn.acted {
                             error!("the plan does not come to rest");
@@ -145,15 +160,26 @@ impl Reconciler {
     }
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
-        let (hosts, apps) = self.read().await?;
+        let (moment, hosts, apps) = self.read().await?;
         self.platform.facts.keep(&wishes(&apps));
-
-        self.publisher.publish(&self.platform, &hosts, &apps);
+        if self.led && !moment.leads {
+            self.platform.wishes.withdraw();
+            self.publisher = Publisher::default();
+        }
+        self.led = moment.leads;
+        self.publisher.publish(&self.platform, moment, &hosts, &apps);
         let reports = self.platform.facts.reports();
         let fleet = self.lookout.look(&self.platform, &hosts, &reports);
         let facts = &self.platform.facts;
         let observe = || world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
         self.table.publish(&self.platform, (&hosts, &apps), &observe());
+        if !moment.leads {
+            // Whoever asks this server is told the same reasons.
+            if self.platform.outlook.set_waiting(plan(&observe(), Timestamp::now()).waiting) {
+                self.platform.changed();
+            }
+            return Ok(Turn { acted: false, draining: false, quiet: true, next: fleet.next });
+        }
         // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
         let world = observe();
 
@@ -181,10 +207,12 @@ impl Reconciler {
         Ok(Turn { acted, draining, quiet, next: fleet.next })
     }
 
-    async fn read(&mut self) -> anyhow::Result<(Vec<Host>, Vec<DesiredApp>)> {
+    async fn read(&mut self) -> anyhow::Result<(Moment, Vec<Host>, Vec<DesiredApp>)> {
         let mut db = self.platform.store.read().await?;
+        let moment = Moment::read(&mut db, &self.platform).await?;
         let hosts = store::list_hosts(&mut db).await?;
-        Ok((hosts, store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?))
+        let apps = store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?;
+        Ok((moment, hosts, apps))
     }
 }
 

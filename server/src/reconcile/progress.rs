@@ -44,7 +44,7 @@ impl Progress {
         if lines.is_empty() {
             return Ok(false);
         }
-        let mut tx = platform.store.write().await?;
+        let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(false) };
         for (operation, line) in lines {
             store::add_step(&mut tx, operation, &line).await?;
         }

@@ -151,6 +151,14 @@ impl Store {
         }
     }
 
+    /// Tells the other servers once the transaction is committed, if there may be any.
+    pub(crate) async fn tell(&self, db: &mut Db) -> Result<()> {
+        match &self.server {
+            Some(server) => postgres::tell(db, &server.name).await,
+            None => Ok(()),
+        }
+    }
+
     async fn write_file(&self) -> Result<Transaction> {
         match self.writers.begin_with(BEGIN).await {
             Ok(transaction) => Ok(transaction),

@@ -63,6 +63,24 @@ async fn hold(db: &mut Db, query: &'static str, (id, fence): (String, u64), leas
     Ok(done.rows_affected() > 0)
 }
 
+/// Ends the leases that earlier processes of a server held: those whose owner's name begins with this and a slash. Only
+/// for one that has the server's lock.
+///
+/// # Errors
+/// A database that fails.
+pub async fn end_leases_of(db: &mut Db, server: &str) -> Result<()> {
+    let mark = format!("{server}/");
+    for statement in [
+        "update operations set lease_until = 0 where state = 'active' \
+         and substr(lease_owner, 1, length($1)) = $1",
+        "update builds set lease_until = 0 where state in ('queued', 'running') \
+         and substr(lease_owner, 1, length($1)) = $1",
+    ] {
+        sqlx::query(statement).bind(mark.as_str()).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
 /// Ends all leases. Only for a process that knows itself to be the only one: those that held them are dead.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::PgListener;
 use sqlx::{AnyPool, Executor as _};
 
-use crate::connection::Transaction;
+use crate::connection::{Db, Transaction};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 
@@ -112,6 +112,12 @@ pub(crate) async fn begin_write(pool: &AnyPool, name: &str) -> Result<Transactio
         Ok(transaction)
     })
     .await
+}
+
+/// Tells the other servers once this is committed.
+pub(crate) async fn tell(db: &mut Db, name: &str) -> Result<()> {
+    sqlx::query("select pg_notify('paas', $1)").bind(name).execute(db).await?;
+    Ok(())
 }
 
 async fn begin(pool: &AnyPool, statement: &'static str) -> Result<Transaction> {

@@ -95,6 +95,9 @@ impl Ask<'_> {
 fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
     Options {
         data_dir: dir.to_owned(),
+        own_dir: dir.to_owned(),
+        database_url: None,
+        server_name: "test".to_owned(),
         listen,
         router_listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
         router_tls_listen: None,
@@ -132,6 +135,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         builder: build::Builder::new(Arc::new(host), build::Tools::find(dir)),
         build_env: std::collections::BTreeMap::new(),
         logs: paasd::app_logs::AppLogs::start(dir.join("logs")).unwrap(),
+        leadership: paasd::leadership::Leadership::new("this test".to_owned()),
         metrics: paasd::metrics::Metrics::default(),
         facts: paasd::facts::Facts::new(model::id::HostId::new(), reports),
         outlook: paasd::outlook::Outlook::default(),
