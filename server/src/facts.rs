@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::doubt::Answers;
 use crate::predecessor::Predecessor;
 use crate::reports::{Heard, Reports, status_of};
+use crate::routers::Routers;
 
 /// How long after it left the table a replica may still get a request that was chosen for it before: a worker of the
 /// router may have been put aside between the two.
@@ -43,6 +44,8 @@ pub struct Facts {
     verified: Mutex<BTreeSet<ReplicaId>>,
     left: Mutex<BTreeMap<ReplicaId, Instant>>,
     predecessor: Mutex<Predecessor>,
+    /// What the routers of other servers have under way.
+    pub routers: Routers,
 }
 
 impl Facts {
@@ -58,6 +61,7 @@ impl Facts {
             verified: Mutex::default(),
             left: Mutex::default(),
             predecessor: Mutex::default(),
+            routers: Routers::default(),
         }
     }
 
@@ -159,6 +163,7 @@ impl Facts {
 
     /// Lets a replica's tunnels go on until `until`, less the moment it takes to close them.
     pub fn leave(&self, id: ReplicaId, until: Timestamp) {
+        self.routers.leave(id);
         let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
         if let Some(backend) = self.known(id) {
             lock(&self.left).entry(id).or_insert_with(Instant::now);
@@ -169,6 +174,23 @@ impl Facts {
     /// Tells whether a replica that left the table has no request any more, and gets none.
     #[must_use]
     pub fn is_quiet(&self, id: ReplicaId) -> bool {
+        self.is_quiet_here(id) && self.routers.have_let_go(id)
+    }
+
+    /// Tells whether replicas are leaving.
+    #[must_use]
+    pub fn has_leaving(&self) -> bool {
+        !lock(&self.left).is_empty()
+    }
+
+    /// Returns the replicas that leave and have requests of this server's router.
+    #[must_use]
+    pub fn busy(&self) -> BTreeSet<ReplicaId> {
+        let left: Vec<ReplicaId> = lock(&self.left).keys().copied().collect();
+        left.into_iter().filter(|id| !self.is_quiet_here(*id)).collect()
+    }
+
+    fn is_quiet_here(&self, id: ReplicaId) -> bool {
         if !lock(&self.predecessor).is_gone() {
             return false;
         }
@@ -232,6 +254,7 @@ impl Facts {
         let healthy = |(_, status): &(HostId, &ReplicaStatus)| status.phase == Phase::Healthy;
         let healthy: BTreeSet<_> = reports.replicas().filter(healthy).map(|(_, status)| status.id).collect();
         lock(&self.backends).retain(|id, (_, backend)| existing.contains(id) || backend.in_flight() > 0);
+        self.routers.keep(existing);
         lock(&self.left).retain(|id, _| existing.contains(id));
         lock(&self.verified).retain(|id| healthy.contains(id));
     }

@@ -36,6 +36,7 @@ pub mod predecessor;
 pub mod push;
 pub mod reconcile;
 pub mod reports;
+pub mod routers;
 mod seal;
 pub mod serve;
 pub mod stack;

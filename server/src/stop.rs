@@ -38,12 +38,13 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
     listeners::give_up(&options);
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
-    let chosen = engine::found(&options.dir("agent"))?;
+    let chosen = engine::found(&options.own("agent"))?;
     let agent = start_agent(&options, &chosen, &std::env::current_exe()?, (slugs, vault)).await?;
-    let generation = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(u64::MAX);
-    agent.set_desired(HostDesired { generation, ..HostDesired::default() });
     let mut reports = agent.reports();
-    let gone = reports.wait_for(|report| report.generation >= generation && report.replicas.is_empty());
+    // In the place of the last wishes, not after them: those of the next server are to be taken.
+    let (term, generation) = reports.borrow().order();
+    agent.set_desired(HostDesired { term, generation, ..HostDesired::default() });
+    let gone = reports.wait_for(|report| report.replicas.is_empty());
     let gone = tokio::time::timeout_at(deadline.into(), gone).await.map(|gone| gone.is_ok());
     if gone != Ok(true) {
         bail!("some replicas did not end within {} s", LIMIT.as_secs());

@@ -172,7 +172,9 @@ impl Reconciler {
         let fleet = self.lookout.look(&self.platform, &hosts, &reports);
         let facts = &self.platform.facts;
         let observe = || world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
+        facts.routers.begin(moment.turn());
         self.table.publish(&self.platform, (&hosts, &apps), &observe());
+        facts.routers.publish();
         if !moment.leads {
             // Whoever asks this server is told the same reasons.
             if self.platform.outlook.set_waiting(plan(&observe(), Timestamp::now()).waiting) {

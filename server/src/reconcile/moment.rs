@@ -34,6 +34,11 @@ impl Moment {
         self.turn.unwrap_or_else(now)
     }
 
+    /// Returns how much had been written; nothing is where nobody else could have.
+    pub(super) fn turn(self) -> u64 {
+        self.turn.unwrap_or(0)
+    }
+
     /// Returns whether more has been written since wishes of this generation were told.
     pub(super) fn is_after(self, generation: u64) -> bool {
         self.turn.is_some_and(|turn| turn > generation)

@@ -31,6 +31,7 @@ mod isolation;
 mod log_flood;
 mod logs;
 mod metrics;
+mod on_postgres;
 mod pushes;
 mod restart;
 mod rollback;

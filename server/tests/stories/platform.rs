@@ -47,6 +47,14 @@ impl TestPlatform {
         Self::start_at(dir, data.join("data"), &[], (Vec::new(), Ipv4Addr::LOCALHOST))
     }
 
+    /// Starts one of several servers on one database and one data directory.
+    pub(crate) fn start_sharing(data: &Path, (name, url): (&str, &str), options: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
+        let sharing = ["--server-name", name, "--database-url", url];
+        let options: Vec<&str> = options.iter().chain(&sharing).copied().collect();
+        Self::start_at(dir, data.to_owned(), &options, (Vec::new(), Ipv4Addr::LOCALHOST))
+    }
+
     fn start_at(
         dir: tempfile::TempDir,
         data: PathBuf,
@@ -74,10 +82,10 @@ impl TestPlatform {
     }
 
     pub(crate) fn wait_until_ready(&mut self) {
-        let file = self.data.join("run/addresses.json");
+        let file = self.own_dir().join("run/addresses.json");
         let pid = self.server.id();
         let server = &mut self.server;
-        let log = self.data.with_extension("log");
+        let log = log_file(&self.data, &self.options);
         let (api, router) = wait::until("the server", || {
             if let Some(status) = server.try_wait().unwrap() {
                 panic!(
@@ -104,8 +112,7 @@ impl TestPlatform {
 
     /// Ends the server and everything it runs.
     pub(crate) fn stop(&mut self) {
-        let stopped =
-            Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output().unwrap();
+        let stopped = self.stop_command().output().unwrap();
         assert!(stopped.status.success(), "{stopped:?}");
         self.server.wait().unwrap();
     }
@@ -233,8 +240,25 @@ impl TestPlatform {
         (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
     }
 
+    /// Returns the directory of what is this server's own.
+    pub(crate) fn own_dir(&self) -> PathBuf {
+        match given(&self.options, "--server-name") {
+            Some(name) => self.data.join("servers").join(name),
+            None => self.data.clone(),
+        }
+    }
+
+    fn stop_command(&self) -> Command {
+        let mut command = Command::new(binary("paasd"));
+        command.args(["stop", "--data-dir"]).arg(&self.data);
+        for name in ["--server-name", "--database-url"] {
+            command.args(given(&self.options, name).map(|value| [name, value]).into_iter().flatten());
+        }
+        command
+    }
+
     pub(crate) fn server_log(&self) -> String {
-        std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
+        std::fs::read_to_string(log_file(&self.data, &self.options)).unwrap_or_default()
     }
 }
 
@@ -242,12 +266,23 @@ impl Drop for TestPlatform {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
-        let stopped = Command::new(binary("paasd")).args(["stop", "--data-dir"]).arg(&self.data).output();
+        let stopped = self.stop_command().output();
         if std::thread::panicking() {
             eprintln!("--- the server's log\n{}", self.server_log());
             eprintln!("--- stop: {stopped:?}");
         }
     }
+}
+
+/// Returns the value of an option.
+fn given<'a>(options: &'a [String], name: &str) -> Option<&'a String> {
+    options.iter().skip_while(|option| *option != name).nth(1)
+}
+
+/// Returns where a server's own words go: beside its data, by its name if it shares these.
+fn log_file(data: &Path, options: &[String]) -> PathBuf {
+    let name = given(options, "--server-name");
+    data.with_extension(name.map_or_else(|| "log".to_owned(), |name| format!("{name}.log")))
 }
 
 fn serve(
@@ -257,7 +292,8 @@ fn serve(
     (listen, router): (&str, &str),
 ) -> Command {
     std::fs::create_dir_all(data).unwrap();
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
+    let log = log_file(data, options);
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     let mut command = command_after(prefix, program);
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
