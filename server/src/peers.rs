@@ -132,7 +132,7 @@ impl<'a> Peers<'a> {
         // runs is not missing from the table of a server that has just begun.
         let changed = known.is_none_or(|known| known.report != server.report);
         facts.routers.hear(&server.name, server.moment, server.busy.clone());
-        facts.hear(server.host_id, changed.then(|| server.report.clone()));
+        facts.hear(server.host_id, changed.then(|| (server.beat, server.report.clone())));
         self.heard.insert(server.name.clone(), server);
     }
 }

@@ -301,7 +301,9 @@ async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Resu
     };
     let mut tx = store.write().await?;
     let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
-    store::set_host_facts(&mut tx, host.id, &offer::of_this_machine(options)).await?;
+    let mut facts = offer::of_this_machine(options);
+    facts.address = options.database_url.as_ref().map(|_| options.listen.ip());
+    store::set_host_facts(&mut tx, host.id, &facts).await?;
     tx.commit().await?;
     Ok(host)
 }

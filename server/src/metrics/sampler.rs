@@ -69,8 +69,12 @@ fn until_the_end_of(period: u64) -> Duration {
 
 async fn sample(platform: &Platform, names: &mut Names, period: u64) {
     let reports = platform.facts.reports();
-    let measured =
-        reports.replicas().filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
+    // Each server counts its own visitors; what replicas use one of them writes down.
+    let leads = platform.leadership.term().is_some();
+    let measured = reports
+        .replicas()
+        .filter(|_| leads)
+        .filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
     let mut measured: Vec<_> = measured.collect();
     measured.sort_by_key(|((_, replica), _)| *replica);
     if measured.iter().any(|(id, _)| !names.contains_key(id)) {

@@ -17,7 +17,8 @@ const SLUGS_GIVEN_UP: i64 = 4;
 /// # Errors
 /// A database that fails.
 pub async fn backed_up_apps(db: &mut Db) -> Result<Vec<(AppId, String)>> {
-    let rows = sqlx::query("select id, name from apps where deleted_at is null order by name").fetch_all(db).await?;
+    let rows =
+        sqlx::query("select id, name from apps where deleted_at is null order by name").fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.parsed("id")?, row.text("name")?))).collect()
 }
 

@@ -136,7 +136,10 @@ impl Store {
     }
 
     /// Brings an empty database to the tables of an earlier version.
-    pub(crate) async fn migrate_to(&self, schema: i64) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+    pub(crate) async fn migrate_to(
+        &self,
+        schema: i64,
+    ) -> std::result::Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run_to(schema, &self.writers).await
     }
 

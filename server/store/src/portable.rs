@@ -21,7 +21,8 @@ pub async fn export_rows(
     mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<u64> {
     let mut take = |lines: &[u8]| {
-        take(lines).map_err(|error| Error::File(format!("the rows of {} cannot be written", table.name), error))
+        take(lines)
+            .map_err(|error| Error::File(format!("the rows of {} cannot be written", table.name), error))
     };
     let mut rows = sqlx::query(AssertSqlSafe(format!("select * from \"{}\"", table.name))).fetch(db);
     let (mut lines, mut count) = (Vec::new(), 0);
@@ -55,7 +56,9 @@ fn object(row: &AnyRow) -> Result<Map<String, Value>> {
             AnyTypeInfoKind::SmallInt | AnyTypeInfoKind::Integer | AnyTypeInfoKind::BigInt => {
                 Value::Number(Number::from(row.try_get::<i64, _>(index)?))
             }
-            other => return Err(unreadable(name, &format!("it is neither text nor a whole number but {other:?}"))),
+            other => {
+                return Err(unreadable(name, &format!("it is neither text nor a whole number but {other:?}")));
+            }
         };
         object.insert(name.to_owned(), value);
     }
@@ -78,7 +81,8 @@ impl Import {
         let table = table.ok_or(Error::Refused("there is no such table"))?;
         let mut count = 0;
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let row = serde_json::from_slice(line).map_err(|error| unreadable(table.name, &error.to_string()))?;
+            let row =
+                serde_json::from_slice(line).map_err(|error| unreadable(table.name, &error.to_string()))?;
             self.row(db, table, row).await?;
             count += 1;
         }
@@ -89,7 +93,8 @@ impl Import {
         if let Some(late) = table.late
             && let Some(Value::String(target)) = row.remove(late)
         {
-            let id = row.get("id").and_then(Value::as_str).ok_or_else(|| unreadable("id", "it is missing"))?;
+            let id =
+                row.get("id").and_then(Value::as_str).ok_or_else(|| unreadable("id", "it is missing"))?;
             self.late.push((table, late, id.to_owned(), target));
         }
         let mut query = sqlx::query(AssertSqlSafe(insertion(table, &row)?));

@@ -42,6 +42,7 @@ pub const TABLES: &[Table] = &[
     table("metrics", 6),
     Table { name: "leadership", since: 7, late: None, own: true },
     Table { name: "turns", since: 7, late: None, own: true },
+    Table { name: "servers", since: 11, late: None, own: true },
 ];
 
 /// Returns the tables that a database has whose newest migration is this.

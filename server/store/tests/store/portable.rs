@@ -10,10 +10,11 @@ use crate::world::{config, operation, release, world};
 
 async fn names(store: &Store) -> BTreeSet<String> {
     let mut db = store.read().await.unwrap();
-    let rows = sqlx::query("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
-        .fetch_all(&mut *db)
-        .await
-        .unwrap();
+    let rows =
+        sqlx::query("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
+            .fetch_all(&mut *db)
+            .await
+            .unwrap();
     rows.iter().map(|row| row.get("name")).filter(|name| name != "_sqlx_migrations").collect()
 }
 
@@ -64,7 +65,10 @@ async fn a_table_comes_after_those_that_it_refers_to() {
     let mut db = store.read().await.unwrap();
     let mut before = BTreeSet::new();
     for table in TABLES {
-        let question = format!("select \"table\" as target, \"from\" as source from pragma_foreign_key_list('{}')", table.name);
+        let question = format!(
+            "select \"table\" as target, \"from\" as source from pragma_foreign_key_list('{}')",
+            table.name
+        );
         let rows = sqlx::query(sqlx::AssertSqlSafe(question)).fetch_all(&mut *db).await.unwrap();
         for row in rows {
             let (target, source): (String, String) = (row.get("target"), row.get("source"));
@@ -95,7 +99,11 @@ async fn rows_come_back_as_they_were_with_what_supersedes_before_what_is_superse
     assert_eq!(exported(&store, newest_schema()).await, tables);
     let mut db = store.read().await.unwrap();
     let found = find_release(&mut db, world.app.id, Version(1)).await.unwrap().unwrap();
-    assert_eq!(release_config(&mut db, &world.vault, found.id).await.unwrap(), config, "sealed with the key of before");
+    assert_eq!(
+        release_config(&mut db, &world.vault, found.id).await.unwrap(),
+        config,
+        "sealed with the key of before"
+    );
 }
 
 #[tokio::test]
