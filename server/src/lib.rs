@@ -30,6 +30,7 @@ mod news;
 pub mod offer;
 pub mod options;
 pub mod outlook;
+mod own_entry;
 mod peers;
 pub mod platform;
 pub mod predecessor;

@@ -39,7 +39,7 @@ use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
 use crate::{
     api, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics, news,
-    offer, peers, push, sweep, this_host,
+    offer, own_entry, peers, push, sweep, this_host,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
@@ -125,7 +125,9 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     tokio::spawn(kept.watch());
 
     let agents_listen = listen_for_agents(&mut options).await?;
-    let (platform, agent) = assemble(options).await?;
+    let entry = own_entry::open(&options).await?;
+    let entry_at = entry.as_ref().map(TcpListener::local_addr).transpose()?;
+    let (platform, agent) = assemble(options, entry_at).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
     peers::hear(&platform).await;
@@ -135,6 +137,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     }
     let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
     prepare_apps(&platform).await?;
+    loops.spawn(own_entry::run(platform.clone(), entry, stop.clone()));
     loops.spawn(leadership::run(platform.clone(), stop.clone()));
     loops.spawn(news::run(platform.clone(), stop.clone()));
     loops.spawn(peers::run(platform.clone(), stop.clone()));
@@ -210,7 +213,10 @@ async fn depart(
 }
 
 /// Opens what rests on disk and starts what works on it.
-async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
+async fn assemble(
+    mut options: Options,
+    entry: Option<SocketAddr>,
+) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
     let alone = DataDir::make_alone(&options).await?;
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let store = open_store(&options).await?;
@@ -228,7 +234,7 @@ async fn assemble(mut options: Options) -> anyhow::Result<(Arc<Platform>, Arc<Ag
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
-    let here = find_this_host(&store, &options).await?;
+    let here = find_this_host(&store, &options, entry).await?;
     let agents = Agents::open(&store, &vault).await?;
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
@@ -294,7 +300,11 @@ fn builder(options: &Options, chosen: &Chosen) -> anyhow::Result<build::Builder>
     Ok(engine::builder(chosen, builder, host, &options.own("agent")))
 }
 
-async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Result<store::Host> {
+async fn find_this_host(
+    store: &store::Store,
+    options: &Options,
+    entry: Option<SocketAddr>,
+) -> anyhow::Result<store::Host> {
     let name = match &options.database_url {
         Some(_) => options.server_name.clone(),
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -302,7 +312,7 @@ async fn find_this_host(store: &store::Store, options: &Options) -> anyhow::Resu
     let mut tx = store.write().await?;
     let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
     let mut facts = offer::of_this_machine(options);
-    facts.address = options.database_url.as_ref().map(|_| options.listen.ip());
+    (facts.address, facts.entry_port) = entry.map(|entry| (entry.ip(), entry.port())).unzip();
     store::set_host_facts(&mut tx, host.id, &facts).await?;
     tx.commit().await?;
     Ok(host)

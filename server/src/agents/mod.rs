@@ -95,6 +95,16 @@ impl Agents {
         Ok(router::WayIn::new(connector, name))
     }
 
+    /// Returns how the entry of the host inside this server answers.
+    pub(crate) fn entry_config(&self, host: &Arc<Credentials>) -> anyhow::Result<fleet::ServerTls> {
+        fleet::entry_config(self.authority.certificate(), Arc::clone(host))
+    }
+
+    /// Returns a certificate for the host inside this server, as PEM.
+    pub(crate) fn certify(&self, host: HostId, key: &fleet::HostKey) -> anyhow::Result<String> {
+        self.authority.host_certificate(host, &key.request()?)
+    }
+
     /// Shows a fresh certificate from now on.
     fn renew(&self) -> anyhow::Result<()> {
         self.authority.renew_server(&self.server)

@@ -103,19 +103,13 @@ impl Table {
 /// A replica, where it is, and the router's view of it.
 type Found = (ReplicaId, Place, Arc<Backend>);
 
-/// The entry of each host but this one; none where there is none in between.
-type Entries = BTreeMap<HostId, Option<SocketAddr>>;
+/// The entry of each host but this one.
+type Entries = BTreeMap<HostId, SocketAddr>;
 
 fn entries(platform: &Platform, hosts: &[Host]) -> Entries {
     let elsewhere = hosts.iter().filter(|host| host.id != platform.facts.here());
-    let entry = |host: &Host| {
-        let address = host.facts.address?;
-        match host.facts.entry_port {
-            Some(port) => Some((host.id, Some(SocketAddr::from((address, port))))),
-            // The agent inside another server of this machine.
-            None => (address == platform.options.listen.ip()).then_some((host.id, None)),
-        }
-    };
+    let entry =
+        |host: &Host| Some((host.id, SocketAddr::from((host.facts.address?, host.facts.entry_port?))));
     elsewhere.filter_map(entry).collect()
 }
 
@@ -127,7 +121,7 @@ fn backends<'a>(
         let address = reports.status(replica.host, replica.id)?.address?;
         let entry = match replica.host == platform.facts.here() {
             true => None,
-            false => *entries.get(&replica.host)?,
+            false => Some(*entries.get(&replica.host)?),
         };
         let place = Place { address, entry };
         let make = || make(platform, replica, place);
