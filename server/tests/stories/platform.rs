@@ -252,7 +252,8 @@ impl TestPlatform {
         let mut command = Command::new(binary("paasd"));
         command.args(["stop", "--data-dir"]).arg(&self.data);
         for name in ["--server-name", "--database-url"] {
-            command.args(given(&self.options, name).map(|value| [name, value.as_str()]).into_iter().flatten());
+            command
+                .args(given(&self.options, name).map(|value| [name, value.as_str()]).into_iter().flatten());
         }
         command
     }
