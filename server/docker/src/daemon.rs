@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -64,7 +65,9 @@ impl DaemonError {
 /// A connection to the Docker Engine of this host.
 #[derive(Clone, Debug)]
 pub struct Daemon {
-    docker: Docker,
+    found: Arc<OnceLock<Docker>>,
+    /// What is asked while there is no socket: nobody answers.
+    absent: Docker,
     socket: String,
 }
 
@@ -75,7 +78,7 @@ impl Daemon {
     /// `DOCKER_HOST` names no local socket; nobody answers there.
     pub async fn connect() -> Result<Self, DaemonError> {
         let daemon = Self::at(&socket()?)?;
-        daemon.ask("tell its version", QUICK, daemon.docker.version()).await?;
+        daemon.ask("tell its version", QUICK, daemon.docker().version()).await?;
         Ok(daemon)
     }
 
@@ -98,15 +101,19 @@ impl Daemon {
     }
 
     fn at(socket: &str) -> Result<Self, DaemonError> {
-        // The version of the interface is 1.41, which Docker Engine 20.10 speaks and every later one understands.
-        let version = bollard::ClientVersion { major_version: 1, minor_version: 41 };
-        let docker = Docker::connect_with_unix(socket, SILENCE, &version);
         let down = |error: Error| DaemonError::Down { socket: socket.to_owned(), why: error.to_string() };
-        Ok(Self { docker: docker.map_err(down)?, socket: socket.to_owned() })
+        // The library wants a file that exists; one that is no socket refuses every connection.
+        let absent = client("/dev/null").map_err(down)?;
+        Ok(Self { found: Arc::default(), absent, socket: socket.to_owned() })
     }
 
     pub(crate) fn docker(&self) -> &Docker {
-        &self.docker
+        if self.found.get().is_none()
+            && let Ok(docker) = client(&self.socket)
+        {
+            let _ = self.found.set(docker);
+        }
+        self.found.get().unwrap_or(&self.absent)
     }
 
     /// Waits for an answer within a limit.
@@ -136,6 +143,12 @@ impl Daemon {
     }
 }
 
+fn client(socket: &str) -> Result<Docker, Error> {
+    // The version of the interface is 1.41, which Docker Engine 20.10 speaks and every later one understands.
+    let version = bollard::ClientVersion { major_version: 1, minor_version: 41 };
+    Docker::connect_with_unix(socket, SILENCE, &version)
+}
+
 /// Returns an error with its causes, without saying a thing twice.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -162,5 +175,21 @@ fn socket() -> Result<String, DaemonError> {
 impl From<DaemonError> for agent::EngineError {
     fn from(error: DaemonError) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_without_a_socket_is_away_and_not_an_error_before_it_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let daemon = Daemon::at(dir.path().join("docker.sock").to_str().unwrap()).unwrap();
+        let asked = daemon.ask("tell its version", QUICK, daemon.docker().version()).await;
+        assert!(asked.is_err_and(|error| error.is_silence() && error.to_string().contains("docker.sock")));
+        // It comes: something listens there now, though nothing that speaks.
+        let _listener = std::os::unix::net::UnixListener::bind(dir.path().join("docker.sock")).unwrap();
+        assert!(!std::ptr::eq(daemon.docker(), &raw const daemon.absent));
     }
 }

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
 use model::id::AppId;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
 use crate::labels;
@@ -28,16 +28,19 @@ pub(super) struct Networks {
     mark: String,
     /// Shared by who starts something in a network, so that none is removed under it.
     use_or_remove: RwLock<()>,
+    /// Held while one is looked for and made: replicas of an app start side by side.
+    making: Mutex<()>,
 }
 
 impl Networks {
     pub(super) fn new(daemon: Daemon, mark: &str) -> Self {
-        Self { daemon, mark: mark.to_owned(), use_or_remove: RwLock::new(()) }
+        Self { daemon, mark: mark.to_owned(), use_or_remove: RwLock::new(()), making: Mutex::new(()) }
     }
 
     /// Returns the name of an app's network, made where it was not there. It stays while the guard is held.
     pub(super) async fn of(&self, app: AppId) -> anyhow::Result<(String, RwLockReadGuard<'_, ()>)> {
         let guard = self.use_or_remove.read().await;
+        let _making = self.making.lock().await;
         let name = self.name(app);
         let there = self.daemon.docker().inspect_network(&name, None::<InspectNetworkOptions>);
         match self.daemon.ask("look at a network", QUICK, there).await {
