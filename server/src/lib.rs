@@ -11,6 +11,7 @@ pub mod attempts;
 pub mod audit;
 pub mod auth;
 pub mod backup;
+mod blobs;
 pub mod builds;
 mod collect;
 pub mod connections;

@@ -37,6 +37,10 @@ pub struct ServeArgs {
     /// Name of this server among those that share a database [default: the machine's name]
     #[arg(long, env = "PAASD_SERVER_NAME", value_name = "NAME")]
     server_name: Option<String>,
+    /// Where slugs are kept: a directory, or s3://BUCKET/PREFIX with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and
+    /// AWS_ENDPOINT_URL from the environment [default: blobs in the data directory]
+    #[arg(long, env = "PAASD_BLOBS", value_name = "DIR|URL")]
+    blobs: Option<slug::BlobPlace>,
     /// Address of the API and the git server [default: 127.0.0.1:5000]
     #[arg(long, env = "PAASD_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -113,6 +117,8 @@ pub struct Options {
     pub database_url: Option<DatabaseUrl>,
     /// Name of this server among those that share a database.
     pub server_name: String,
+    /// Where slugs are kept.
+    pub blobs: slug::BlobPlace,
     /// Address of the API and the git server.
     pub listen: SocketAddr,
     /// Address of the router.
@@ -181,7 +187,9 @@ impl ServeArgs {
             Some(_) => data_dir.join("servers").join(checked(server_name.clone())?),
             None => data_dir.clone(),
         };
+        let blobs = self.blobs.or(file.blobs).unwrap_or_else(|| slug::BlobPlace::Directory("blobs".into()));
         Ok(Options {
+            blobs: blobs.below(&data_dir),
             data_dir,
             own_dir,
             database_url,

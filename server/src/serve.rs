@@ -38,7 +38,7 @@ use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
 use crate::{
-    api, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics, news,
+    api, blobs, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics, news,
     offer, own_entry, peers, push, sweep, this_host,
 };
 
@@ -226,7 +226,7 @@ async fn assemble(
     drop(alone);
     let identity = identity(&options)?;
     let leadership = end_leases(&store, &options, &identity).await?;
-    let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
+    let slugs = blobs::open(&options).await?;
     let program = std::env::current_exe().context("cannot find the program that runs")?;
     let chosen = engine::choose(options.engine, &options.own("agent")).await?;
     options.engine = chosen.choice();

@@ -37,7 +37,7 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
     let _taken = DataDir::take(&options, false)?;
     listeners::give_up(&options);
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
-    let slugs = slug::SlugStore::local(&options.dir("blobs"))?;
+    let slugs = slug::SlugStore::open(&options.blobs, std::env::vars())?;
     let chosen = engine::found(&options.own("agent"))?;
     let agent = start_agent(&options, &chosen, &std::env::current_exe()?, (slugs, vault)).await?;
     let mut reports = agent.reports();

@@ -10,6 +10,7 @@ mod config;
 mod detect;
 mod doctor;
 mod domains;
+mod gc;
 mod git_credentials;
 mod git_remote;
 mod hosts;
@@ -138,6 +139,7 @@ commands! {
         "users:create" ["users:add"] => UsersCreate(users::create::Create);
         "users:disable" => UsersDisable(users::disable::Disable);
         "activity" => Activity(activity::Activity);
+        "gc" => Gc(gc::Gc);
     }
     "This tool" {
         "detect" => Detect(detect::Detect);

@@ -18,7 +18,9 @@ pub enum BackupError {
     #[error("the backup holds what no backup does: {0}; it was not made by paasd")]
     Strange(String),
     /// A later version made it.
-    #[error("the backup has format {found}, and this paasd knows {known} at most; a newer paasd made it, use that one")]
+    #[error(
+        "the backup has format {found}, and this paasd knows {known} at most; a newer paasd made it, use that one"
+    )]
     Newer {
         /// Its format.
         found: u32,

@@ -40,7 +40,8 @@ pub fn read(
     let mut manifest = Sha256::new();
     // Raw: no extension of the format is followed, and each is refused.
     for entry in archive.entries().map_err(unreadable)?.raw(true) {
-        let mut entry = entry.map_err(|error| if found.is_none() { foreign(error) } else { unreadable(error) })?;
+        let mut entry =
+            entry.map_err(|error| if found.is_none() { foreign(error) } else { unreadable(error) })?;
         let member = member_of(&entry)?;
         let bytes = entry.size();
         let mut content = Hashing { inner: &mut entry, hash: Sha256::new() };

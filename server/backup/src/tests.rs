@@ -26,7 +26,10 @@ fn members() -> Vec<(Member, Vec<u8>)> {
         (Member::Rows { table: "apps".to_owned(), part: 1 }, b"{\"id\":\"1\"}\n".repeat(5000)),
         (Member::SecretKey, b"0123".to_vec()),
         (Member::Certificate { domain: "*.example.com".to_owned(), file: "key.pem".to_owned() }, vec![]),
-        (Member::Image("ab".repeat(32).parse().unwrap()), (0..200_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect()),
+        (
+            Member::Image("ab".repeat(32).parse().unwrap()),
+            (0..200_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect(),
+        ),
         (Member::Repository { app, file: format!("pack/pack-{}.idx", "0".repeat(40)) }, vec![7; 100]),
     ]
 }
@@ -94,8 +97,17 @@ fn what_was_written_is_read() {
 #[test]
 fn names_that_lead_elsewhere_or_mean_nothing_are_refused() {
     let names = [
-        "../secret-key", "/etc/passwd", "certs/../../x", "certs/a/b/c", "certs/.hidden/x", "repos/x/head",
-        "slugs/abc.squashfs", "database/Apps/000001.jsonl", "database/apps/1.jsonl", "secret-key/", "./secret-key",
+        "../secret-key",
+        "/etc/passwd",
+        "certs/../../x",
+        "certs/a/b/c",
+        "certs/.hidden/x",
+        "repos/x/head",
+        "slugs/abc.squashfs",
+        "database/Apps/000001.jsonl",
+        "database/apps/1.jsonl",
+        "secret-key/",
+        "./secret-key",
     ];
     for name in names {
         let error = all(&named(name)).unwrap_err();
@@ -128,7 +140,9 @@ fn a_backup_without_its_manifest_is_not_whole() {
 fn a_member_that_is_not_what_the_manifest_says_is_noticed() {
     let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
     let text = serde_json::to_vec(&head()).unwrap();
-    for (name, content) in [("head.json", text.as_slice()), ("secret-key", b"other"), ("manifest", b"made up")] {
+    for (name, content) in
+        [("head.json", text.as_slice()), ("secret-key", b"other"), ("manifest", b"made up")]
+    {
         let mut header = tar::Header::new_ustar();
         header.set_path(name).unwrap();
         header.set_size(content.len() as u64);

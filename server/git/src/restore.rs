@@ -30,7 +30,9 @@ impl Repository {
                 }
                 Ok(fs::write(self.path().join("shallow"), text)?)
             }
-            ["pack", name] if pack_part(name).is_some() => write(&self.path().join("objects/pack").join(name), content),
+            ["pack", name] if pack_part(name).is_some() => {
+                write(&self.path().join("objects/pack").join(name), content)
+            }
             ["loose", fan, name] if is_hex(fan, 2) && is_hex(name, 38) => {
                 write(&self.path().join("objects").join(fan).join(name), content)
             }

@@ -50,7 +50,8 @@ pub fn snapshot(repository: &Path, into: &Path) -> anyhow::Result<Snapshot> {
     let packed = references.iter().map(|(name, target)| format!("{target} {name}\n")).collect::<String>();
     fs::write(into.join("packed-refs"), &packed)?;
     fs::write(into.join(REFERENCES), packed)?;
-    let mut files = vec![(HEAD.to_owned(), into.join("HEAD")), (REFERENCES.to_owned(), into.join(REFERENCES))];
+    let mut files =
+        vec![(HEAD.to_owned(), into.join("HEAD")), (REFERENCES.to_owned(), into.join(REFERENCES))];
     match fs::read(repository.join("shallow")) {
         Ok(ends) => {
             fs::write(into.join(SHALLOW), ends)?;
@@ -152,7 +153,9 @@ fn objects(repository: &Path, into: &Path) -> anyhow::Result<BTreeSet<String>> {
         if calm == 2 {
             // A pack whose index was gone before it could be linked is in a newer one.
             let both = |name: &String| match name.rsplit_once('.') {
-                Some((pack, _)) => ["pack", "idx"].iter().all(|kind| linked.contains(&format!("{pack}.{kind}"))),
+                Some((pack, _)) => {
+                    ["pack", "idx"].iter().all(|kind| linked.contains(&format!("{pack}.{kind}")))
+                }
                 None => true,
             };
             return Ok(linked.iter().filter(|name| both(name)).cloned().collect());
@@ -169,7 +172,9 @@ fn listing(objects: &Path) -> io::Result<BTreeSet<String>> {
         let Some(fan) = fan.to_str().filter(|fan| is_hex(fan, 2)) else { continue };
         for entry in present(fs::read_dir(objects.join(fan)))?.into_iter().flatten() {
             let name = entry?.file_name();
-            names.extend(name.to_str().filter(|name| is_hex(name, 38)).map(|name| format!("loose/{fan}/{name}")));
+            names.extend(
+                name.to_str().filter(|name| is_hex(name, 38)).map(|name| format!("loose/{fan}/{name}")),
+            );
         }
     }
     let mut packs: BTreeMap<String, usize> = BTreeMap::new();
@@ -195,4 +200,3 @@ pub(crate) fn pack_part(name: &str) -> Option<(&str, &str)> {
 pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
-

@@ -86,7 +86,10 @@ async fn a_shallow_history_keeps_its_end() {
     }
     let shallow = repositories.create("shallow", "main").unwrap();
     let from = format!("file://{}", whole.path().display());
-    run(shallow.path(), &["-c", "protocol.file.allow=always", "fetch", "-q", "--depth=2", &from, "main:main"]);
+    run(
+        shallow.path(),
+        &["-c", "protocol.file.allow=always", "fetch", "-q", "--depth=2", &from, "main:main"],
+    );
     let into = dir.path().join("snapshot");
     let taken = snapshot(shallow.path(), &into).unwrap();
     walk(&into).await.unwrap();

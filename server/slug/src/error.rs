@@ -4,6 +4,8 @@ use std::{fmt::Write, io, path::PathBuf, time::Duration};
 
 use model::slug::Digest;
 
+use crate::store::{is_final, reason};
+
 /// Why a slug cannot be packed, kept or run.
 #[derive(Debug, thiserror::Error)]
 pub enum SlugError {
@@ -51,22 +53,21 @@ pub enum SlugError {
     #[error("the slug is refused because {0}")]
     Refused(String),
     /// The blob store failed.
-    #[error("the blob store cannot {verb} slug {}", digest.short())]
+    #[error("the blob store cannot {verb} slug {}: {}", digest.short(), reason(cause))]
     Store {
         /// What was tried.
         verb: &'static str,
         /// The slug.
         digest: Digest,
-        /// Why it failed.
-        #[source]
-        source: object_store::Error,
+        /// Why it failed. What a store says in full may hold keys: it is no part of the chain of causes.
+        cause: object_store::Error,
     },
     /// The blob store does not answer.
     #[error("the blob store did not answer within {} s", .0.as_secs())]
     StoreSilent(Duration),
     /// The blob store cannot be opened or listed.
-    #[error("the blob store cannot be read")]
-    StoreUnreadable(#[source] object_store::Error),
+    #[error("the blob store cannot be read: {}", reason(.0))]
+    StoreUnreadable(object_store::Error),
     /// A file or mount of ours could not be handled.
     #[error("cannot {verb} {}", path.display())]
     File {
@@ -84,6 +85,12 @@ pub enum SlugError {
 }
 
 impl SlugError {
+    /// Tells whether it stays like that until somebody changes something, such as credentials.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Store { cause: error, .. } | Self::StoreUnreadable(error) if is_final(error))
+    }
+
     /// Returns a closure for `map_err` that says what was tried with which file.
     pub(crate) fn file<E: Into<io::Error>>(
         verb: &'static str,

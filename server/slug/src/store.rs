@@ -2,6 +2,7 @@
 //!
 //! What `put` acknowledged is on disk. What is handed out was read and found to have its digest.
 
+mod bucket;
 mod folder;
 
 use std::{
@@ -13,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use model::slug::Digest;
 use object_store::{
@@ -22,10 +24,11 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 use tokio::{task::spawn_blocking, time::timeout};
 
+pub(crate) use bucket::{is_final, reason};
 pub(crate) use folder::sync;
 
 use crate::{
-    SlugError,
+    BlobPlace, SlugError,
     image::{Intact, finish},
     origin::{self, Fetching, Origin},
 };
@@ -39,8 +42,13 @@ const PIECE: usize = 8 << 20;
 const PIECES: usize = 4;
 /// How long a question to the store may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long is waited for a store that is tried out.
+const TRY_WITHIN: Duration = Duration::from_secs(45);
 /// How long a transfer may take.
 const TRANSFER_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// The longest wait before something is tried once more; each is four times the one before.
+const AGAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How old the upload of an image may be that is not repeated, where the store is elsewhere: it stays long enough for
 /// the release that follows.
@@ -72,6 +80,33 @@ pub struct SlugStore {
 }
 
 impl SlugStore {
+    /// Opens the store at a place; `variables` are those of the environment, which say how a bucket is reached.
+    pub fn open(
+        place: &BlobPlace,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SlugError> {
+        match place {
+            BlobPlace::Directory(root) => Self::local(root),
+            BlobPlace::S3 { bucket, prefix } => {
+                let store = bucket::open(bucket, prefix, variables.into_iter());
+                Ok(Self::new(store.map_err(SlugError::StoreUnreadable)?))
+            }
+        }
+    }
+
+    /// Looks whether the store answers and takes our word.
+    pub async fn try_out(&self) -> Result<(), SlugError> {
+        let folder = Location::from(FOLDER);
+        let first =
+            async { self.store.list(Some(&folder)).try_next().await.map_err(SlugError::StoreUnreadable) };
+        within(TRY_WITHIN, first).await.map(drop)
+    }
+
+    /// Tells whether images are in a directory of this host, and can be used where they are.
+    pub fn is_local(&self) -> bool {
+        self.local.is_some()
+    }
+
     /// Opens the store in a directory of this host, which is made. Removes what uploads cut off by a
     /// crash left.
     pub fn local(root: &Path) -> Result<Self, SlugError> {
@@ -135,7 +170,7 @@ impl SlugStore {
         } else if self.find(digest).await?.is_some_and(|image| is_fresh(image.put_at)) {
             return Ok(());
         }
-        within(TRANSFER_WITHIN, self.upload(digest, image)).await
+        within(TRANSFER_WITHIN, again(|| self.upload(digest, image))).await
     }
 
     /// Returns the size of an image in bytes, or nothing if it is not there.
@@ -247,19 +282,33 @@ impl SlugStore {
         upload.finish().await.map(drop).map_err(failed("store", digest))
     }
 
+    /// Reads an image piece by piece; a piece that does not come is asked for again.
+    fn pieces(&self, digest: &Digest, bytes: u64) -> impl Stream<Item = Result<Bytes, SlugError>> {
+        let place = location(digest);
+        let starts = (0..bytes).step_by(PIECE);
+        let piece = move |start: u64| {
+            let (store, place, digest) = (self.store.clone(), place.clone(), digest.clone());
+            async move {
+                let range = start..bytes.min(start + PIECE as u64);
+                again(|| async {
+                    store.get_range(&place, range.clone()).await.map_err(failed("fetch", &digest))
+                })
+                .await
+            }
+        };
+        stream::iter(starts).map(piece).buffered(2)
+    }
+
     async fn download(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
-        let found = match self.store.get(&location(digest)).await {
-            Err(object_store::Error::NotFound { .. }) => return Err(SlugError::NotFound(digest.clone())),
-            found => found.map_err(failed("fetch", digest))?,
-        };
+        let found = self.find(digest).await?.ok_or_else(|| SlugError::NotFound(digest.clone()))?;
         let mut beside =
             tempfile::NamedTempFile::new_in(&folder).map_err(SlugError::file("write", &folder))?;
         let mut hash = Sha256::new();
-        let mut pieces = found.into_stream();
+        let mut pieces = std::pin::pin!(self.pieces(digest, found.bytes));
         while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(failed("fetch", digest))?;
+            let piece = piece?;
             (beside, hash) = blocking(move || {
                 hash.update(&piece);
                 beside.write_all(&piece).map_err(SlugError::file("write", beside.path()))?;
@@ -298,6 +347,22 @@ async fn blocking_read(
     .await
 }
 
+/// Tries something up to three times: what the client of the store cannot repeat by itself, such as a transfer that was cut
+/// in the middle.
+async fn again<T, F: Future<Output = Result<T, SlugError>>>(attempt: impl Fn() -> F) -> Result<T, SlugError> {
+    let mut wait = Duration::from_millis(200);
+    loop {
+        match attempt().await {
+            Err(error @ SlugError::Store { .. }) if !error.is_final() && wait < AGAIN_WITHIN => {
+                tracing::warn!(%error, "it is tried again");
+                tokio::time::sleep(wait).await;
+                wait *= 4;
+            }
+            done => return done,
+        }
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SlugError> + Send + 'static,
 ) -> Result<T, SlugError> {
@@ -327,7 +392,7 @@ fn is_fresh(put_at: Timestamp) -> bool {
 
 fn failed(verb: &'static str, digest: &Digest) -> impl FnOnce(object_store::Error) -> SlugError {
     let digest = digest.clone();
-    move |source| SlugError::Store { verb, digest, source }
+    move |cause| SlugError::Store { verb, digest, cause }
 }
 
 fn name(digest: &Digest) -> String {

@@ -10,6 +10,7 @@ mod builds;
 mod call;
 mod capability;
 mod collaborators;
+mod collection;
 mod config_vars;
 mod dispatch;
 mod domains;

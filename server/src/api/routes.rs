@@ -4,7 +4,7 @@
 use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
-    account, activity, apps, authorizations, builds, collaborators, config_vars, domains, dyno_commands,
+    account, activity, apps, authorizations, builds, collaborators, collection, config_vars, domains, dyno_commands,
     dynos, formation, host_commands, hosts, log_sessions, log_stream, metrics, operations, pins, platform,
     prometheus, reference, release_diff, releases, settings, slugs, sources, users,
 };
@@ -50,6 +50,8 @@ fn reference_lists() -> Vec<Route> {
         get("/health", Nobody, platform::health),
         get("/platform", Read, platform::show),
         get("/metrics", Admin, prometheus::show),
+        get("/collection", Admin, collection::show),
+        post("/collection", Admin, "garbage.collect", collection::run),
         get("/api/v4/current-status", Nobody, platform::status),
         get("/regions", Account, reference::regions),
         get("/regions/{region}", Account, reference::region),

@@ -10,14 +10,17 @@ use anyhow::Context as _;
 use backup::Member;
 use git::Repositories;
 use model::id::AppId;
-use slug::SlugStore;
-use store::{Import, Store, Transaction};
+use slug::{BlobPlace, SlugStore};
+use store::{DatabaseUrl, Import, Store, Transaction};
 use tokio::runtime::Runtime;
+
+use crate::options::Options;
 
 /// A directory that becomes a data directory.
 pub(super) struct PutBack<'a> {
     runtime: &'a Runtime,
     dir: PathBuf,
+    url: Option<DatabaseUrl>,
     store: Store,
     rows: Transaction,
     import: Import,
@@ -30,15 +33,29 @@ pub(super) struct PutBack<'a> {
 
 impl<'a> PutBack<'a> {
     /// Begins in an empty directory, with the tables of the backup's version.
-    pub(super) fn begin(runtime: &'a Runtime, dir: &Path, schema: i64) -> anyhow::Result<Self> {
-        let store = runtime.block_on(Store::make_at(&dir.join("paas.db"), None, schema))?;
+    pub(super) fn begin(
+        runtime: &'a Runtime,
+        dir: &Path,
+        options: &Options,
+        schema: i64,
+    ) -> anyhow::Result<Self> {
+        let url: Option<DatabaseUrl> = None;
+        let store = runtime.block_on(Store::make_at(&dir.join("paas.db"), url.as_ref(), schema))?;
+        let slugs = match &options.blobs {
+            // It is in the data directory, which has another name until everything is in it.
+            BlobPlace::Directory(root) if *root == options.dir("blobs") => {
+                SlugStore::local(&dir.join("blobs"))?
+            }
+            place => SlugStore::open(place, std::env::vars())?,
+        };
         Ok(Self {
             runtime,
             dir: dir.to_owned(),
             rows: runtime.block_on(store.fill())?,
             store,
             import: Import::default(),
-            slugs: SlugStore::local(&dir.join("blobs"))?,
+            slugs,
+            url,
             repositories: Repositories::open(&dir.join("repos"))?,
             made: BTreeSet::new(),
             images: 0,
@@ -87,7 +104,7 @@ impl<'a> PutBack<'a> {
             self.import.finish(&mut self.rows).await?;
             self.rows.commit().await?;
             self.store.close().await;
-            let store = Store::open(&self.dir.join("paas.db"), None).await?;
+            let store = Store::open(&self.dir.join("paas.db"), self.url.as_ref()).await?;
             let mut tx = store.write().await?;
             store::move_house(&mut tx).await?;
             tx.commit().await?;

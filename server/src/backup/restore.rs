@@ -42,7 +42,7 @@ pub(super) fn restore(
         return Ok(report);
     }
     let staging = begin(&options, &summary)?;
-    let mut put = PutBack::begin(runtime, staging.path(), summary.head.schema)?;
+    let mut put = PutBack::begin(runtime, staging.path(), &options, summary.head.schema)?;
     file.rewind()?;
     progress.part("putting everything in its place");
     let reader = progress.reading(BufReader::with_capacity(1 << 20, &file));

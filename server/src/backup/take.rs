@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use backup::{FORMAT, Head, Member, Target, Writer};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
+use slug::{BlobPlace, SlugStore};
 use tokio::runtime::Runtime;
 
 use super::rows::{Hold, Moment, look};
@@ -22,7 +23,7 @@ use crate::options::Options;
 pub(super) fn take(runtime: &Runtime, args: BackupArgs, progress: &mut Progress) -> anyhow::Result<Report> {
     let configuration = args.serve.config_file().map(Path::to_owned);
     let options = args.serve.resolve()?;
-    if !options.dir("lock").exists() {
+    if !options.dir("secret-key").exists() {
         bail!(
             "{} is not the data directory of a paasd; --data-dir names another",
             options.data_dir.display()
@@ -82,7 +83,10 @@ impl Taking<'_> {
         self.runtime.block_on(moment.write(&mut writer))?;
         progress.part("keys and certificates");
         self.keys(&mut writer, &mut warnings)?;
-        let slugs = slug::SlugStore::beside(&self.options.dir("blobs"))?;
+        let slugs = match &self.options.blobs {
+            BlobPlace::Directory(root) => SlugStore::beside(root)?,
+            place => SlugStore::open(place, std::env::vars())?,
+        };
         for (number, digest) in needed.iter().enumerate() {
             progress.part(format!("slug {} of {}", number + 1, needed.len()));
             let place = (&slugs, self.scratch);

@@ -8,15 +8,15 @@ use model::wording;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Freed {
     /// Images of slugs.
-    pub(super) images: u64,
+    pub(crate) images: u64,
     /// Bytes of those.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Builds whose output went.
-    pub(super) outputs: u64,
+    pub(crate) outputs: u64,
     /// Builds that were forgotten, or all that their release does not need of them.
-    pub(super) builds: u64,
+    pub(crate) builds: u64,
     /// Operations whose steps went.
-    pub(super) operations: u64,
+    pub(crate) operations: u64,
 }
 
 impl fmt::Display for Freed {

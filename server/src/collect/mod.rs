@@ -7,6 +7,7 @@ mod caches;
 mod freed;
 mod history;
 mod images;
+mod preview;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::platform::Platform;
 
 pub(crate) use caches::{bound_cache, make_room};
 pub(crate) use freed::Freed;
+pub(crate) use preview::preview;
 
 /// How often it looks without being woken.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -55,7 +57,7 @@ pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
 }
 
 /// Removes what can go now, in steps none of which depends on another.
-async fn collect(platform: &Platform, strays: bool) -> anyhow::Result<()> {
+pub(crate) async fn collect(platform: &Platform, strays: bool) -> anyhow::Result<Freed> {
     let mut freed = Freed::default();
     let slugs = images::collect(platform, &mut freed).await;
     let lost = if strays { images::collect_strays(platform, &mut freed).await } else { Ok(()) };
@@ -64,5 +66,5 @@ async fn collect(platform: &Platform, strays: bool) -> anyhow::Result<()> {
     if freed != Freed::default() {
         info!("collected {freed}");
     }
-    slugs.and(lost).and(history).and(metrics)
+    slugs.and(lost).and(history).and(metrics).map(|()| freed)
 }

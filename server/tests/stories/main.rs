@@ -17,6 +17,7 @@ mod machines;
 
 mod backup;
 mod browser;
+mod bucket;
 mod builds;
 mod config;
 mod config_bytes;
@@ -31,6 +32,8 @@ mod isolation;
 mod log_flood;
 mod logs;
 mod metrics;
+#[path = "../../slug/tests/moto/mod.rs"]
+mod moto;
 mod on_postgres;
 mod pushes;
 mod restart;
@@ -39,5 +42,6 @@ mod scale;
 mod secrets;
 mod steady;
 mod unreadable;
+mod upgrade;
 mod watch;
 mod websocket;

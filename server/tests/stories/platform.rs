@@ -305,7 +305,13 @@ fn serve(
     if std::env::var_os("PAASD_UV").is_none() && uv.exists() {
         command.env("PAASD_UV", uv);
     }
-    command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    for option in options {
+        match option.strip_prefix("env:").and_then(|variable| variable.split_once('=')) {
+            Some((name, value)) => command.env(name, value),
+            None => command.arg(option),
+        };
+    }
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command
 }
 

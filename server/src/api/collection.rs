@@ -1,0 +1,27 @@
+//! What nobody needs any more: looking at what would go, and letting it go now.
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::ApiError;
+use crate::collect;
+
+/// Says what a collection would remove, and why.
+pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
+    let preview = collect::preview(&call.platform).await?;
+    Ok(Answer::ok(serde_json::to_value(preview).map_err(anyhow::Error::from)?))
+}
+
+/// Collects, and says what was removed.
+pub(super) async fn run(call: Call) -> Result<Answer, ApiError> {
+    let freed = collect::collect(&call.platform, true).await?;
+    Ok(Answer::ok(json!({
+        "slugs": freed.images,
+        "bytes": freed.bytes,
+        "outputs": freed.outputs,
+        "builds": freed.builds,
+        "operations": freed.operations,
+        "text": freed.to_string(),
+    })))
+}

@@ -1,0 +1,107 @@
+//! What a collection would remove now, why, and how many bytes that gives back. It asks the same rules as the collection,
+//! `model::keep`, and removes nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::id::{AppId, SlugId};
+use model::keep::{self, image_may_go};
+use serde::Serialize;
+
+use crate::disk;
+use crate::platform::Platform;
+
+/// Most builds whose output is listed.
+const OUTPUTS: u32 = 1000;
+
+/// Something that may go.
+#[derive(Debug, Serialize)]
+pub(crate) struct Garbage {
+    /// `slug` or `output`.
+    kind: &'static str,
+    /// The slug's digest or the build's id.
+    id: String,
+    /// The app's name, if it belongs to one.
+    app: Option<String>,
+    /// What it takes.
+    bytes: u64,
+    /// Why nobody needs it.
+    why: String,
+}
+
+/// All that may go.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Preview {
+    /// A backup is under way: slugs and what destroyed apps left stay until it is done.
+    held: bool,
+    /// What may go.
+    garbage: Vec<Garbage>,
+    /// Bytes of all of it.
+    bytes: u64,
+    /// Old builds of which only what their release needs would be kept, and operations whose steps would go.
+    builds: u64,
+    operations: u64,
+}
+
+/// Looks what may go.
+pub(crate) async fn preview(platform: &Platform) -> anyhow::Result<Preview> {
+    let stored = platform.slugs.list().await?;
+    let mut db = platform.store.read().await?;
+    let mut preview = Preview { held: store::is_collection_held(&mut db).await?, ..Preview::default() };
+    let names: BTreeMap<AppId, String> = store::backed_up_apps(&mut db).await?.into_iter().collect();
+    let given_up = given_up(&mut db, &names).await?;
+    let now = Timestamp::now();
+    for image in stored {
+        let mut of_slugs = store::image_use(&mut db, &image.digest).await?;
+        let slugs = store::kept_slugs_of(&mut db, &image.digest).await?;
+        let reasons: Vec<_> = slugs.iter().filter_map(|slug| given_up.get(slug)).collect();
+        of_slugs.needed = reasons.len() < slugs.len();
+        if image_may_go(image.put_at, of_slugs, now) {
+            let (app, why) = match reasons.first() {
+                Some((app, why)) => (app.clone(), why.clone()),
+                None => (None, "no slug speaks of it; a server that died left it".to_owned()),
+            };
+            preview.add(Garbage { kind: "slug", id: image.digest.to_string(), app, bytes: image.bytes, why });
+        }
+    }
+    for (build, app) in store::outputs_to_silence(&mut db, OUTPUTS).await? {
+        let dir = platform.options.dir("builds").join(build.to_string());
+        let bytes = tokio::task::spawn_blocking(move || disk::used(&dir)).await?.unwrap_or_default();
+        let why = format!("older than the newest {} builds of its app", keep::BUILD_LOGS);
+        preview.add(Garbage {
+            kind: "output",
+            id: build.to_string(),
+            app: names.get(&app).cloned(),
+            bytes,
+            why,
+        });
+    }
+    preview.builds = store::count_builds_to_trim(&mut db).await?;
+    preview.operations = store::count_operations_to_trim(&mut db).await?;
+    Ok(preview)
+}
+
+impl Preview {
+    fn add(&mut self, garbage: Garbage) {
+        self.bytes += garbage.bytes;
+        self.garbage.push(garbage);
+    }
+}
+
+/// Returns the slugs that a collection gives up, with the names of their apps and why.
+async fn given_up(
+    db: &mut store::Db,
+    names: &BTreeMap<AppId, String>,
+) -> anyhow::Result<BTreeMap<SlugId, (Option<String>, String)>> {
+    let mut found = BTreeMap::new();
+    for app in store::apps_with_old_slugs(db).await? {
+        let slugs = store::app_slugs(db, app).await?;
+        let why = match slugs.destroyed {
+            true => "its app was destroyed".to_owned(),
+            false => format!("older than the last {} slugs of its app, and nothing runs it", keep::SLUGS),
+        };
+        found
+            .extend(slugs.unneeded().into_iter().map(|slug| (slug, (names.get(&app).cloned(), why.clone()))));
+    }
+    Ok(found)
+}
