@@ -44,6 +44,8 @@ const PIECES: usize = 4;
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long is waited for a store that is tried out.
 const TRY_WITHIN: Duration = Duration::from_secs(45);
+/// How many bytes of copies a server keeps whose store is a bucket.
+const COPIES_BYTES: u64 = 10_000_000_000;
 /// How long a transfer may take.
 const TRANSFER_WITHIN: Duration = Duration::from_secs(15 * 60);
 
@@ -102,11 +104,6 @@ impl SlugStore {
         within(TRY_WITHIN, first).await.map(drop)
     }
 
-    /// Tells whether images are in a directory of this host, and can be used where they are.
-    pub fn is_local(&self) -> bool {
-        self.local.is_some()
-    }
-
     /// Opens the store in a directory of this host, which is made. Removes what uploads cut off by a
     /// crash left.
     pub fn local(root: &Path) -> Result<Self, SlugError> {
@@ -148,8 +145,12 @@ impl SlugStore {
 
     /// Deletes copies in `cache` that take too much room, the oldest first, but for those to be kept. Blocks.
     pub fn trim(&self, cache: &Path, keep: &BTreeSet<Digest>) {
-        let Some((_, bound)) = &self.origin else { return };
-        match origin::trim(cache, SUFFIX, *bound, keep) {
+        let bound = match (&self.origin, &self.local) {
+            (Some((_, bound)), _) => *bound,
+            (None, None) => COPIES_BYTES,
+            (None, Some(_)) => return,
+        };
+        match origin::trim(cache, SUFFIX, bound, keep) {
             Ok(gone) => gone.iter().for_each(|path| self.intact.forget(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, "cannot give up copies of slugs in {}", cache.display()),

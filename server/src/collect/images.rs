@@ -13,7 +13,8 @@ use crate::platform::Platform;
 /// Collects the slugs of all apps.
 pub(super) async fn collect(platform: &Platform, freed: &mut Freed) -> anyhow::Result<()> {
     let mut db = platform.store.read().await?;
-    let apps = store::apps_with_old_slugs(&mut db).await?;
+    let held = store::is_collection_held(&mut db).await?;
+    let apps = if held { Vec::new() } else { store::apps_with_old_slugs(&mut db).await? };
     drop(db);
     let mut failed = None;
     for app in apps {

@@ -59,6 +59,7 @@ pub(crate) async fn preview(platform: &Platform) -> anyhow::Result<Preview> {
         if image_may_go(image.put_at, of_slugs, now) {
             let (app, why) = match reasons.first() {
                 Some((app, why)) => (app.clone(), why.clone()),
+                None if of_slugs.released_at.is_some() => (None, "all of its slugs were given up".to_owned()),
                 None => (None, "no slug speaks of it; a server that died left it".to_owned()),
             };
             preview.add(Garbage { kind: "slug", id: image.digest.to_string(), app, bytes: image.bytes, why });

@@ -94,6 +94,7 @@ impl Ask<'_> {
 
 fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
     Options {
+        blobs: slug::BlobPlace::Directory(dir.join("blobs")),
         data_dir: dir.to_owned(),
         own_dir: dir.to_owned(),
         database_url: None,

@@ -31,6 +31,7 @@ mod on_postgres {
     mod metrics;
     #[path = "../../store/operations.rs"]
     mod operations;
+    mod portable;
     #[path = "../../store/releases.rs"]
     mod releases;
     #[path = "../../store/sessions.rs"]
