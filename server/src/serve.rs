@@ -38,8 +38,8 @@ use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::seal::VaultSeal;
 use crate::wishes::Wishes;
 use crate::{
-    api, blobs, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics, news,
-    offer, own_entry, peers, push, sweep, this_host,
+    api, blobs, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics,
+    news, offer, own_entry, peers, push, sweep, this_host,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.

@@ -4,9 +4,9 @@
 use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
-    account, activity, apps, authorizations, builds, collaborators, collection, config_vars, domains, dyno_commands,
-    dynos, formation, host_commands, hosts, log_sessions, log_stream, metrics, operations, pins, platform,
-    prometheus, reference, release_diff, releases, settings, slugs, sources, users,
+    account, activity, apps, authorizations, builds, collaborators, collection, config_vars, domains,
+    dyno_commands, dynos, formation, host_commands, hosts, log_sessions, log_stream, metrics, operations,
+    pins, platform, prometheus, reference, release_diff, releases, settings, slugs, sources, users,
 };
 
 /// Returns all routes.
