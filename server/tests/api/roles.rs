@@ -90,6 +90,7 @@ impl World {
         let nothing = || json!({});
         let body = match (route.method.as_str(), route.path) {
             ("POST", "/hosts") => json!({ "zone": "b" }),
+            ("POST", "/collection") => nothing(),
             ("POST", "/users") => json!({ "email": "new@example.org" }),
             ("POST", "/oauth/authorizations") => json!({ "description": "another" }),
             ("POST", "/apps") => json!({ "name": "another" }),
