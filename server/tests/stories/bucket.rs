@@ -61,7 +61,7 @@ fn slugs_live_in_a_bucket_from_deploy_to_collection() {
     assert!(listed.iter().all(|one| one["app"] == "cloudy" && one["kind"] == "slug"), "{garbage}");
     let bytes: u64 = listed.iter().map(|one| one["bytes"].as_u64().unwrap()).sum();
     assert_eq!(garbage["bytes"], bytes);
-    let shown = app.paasctl(&["gc", "--dry-run"]);
+    let shown = text(&app.try_paasctl(&["gc", "--dry-run"]));
     assert!(
         shown.contains("A backup is under way") && shown.contains("older than the last 20 slugs"),
         "{shown}"
@@ -71,7 +71,8 @@ fn slugs_live_in_a_bucket_from_deploy_to_collection() {
     hold(&platform, 0);
     app.paasctl(&["gc"]);
     wait::until("the collection", || (bucket.count() == 23 - listed.len()).then_some(()));
-    assert_eq!(app.paasctl(&["gc", "--dry-run"]).trim(), "There is nothing to remove.");
+    let shown = text(&app.try_paasctl(&["gc", "--dry-run"]));
+    assert!(shown.contains("There is nothing to remove."), "{shown}");
 
     let kept = tempfile::tempdir().unwrap();
     let file = kept.path().join("b.tar.zst");
