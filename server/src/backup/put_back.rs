@@ -39,7 +39,7 @@ impl<'a> PutBack<'a> {
         options: &Options,
         schema: i64,
     ) -> anyhow::Result<Self> {
-        let url: Option<DatabaseUrl> = None;
+        let url = options.database_url.clone();
         let store = runtime.block_on(Store::make_at(&dir.join("paas.db"), url.as_ref(), schema))?;
         let slugs = match &options.blobs {
             // It is in the data directory, which has another name until everything is in it.

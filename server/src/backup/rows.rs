@@ -37,7 +37,7 @@ pub(super) struct Moment {
 
 /// Opens the database that the options name, as it is.
 pub(super) async fn look(options: &Options) -> anyhow::Result<Store> {
-    Ok(Store::look(&options.dir("paas.db"), None).await?)
+    Ok(Store::look(&options.dir("paas.db"), options.database_url.as_ref()).await?)
 }
 
 impl Moment {
