@@ -1,7 +1,7 @@
 # Two commands do everything: `make up` runs the platform with a sample app, `make test` runs the whole suite.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint bench fuzz pictures
+.PHONY: help up down test lint bench fuzz pictures images
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -26,3 +26,6 @@ fuzz: ## Throw odd bytes at all that reads what strangers send, a minute each
 
 pictures: ## Make the README's pictures of the dashboard anew
 	@scripts/pictures
+
+images: ## Build the images of docker-compose.yml
+	@scripts/images
