@@ -17,6 +17,7 @@ const ALLOWED: &[&str] = &[
     "paas.db-wal",
     "agent/busy",
     "agent/desired",
+    "agent/engine",
     "agent/etc/**",
     "agent/lock",
     "agent/replicas/<replica>/disk.img",
