@@ -112,7 +112,9 @@ impl World {
             ("DELETE", _) => nothing(),
             _ => return None,
         };
-        Some((self.path(route)?, body))
+        // A process that runs once may be there.
+        let force = if route.path == "/hosts/{host}" { "?force=true" } else { "" };
+        Some((self.path(route)? + force, body))
     }
 
     fn path(&self, route: &Route) -> Option<String> {
