@@ -29,7 +29,7 @@ pub(crate) fn memory_bytes() -> Option<u64> {
     total_bytes(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
-/// Returns the memory that `/proc/meminfo` tells of, see proc_meminfo(5).
+/// Returns the memory that `/proc/meminfo` tells of, see `proc_meminfo(5)`.
 fn total_bytes(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -24,6 +24,7 @@ pub enum EngineChoice {
 }
 
 /// The options as given; what is absent comes from the next source.
+#[expect(clippy::doc_markdown, reason = "these sentences are also the text of --help")]
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServeArgs {

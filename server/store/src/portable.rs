@@ -57,7 +57,10 @@ fn object(row: &AnyRow) -> Result<Map<String, Value>> {
                 Value::Number(Number::from(row.try_get::<i64, _>(index)?))
             }
             other => {
-                return Err(unreadable(name, &format!("it is neither text nor a whole number but {other:?}")));
+                return Err(unreadable(
+                    name,
+                    &format!("it is neither text nor a whole number but {other:?}"),
+                ));
             }
         };
         object.insert(name.to_owned(), value);

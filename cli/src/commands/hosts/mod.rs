@@ -29,7 +29,11 @@ fn tone(state: &str) -> Tone {
 fn of(free: Option<u64>, offered: Option<u64>, unit: u64) -> String {
     let tenths = |n: u64| {
         let tenths = n.saturating_mul(10) / unit;
-        if tenths % 10 == 0 { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
+        if tenths.is_multiple_of(10) {
+            format!("{}", tenths / 10)
+        } else {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        }
     };
     match (free, offered) {
         (Some(free), Some(offered)) => format!("{} of {}", tenths(free), tenths(offered)),

@@ -192,7 +192,7 @@ impl Toy {
 
 /// Returns a host without bounds, that is ready; those with odd and even numbers are in different zones.
 pub(super) fn host(n: u128) -> HostView {
-    let zone = if n % 2 == 0 { "b" } else { "a" };
+    let zone = if n.is_multiple_of(2) { "b" } else { "a" };
     HostView {
         id: HostId(Uuid::from_u128(n)),
         zone: zone.to_owned(),
