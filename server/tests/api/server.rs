@@ -158,6 +158,7 @@ impl Server {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let platform = Arc::new(platform(dir.path(), address, attempts).await);
+            platform.leadership.take(&platform.store, "this test").await.unwrap();
             let file = dir.path().join("admin-token");
             store::bootstrap_admin(&platform.store, &file).await.unwrap();
             let service = paasd::serve::service(&platform);

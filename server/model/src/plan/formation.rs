@@ -41,10 +41,12 @@ pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: 
     let (mut have, mut surplus): (Vec<_>, Vec<_>) =
         have.into_iter().partition(|replica| numbers.insert(replica.number));
     surplus.extend(have.split_off(have.len().min(want)));
-    // One in surplus that serves helps out until those that stay do.
+    // One in surplus that serves helps out until those that stay do; one that is not seen just now may serve, too.
     let short = want - have.iter().filter(|replica| replica.is_healthy()).count();
+    surplus.sort_by_key(|replica| !replica.is_healthy());
+    let may_serve = |replica: &&&ReplicaView| replica.is_healthy() || replica.seen == Observation::Pending;
     let helping: BTreeSet<_> =
-        surplus.iter().filter(|replica| replica.is_healthy()).take(short).map(|replica| replica.id).collect();
+        surplus.iter().filter(may_serve).take(short).map(|replica| replica.id).collect();
     let leaving = surplus.iter().filter(|replica| !helping.contains(&replica.id));
     plan.actions.extend(leaving.map(|replica| Action::Drain(replica.id)));
 
@@ -132,9 +134,10 @@ fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
         }
     }
     // Capacity never dips: one that serves stays until a wanted one answers in its place. One that is not seen just
-    // now may serve, too; one whose host is lost or is to be emptied is the last to count on.
+    // now may serve, too; of a host that is lost or is to be emptied only what is known to serve is counted on.
     leaving.sort_by_key(|replica| {
-        (!may_help(app, replica), !room.keeps(replica), !replica.is_healthy(), replica.id)
+        let serves = replica.is_healthy() && room.hears_of(replica);
+        (!may_help(app, replica), !serves, !room.keeps(replica), !replica.is_healthy(), replica.id)
     });
     let stay = want.saturating_sub(in_place);
     let stayers = leaving.iter().take(stay).take_while(|replica| may_help(app, replica)).count();

@@ -112,6 +112,12 @@ impl Room {
         place.is_some_and(|place| matches!(place.standing, Standing::Ready | Standing::Silent))
     }
 
+    /// Tells whether what is known of a replica may be relied on: its host is not lost.
+    pub(super) fn hears_of(&self, replica: &ReplicaView) -> bool {
+        let place = self.index.get(&replica.host).map(|at| &self.places[*at]);
+        place.is_some_and(|place| place.standing != Standing::Lost)
+    }
+
     /// Takes a place and returns its host. Ties go to the lowest id.
     ///
     /// # Errors
