@@ -44,7 +44,9 @@ pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: 
     // One in surplus that serves helps out until those that stay do; one that is not seen just now may serve, too.
     let short = want - have.iter().filter(|replica| replica.is_healthy()).count();
     surplus.sort_by_key(|replica| !replica.is_healthy());
-    let may_serve = |replica: &&&ReplicaView| replica.is_healthy() || replica.seen == Observation::Pending;
+    let overlaps = !app.alone.contains(process);
+    let may_serve =
+        |replica: &&&ReplicaView| replica.is_healthy() || (overlaps && replica.seen == Observation::Pending);
     let helping: BTreeSet<_> =
         surplus.iter().filter(may_serve).take(short).map(|replica| replica.id).collect();
     let leaving = surplus.iter().filter(|replica| !helping.contains(&replica.id));
@@ -95,7 +97,7 @@ fn vacant(app: &AppView, target: &Target, process: &ProcessType, room: &Room) ->
 /// Tells whether a replica may still do something somewhere.
 fn may_run(replica: &ReplicaView, room: &Room) -> bool {
     match &replica.seen {
-        Observation::Pending => room.keeps(replica),
+        Observation::Pending => room.hears_of(replica),
         Observation::Seen(seen) => seen.phase != Phase::Ended,
         Observation::Gone => false,
     }
@@ -136,8 +138,9 @@ fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
     // Capacity never dips: one that serves stays until a wanted one answers in its place. One that is not seen just
     // now may serve, too; of a host that is lost or is to be emptied only what is known to serve is counted on.
     leaving.sort_by_key(|replica| {
-        let serves = replica.is_healthy() && room.hears_of(replica);
-        (!may_help(app, replica), !serves, !room.keeps(replica), !replica.is_healthy(), replica.id)
+        let (is_heard, is_healthy) = (room.hears_of(replica), replica.is_healthy());
+        let serves = is_heard && is_healthy;
+        (!may_help(app, replica), !serves, !room.keeps(replica), !is_heard, !is_healthy, replica.id)
     });
     let stay = want.saturating_sub(in_place);
     let stayers = leaving.iter().take(stay).take_while(|replica| may_help(app, replica)).count();
