@@ -1,13 +1,11 @@
 //! Starts the parts in the order in which they need each other, and ends them in the reverse.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent::{Agent, AgentOptions};
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use router::{Listen, ProbeSecret, Router, RouterOptions, Routes, Tls};
@@ -19,27 +17,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::agents::{self, Agents};
+use crate::agents;
 use crate::app_logs::AppLogs;
-use crate::attempts::Attempts;
-use crate::builds::BuildRoom;
 use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
-use crate::engine::{Chosen, Place};
-use crate::facts::Facts;
-use crate::leadership::Leadership;
 use crate::listeners::Listeners;
-use crate::metrics::Metrics;
 use crate::options::{Options, ServeArgs};
-use crate::outlook::Outlook;
-use crate::platform::{Platform, Signals};
-use crate::predecessor::Predecessor;
+use crate::platform::Platform;
 use crate::reconcile::{Reconciler, RouterEntrance};
-use crate::seal::VaultSeal;
-use crate::wishes::Wishes;
 use crate::{
-    api, blobs, builds, collect, connections, dashboard, doubt, engine, host_agent, leadership, metrics,
-    news, offer, own_entry, peers, push, sweep, this_host,
+    api, assembly, builds, collect, connections, dashboard, doubt, host_agent, leadership, metrics, news,
+    own_entry, peers, push, sweep, this_host,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
@@ -127,7 +115,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let agents_listen = listen_for_agents(&mut options).await?;
     let entry = own_entry::open(&options).await?;
     let entry_at = entry.as_ref().map(TcpListener::local_addr).transpose()?;
-    let (platform, agent) = assemble(options, entry_at).await?;
+    let (platform, agent) = assembly::assemble(options, entry_at).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
     peers::hear(&platform).await;
@@ -136,7 +124,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
         agents::wait_for_hosts(&platform).await?;
     }
     let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
-    prepare_apps(&platform).await?;
+    assembly::prepare_apps(&platform).await?;
     loops.spawn(own_entry::run(platform.clone(), entry, stop.clone()));
     loops.spawn(leadership::run(platform.clone(), stop.clone()));
     loops.spawn(news::run(platform.clone(), stop.clone()));
@@ -212,128 +200,6 @@ async fn depart(
     Ok((Departure::begin(serving)?, data_dir))
 }
 
-/// Opens what rests on disk and starts what works on it.
-async fn assemble(
-    mut options: Options,
-    entry: Option<SocketAddr>,
-) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
-    let alone = DataDir::make_alone(&options).await?;
-    let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
-    let store = open_store(&options).await?;
-    if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
-        info!("made an administrator; the API token is in {}", options.dir("admin-token").display());
-    }
-    drop(alone);
-    let identity = identity(&options)?;
-    let leadership = end_leases(&store, &options, &identity).await?;
-    let slugs = blobs::open(&options).await?;
-    let program = std::env::current_exe().context("cannot find the program that runs")?;
-    let chosen = engine::choose(options.engine, &options.own("agent")).await?;
-    options.engine = chosen.choice();
-    let agent = Arc::new(start_agent(&options, &chosen, &program, (slugs.clone(), vault.clone())).await?);
-    for sentence in &agent.reports().borrow().degraded {
-        warn!("{sentence}");
-    }
-    let here = find_this_host(&store, &options, entry).await?;
-    let agents = Agents::open(&store, &vault).await?;
-    let platform = Arc::new(Platform {
-        repositories: git::Repositories::open(&options.dir("repos"))?,
-        slugs,
-        builder: builder(&options, &chosen)?,
-        build_env: build::build_environment(std::env::vars()),
-        logs: AppLogs::start(options.dir("logs"))?,
-        metrics: Metrics::default(),
-        facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.own("run"))),
-        store,
-        vault,
-        outlook: Outlook::default(),
-        agents,
-        wishes: Wishes::default(),
-        builds: BuildRoom::new(options.builds),
-        attempts: Attempts::default(),
-        signals: Signals::default(),
-        leadership,
-        identity,
-        options,
-    });
-    Ok((platform, agent))
-}
-
-async fn open_store(options: &Options) -> anyhow::Result<store::Store> {
-    match &options.database_url {
-        Some(url) => {
-            store::Store::open_url(url).await.with_context(|| format!("cannot use the database {url}"))
-        }
-        None => Ok(store::Store::open_file(&options.dir("paas.db")).await?),
-    }
-}
-
-/// The lock of the directory says that no earlier process of this server is there: the leases that it held are over. Where
-/// the database is in that directory it was the only one, and this one leads.
-async fn end_leases(store: &store::Store, options: &Options, identity: &str) -> anyhow::Result<Leadership> {
-    let leadership = Leadership::new(identity.to_owned());
-    let mut tx = store.write().await?;
-    match store.is_shared() {
-        true => store::end_leases_of(&mut tx, &options.server_name).await?,
-        false => store::end_leases(&mut tx).await?,
-    }
-    tx.commit().await?;
-    if !store.is_shared() {
-        leadership.take(store, &options.listen.to_string()).await?;
-    }
-    Ok(leadership)
-}
-
-/// Returns a name that no other process has or had, and that begins with the server's.
-fn identity(options: &Options) -> anyhow::Result<String> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| anyhow!("no random numbers: {error}"))?;
-    Ok(format!("{}/{}/{}", options.server_name, std::process::id(), hex::encode(random)))
-}
-
-fn builder(options: &Options, chosen: &Chosen) -> anyhow::Result<build::Builder> {
-    let found = build::Tools::find(&options.data_dir);
-    let uv = options.uv.clone().or_else(|| found.uv().map(Path::to_owned));
-    let tools = build::Tools::new(uv, found.static_server().map(Path::to_owned));
-    let host = sandbox::HostFacts::detect(&options.own("run").join("etc"))?;
-    let builder = build::Builder::new(Arc::new(host.clone()), tools);
-    Ok(engine::builder(chosen, builder, host, &options.own("agent")))
-}
-
-async fn find_this_host(
-    store: &store::Store,
-    options: &Options,
-    entry: Option<SocketAddr>,
-) -> anyhow::Result<store::Host> {
-    let name = match &options.database_url {
-        Some(_) => options.server_name.clone(),
-        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-    };
-    let mut tx = store.write().await?;
-    let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
-    let mut facts = offer::of_this_machine(options);
-    (facts.address, facts.entry_port) = entry.map(|entry| (entry.ip(), entry.port())).unzip();
-    store::set_host_facts(&mut tx, host.id, &facts).await?;
-    tx.commit().await?;
-    Ok(host)
-}
-
-/// Makes the log of each app that has none: the server died while the app was made. All else is seen to when it is used.
-async fn prepare_apps(platform: &Arc<Platform>) -> anyhow::Result<()> {
-    let mut db = platform.store.read().await?;
-    let apps = store::app_ids(&mut db).await?;
-    drop(db);
-    let platform = platform.clone();
-    tokio::task::spawn_blocking(move || {
-        let present = platform.logs.present()?;
-        for app in apps.into_iter().filter(|app| !present.contains(app)) {
-            platform.logs.open(app)?;
-        }
-        Ok(())
-    })
-    .await?
-}
-
 /// Returns all that is answered at the listen address: the API, git, and the dashboard.
 pub fn service(platform: &Arc<Platform>) -> axum::Router {
     let api = api::router(platform.clone());
@@ -378,40 +244,6 @@ async fn end(platform: &Platform, stop: &CancellationToken, mut loops: JoinSet<(
     let _ = tokio::time::timeout(LOOPS_END, async { while loops.join_next().await.is_some() {} }).await;
     // Work that hangs may hold a connection; what was committed is on disk either way.
     let _ = tokio::time::timeout(LOOPS_END, platform.store.close()).await;
-}
-
-/// Starts the agent of this machine; it adopts what runs already.
-pub(crate) async fn start_agent(
-    options: &Options,
-    chosen: &Chosen,
-    program: &Path,
-    (slugs, vault): (slug::SlugStore, Arc<store::Vault>),
-) -> anyhow::Result<Agent> {
-    let dir = options.own("agent");
-    let logs_dir = options.dir("logs");
-    let reach = sandbox::Reach {
-        data_dir: options.own_dir.clone(),
-        // Up to -2 of what a uid can be; -1 stands for none.
-        uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
-        control_ports: vec![options.listen.port()],
-        bridges: None,
-    };
-    let place = Place {
-        dir: dir.clone(),
-        logs_dir: logs_dir.clone(),
-        program: program.to_owned(),
-        slugs,
-        reach: Some(reach),
-    };
-    let agent = AgentOptions {
-        dir,
-        logs_dir,
-        probe_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ports: AgentOptions::PORTS,
-        seal: Arc::new(VaultSeal::new(vault)),
-        engine: engine::make(chosen, &place).await?,
-    };
-    Agent::start(agent).await
 }
 
 /// Returns an address that reaches a listener which may listen on all of them.

@@ -11,8 +11,8 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tracing::info;
 
 use crate::data_dir::DataDir;
+use crate::local_agent::{self, Home};
 use crate::options::Options;
-use crate::serve::start_agent;
 use crate::{engine, listeners};
 
 /// How long everything may take to end.
@@ -39,7 +39,7 @@ pub(crate) async fn stop(options: Options) -> anyhow::Result<()> {
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let slugs = slug::SlugStore::open(&options.blobs, std::env::vars())?;
     let chosen = engine::found(&options.own("agent"))?;
-    let agent = start_agent(&options, &chosen, &std::env::current_exe()?, (slugs, vault)).await?;
+    let agent = local_agent::start(Home::of_server(&options, slugs, vault), &chosen).await?;
     let mut reports = agent.reports();
     // In the place of the last wishes, not after them: those of the next server are to be taken.
     let (term, generation) = reports.borrow().order();

@@ -9,13 +9,13 @@ mod servers;
 mod ship;
 mod slugs;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::{Agent, AgentOptions};
+use agent::Agent;
 use anyhow::{Context as _, bail};
 use fleet::{Entry, Places};
 use model::id::ReplicaId;
@@ -28,8 +28,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::engine::{self, Chosen, Place};
-use crate::seal::VaultSeal;
+use crate::engine;
+use crate::local_agent::{self, Home};
 use crate::serve::{raise_file_limit, run, runtime};
 use directory::Directory;
 use identity::Identity;
@@ -67,7 +67,8 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
     let chosen = engine::choose(options.engine, &options.data_dir.join("agent")).await?;
-    let agent = Arc::new(start_agent(&options.data_dir, &chosen, (slugs, entry_port)).await?);
+    let agent =
+        Arc::new(local_agent::start(Home::of_host(&options.data_dir, slugs, entry_port)?, &chosen).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
@@ -114,7 +115,7 @@ pub(crate) async fn stop(data_dir: &Path) -> anyhow::Result<()> {
     // It only ends what runs: nothing is fetched for that.
     let slugs = SlugStore::elsewhere(Arc::new(slugs::FromServers(Vec::new())), u64::MAX);
     let chosen = engine::found(&data_dir.join("agent"))?;
-    let agent = start_agent(data_dir, &chosen, (slugs, 0)).await?;
+    let agent = local_agent::start(Home::of_host(data_dir, slugs, 0)?, &chosen).await?;
     end_replicas(&agent).await?;
     agent.shutdown().await;
     sandbox::Firewall::take_down(data_dir);
@@ -144,38 +145,6 @@ async fn end_replicas(agent: &Agent) -> anyhow::Result<()> {
         bail!("some replicas did not end within {} s", END.as_secs());
     }
     Ok(())
-}
-
-async fn start_agent(
-    data_dir: &Path,
-    chosen: &Chosen,
-    (slugs, entry_port): (SlugStore, u16),
-) -> anyhow::Result<Agent> {
-    let (dir, logs_dir) = (data_dir.join("agent"), data_dir.join("logs"));
-    let vault = Arc::new(store::Vault::open_file(&data_dir.join("secret-key"))?);
-    let reach = sandbox::Reach {
-        data_dir: data_dir.to_owned(),
-        // Up to -2 of what a uid can be; -1 stands for none.
-        uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
-        control_ports: vec![entry_port],
-        bridges: None,
-    };
-    let place = Place {
-        dir: dir.clone(),
-        logs_dir: logs_dir.clone(),
-        program: std::env::current_exe().context("cannot find the program that runs")?,
-        slugs,
-        reach: Some(reach),
-    };
-    let agent = AgentOptions {
-        dir,
-        logs_dir,
-        probe_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ports: AgentOptions::PORTS,
-        seal: Arc::new(VaultSeal::new(vault)),
-        engine: engine::make(chosen, &place).await?,
-    };
-    Agent::start(agent).await
 }
 
 /// Where the agent last said that its replicas listen.
