@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The state of a socket that listens, `TCP_LISTEN` of the kernel.
 const LISTEN: &str = "0A";
 
-/// Returns where these processes listen for TCP, in order. They share one network with each other.
+/// Returns where these processes listen for TCP, in order. They share one network with each other. Nothing if this process
+/// may not see what they have open, as without `CAP_SYS_PTRACE` in a container.
 #[must_use]
-pub fn of_processes(pids: &[i32]) -> Vec<SocketAddr> {
-    let inodes: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets(*pid)).collect();
+pub fn of_processes(pids: &[i32]) -> Option<Vec<SocketAddr>> {
+    let mut inodes = BTreeSet::new();
+    for pid in pids {
+        inodes.extend(sockets(*pid)?);
+    }
     let mut found: Vec<SocketAddr> = ["tcp", "tcp6"]
         .into_iter()
         .flat_map(|table| {
@@ -22,16 +27,20 @@ pub fn of_processes(pids: &[i32]) -> Vec<SocketAddr> {
         .collect();
     found.sort();
     found.dedup();
-    found
+    Some(found)
 }
 
-fn sockets(pid: i32) -> Vec<u64> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+/// Returns the inodes of a process's sockets, none if it has ended, and nothing if they may not be seen.
+fn sockets(pid: i32) -> Option<Vec<u64>> {
+    let entries = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+        entries => entries.into_iter().flatten().flatten(),
+    };
     let inode = |entry: fs::DirEntry| {
         let target = fs::read_link(entry.path()).ok()?;
         target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     };
-    entries.filter_map(inode).collect()
+    Some(entries.filter_map(inode).collect())
 }
 
 /// Returns the listening sockets of a table with their inodes.
@@ -72,11 +81,11 @@ mod tests {
     fn our_own_listeners_are_found_on_both_families() {
         let v4 = TcpListener::bind("127.0.0.1:0").unwrap().into_address();
         let v6 = TcpListener::bind("[::1]:0").unwrap().into_address();
-        let found = of_processes(&[i32::try_from(std::process::id()).unwrap()]);
+        let found = of_processes(&[i32::try_from(std::process::id()).unwrap()]).unwrap();
         for (_listener, address) in [&v4, &v6] {
             assert!(found.contains(address), "{address} in {found:?}");
         }
-        assert_eq!(of_processes(&[]), []);
+        assert_eq!(of_processes(&[]), Some(Vec::new()));
     }
 
     trait IntoAddress {

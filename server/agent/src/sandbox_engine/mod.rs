@@ -228,7 +228,7 @@ impl Engine for SandboxEngine {
                 sandbox::descendants(pid).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
             listeners::of_processes(&pids)
         };
-        spawn_blocking(find).await.ok()
+        spawn_blocking(find).await.ok().flatten()
     }
 
     fn degraded(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ pub(super) fn signal(container: &ContainerInspectResponse, signal: Signal) -> bo
 pub(super) fn listening(container: &ContainerInspectResponse) -> Option<Vec<SocketAddr>> {
     let init = init(container)?;
     let pids: Vec<_> = sandbox::descendants(init).iter().map(|pid| pid.as_raw_nonzero().get()).collect();
-    Some(agent::listeners_of(&pids))
+    agent::listeners_of(&pids)
 }
 
 /// Returns the first process of a container that runs, if it is certainly that.
