@@ -204,6 +204,8 @@ impl Engine for DockerEngine {
     }
 
     async fn keep_ready(&self, slugs: BTreeSet<Digest>) {
+        let (engine, wanted) = (self.clone(), slugs.clone());
+        tokio::spawn(async move { engine.0.trees.warm(wanted).await });
         let kept = self.blocking(move |inner| {
             inner.trees.keep_ready(slugs);
             Ok(())
