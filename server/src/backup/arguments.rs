@@ -6,18 +6,25 @@ use clap::Args;
 
 use crate::options::ServeArgs;
 
-/// The options of `paasd backup`.
+/// How much is said, and how.
 #[derive(Args, Debug)]
-pub struct BackupArgs {
-    /// File to write, which must not be there yet, or a directory, in which it is named by the time
-    #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) to: PathBuf,
+pub(crate) struct Manner {
     /// Say what was done as JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Say nothing on the way
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// The options of `paasd backup`.
+#[derive(Args, Debug)]
+pub struct BackupArgs {
+    /// File to write, which must not be there yet, or a directory, in which it is named by the time
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
 }
@@ -31,12 +38,8 @@ pub struct RestoreArgs {
     /// Only look whether the file is whole
     #[arg(long)]
     pub(crate) check: bool,
-    /// Say what was done as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Say nothing on the way
-    #[arg(long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
 }

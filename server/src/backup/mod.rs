@@ -22,7 +22,7 @@ use report::Report;
 /// Makes a backup, beside a server that works or not. Returns the process's exit code.
 #[must_use]
 pub fn backup_main(args: BackupArgs) -> ExitCode {
-    let (json, quiet) = (args.json, args.quiet);
+    let (json, quiet) = (args.manner.json, args.manner.quiet);
     let done = runtime().and_then(|runtime| take::take(&runtime, args, &mut Progress::new(quiet)));
     report::tell(done, json)
 }
@@ -30,7 +30,7 @@ pub fn backup_main(args: BackupArgs) -> ExitCode {
 /// Makes a data directory of a backup. Returns the process's exit code.
 #[must_use]
 pub fn restore_main(args: RestoreArgs) -> ExitCode {
-    let (json, quiet) = (args.json, args.quiet);
+    let (json, quiet) = (args.manner.json, args.manner.quiet);
     let done = runtime().and_then(|runtime| restore::restore(&runtime, args, &mut Progress::new(quiet)));
     report::tell(done, json)
 }
