@@ -60,6 +60,19 @@ fn where_nothing_runs_it_says_what_to_do() {
 }
 
 #[test]
+fn scaling_does_not_wait_for_what_no_release_has() {
+    let env = TestEnvironment::new();
+    let unserved =
+        json!([{"type": "cron", "quantity": 1, "observed": 0, "size": "Standard-1X", "command": ""}]);
+    env.server.on("GET /apps/shop/formation", json!([])).on("PATCH /apps/shop/formation", unserved);
+    assert_snapshot!(env.run(&["scale", "cron=1", "-a", "shop"]), @"
+    --- stderr
+    Scaling cron: 0 => 1.
+    No release that serves has cron: it starts with the next one that does.
+    ");
+}
+
+#[test]
 fn scaling_tells_each_step_until_it_is_observed() {
     let env = TestEnvironment::new();
     let one = dyno("web.1", "healthy", json!({}));

@@ -55,7 +55,9 @@ impl Add {
         let made: JoinToken = read(&body)?;
         let name = made.name.map(|name| format!(" {name}")).unwrap_or_default();
         let screen = &context.screen;
-        let left = made.expires_at.map(|end| wording::duration(end.duration_since(screen.now())));
+        // To the nearest minute: of those asked for a moment has passed.
+        let half = SignedDuration::from_secs(30);
+        let left = made.expires_at.map(|end| wording::duration(end.duration_since(screen.now()) + half));
         screen.say(&format!(
             "The token is for one machine, which becomes host{name} in zone {}, within {}.\n\
              Copy it into a file join-token there, and run there as root:\n\n  \

@@ -60,8 +60,18 @@ impl Scale {
         if self.no_wait {
             context.screen.say(&format!("`paasctl ps -a {app}` shows how far it is."));
         } else {
-            let wanted = entries.iter().map(|entry| (entry.r#type.clone(), entry.quantity)).collect();
-            watch::until_observed(&context.screen, &api, &app, &Goal { wanted, leaving: Vec::new() })?;
+            let (served, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| is_served(entry));
+            for entry in others.iter().filter(|entry| entry.quantity > 0) {
+                context.screen.say(&format!(
+                    "No release that serves has {}: it starts with the next one that does.",
+                    entry.r#type
+                ));
+            }
+            let wanted: BTreeMap<_, _> =
+                served.into_iter().map(|entry| (entry.r#type.clone(), entry.quantity)).collect();
+            if !wanted.is_empty() {
+                watch::until_observed(&context.screen, &api, &app, &Goal { wanted, leaving: Vec::new() })?;
+            }
         }
         if self.json.json { context.screen.json(&api.all(&path)?) } else { Ok(()) }
     }
@@ -80,6 +90,11 @@ impl Scale {
         let shown = |entry: &FormationEntry| format!("{}={}:{}", entry.r#type, entry.quantity, entry.size);
         context.screen.print(&entries.iter().map(shown).collect::<Vec<_>>().join(" "))
     }
+}
+
+/// Tells whether what serves has the process type; replicas of another will not come by themselves.
+fn is_served(entry: &FormationEntry) -> bool {
+    entry.command.as_ref().is_none_or(|command| !command.is_empty())
 }
 
 fn update(wish: &ScaleWish) -> Value {
