@@ -79,8 +79,8 @@ fn search(directory: &Path, read: &mut usize) {
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
             search(&entry.path(), read);
-        // What is on a replica's disk is searched where it is mounted; the image is mostly a hole of 2 GB.
-        } else if kind.is_file() && entry.file_name() != "disk.img" {
+        // What is on a replica's disk is searched where it is mounted; an image is mostly a hole of 2 GB.
+        } else if kind.is_file() && entry.path().extension().is_none_or(|kind| kind != "img") {
             *read += 1;
             let content = fs::read(entry.path()).unwrap_or_default();
             assert!(!holds(&content), "{}", entry.path().display());

@@ -14,12 +14,14 @@ use sandbox::{HostFacts, Identity, Privilege};
 use slug::SlugStore;
 
 use crate::engine::EngineError;
+use disk::Blank;
 use slugs::HostSlugs;
 
 /// The trees on one host, whichever engine runs something in them.
 pub struct AppTrees {
     privilege: Privilege,
     slugs: HostSlugs,
+    blank: Blank,
     /// Why a replica had no disk of its own, as a sentence, since the last one that had.
     unbounded: Mutex<Option<String>>,
 }
@@ -32,7 +34,8 @@ impl AppTrees {
     pub fn new(dir: &Path, store: SlugStore, host: HostFacts) -> Result<Self> {
         let privilege = host.privilege;
         let unbounded = Mutex::new(disk::why_not(privilege).map(disk::unbounded));
-        Ok(Self { privilege, slugs: HostSlugs::new(dir, store, host)?, unbounded })
+        let blank = Blank::new(dir);
+        Ok(Self { privilege, slugs: HostSlugs::new(dir, store, host)?, blank, unbounded })
     }
 
     /// Takes note of the replicas that were found, and unmounts the slugs that none of them uses. Blocks.
@@ -77,7 +80,7 @@ impl AppTrees {
         if self.privilege == Privilege::User {
             return replica.to_owned();
         }
-        let made = disk::make(replica);
+        let made = self.blank.disk(replica);
         let unbounded = made.as_ref().err().map(|error| disk::unbounded(&format!("{error:#}")));
         if let Some(sentence) = &unbounded {
             tracing::warn!("{sentence}");

@@ -15,6 +15,7 @@ const ALLOWED: &[&str] = &[
     "paas.db",
     "paas.db-shm",
     "paas.db-wal",
+    "agent/blank-disk.img",
     "agent/busy",
     "agent/desired",
     "agent/engine",
