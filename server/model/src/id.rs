@@ -57,6 +57,8 @@ ids! {
     HostId,
     /// What lets a machine become a host.
     JoinTokenId,
+    /// The wish for one instance of a cloud, and what became of it.
+    LaunchId,
     /// One running instance of a process type.
     ReplicaId,
     /// One change that is being brought about: the rollout of a release, a restart.

@@ -1,0 +1,17 @@
+//! Decides how visitors get from shared load balancers (ALBs) to the replicas of each app: which balancer has which app, by
+//! which rules, and which replicas are its targets. Nothing here does it.
+//!
+//! An app's web formation is one target group, whose targets are pairs of instance and port. A replica is registered when its
+//! agent finds it healthy, serves when the balancer finds so too, and is stopped only when the balancer has let it go.
+
+mod balancers;
+mod health;
+mod name;
+mod rules;
+mod targets;
+
+pub use balancers::{Balancer, Front, Limits, Place, Sharding, shard};
+pub use health::{TargetHealth, has_failed_open, is_drained, serves};
+pub use name::group_name;
+pub use rules::{ObservedRule, RuleChange, rule_changes, rules_needed};
+pub use targets::{BATCH, Target, TargetChanges, register_wish, target_changes};

@@ -1,0 +1,191 @@
+//! Follows each launch from the order to its end: asked until there is an answer, adopted when it shows, given up when it
+//! never comes up, forgotten when it is gone.
+
+use jiff::SignedDuration;
+
+use super::view::{Cause, Instance, Sight, State, Wish};
+use super::{Action, Alarm, Deciding, trust};
+use crate::plan::Standing;
+use crate::wording;
+
+/// How long a launch may be without an answer and without a sign of its instance.
+const UNANSWERED: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long one that is no more wanted is looked out for: what was asked for may show late.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long an instance may take from the order until a host joined from it. What lets it join works as long.
+pub(super) const BOOT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long after a host was lost its instance is ended. A zone that was cut off may come back until then.
+const LOST: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long one that nobody ordered stays: what was restored from a backup may be behind.
+const STRAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Takes the cloud at its word where it says that something is there, or has ended for good. That is never a mistake.
+pub(super) fn believe(deciding: &mut Deciding) {
+    let mut over = Vec::new();
+    for at in 0..deciding.view.instances.len() {
+        let instance = &deciding.view.instances[at];
+        let Sight::Seen { id, state } = &instance.seen else { continue };
+        let (launch, id, state) = (instance.launch, id.clone(), *state);
+        if instance.id.is_none() {
+            deciding.view.instances[at].id = Some(id.clone());
+            deciding.act(Action::Adopt(launch, id.clone()));
+        }
+        if state == State::Ended {
+            over.push(launch);
+            let cause = deciding.view.instances[at].wish.cause().unwrap_or(Cause::Vanished);
+            let why = match cause {
+                Cause::Vanished => format!("instance {id} ended, and not because of the platform"),
+                _ => format!("instance {id} has ended"),
+            };
+            deciding.act(Action::Forget { launch, cause, why });
+        }
+    }
+    deciding.view.instances.retain(|instance| !over.contains(&instance.launch));
+}
+
+/// Takes each launch a step further.
+pub(super) fn follow(deciding: &mut Deciding) {
+    for at in 0..deciding.view.instances.len() {
+        forget(deciding, at);
+        let instance = &deciding.view.instances[at];
+        match instance.wish {
+            Wish::Run if instance.notice => {
+                let why = format!("{} is about to be taken back by the cloud", instance.name());
+                deciding.drain(at, Cause::Reclaimed, why);
+            }
+            // Whoever let it have replicas again while it should leave did not know.
+            Wish::Drain { cause, .. } if stands(instance, Standing::Ready) => {
+                let why = format!("{} is to leave", instance.name());
+                deciding.drain(at, cause, why);
+            }
+            Wish::Run if instance.id.is_none() && instance.seen == Sight::Unseen => ask(deciding, at),
+            Wish::Run => {}
+            Wish::Drain { .. } | Wish::End { .. } => {}
+        }
+        give_up(deciding, at);
+    }
+    deciding.view.instances.retain(|instance| !is_forgotten(&deciding.decision.actions, instance));
+}
+
+fn is_forgotten(actions: &[Action], instance: &Instance) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Forget { launch, .. } if *launch == instance.launch))
+}
+
+fn stands(instance: &Instance, standing: Standing) -> bool {
+    instance.host.as_ref().is_some_and(|host| host.standing == standing)
+}
+
+fn ask(deciding: &mut Deciding, at: usize) {
+    let instance = &deciding.view.instances[at];
+    if deciding.view.now >= instance.ask_at {
+        deciding.act(Action::Ask(instance.launch));
+    }
+}
+
+/// Forgets one of which there is nothing.
+fn forget(deciding: &mut Deciding, at: usize) {
+    let instance = &deciding.view.instances[at];
+    let late = match instance.wish {
+        Wish::End { since, .. } => deciding.ago(since) >= LATE,
+        _ => false,
+    };
+    let (cause, why) = match instance.seen {
+        Sight::Unseen if late && deciding.ago(instance.decided_at) >= LATE => {
+            let cause = instance.wish.cause().unwrap_or(Cause::Dead);
+            (cause, format!("nothing came of {}", instance.name()))
+        }
+        Sight::Missing { .. } if trust::is_vanished(instance, &deciding.view) => {
+            let cause = instance.wish.cause().unwrap_or(Cause::Vanished);
+            (cause, format!("the cloud does not know {} any more", instance.name()))
+        }
+        Sight::Missing { .. } if stands(instance, Standing::Ready) => {
+            let says = format!("the cloud does not know {}, and its agent answers", instance.name());
+            return deciding.alarm(Alarm { about: format!("unknown {}", instance.name()), says });
+        }
+        _ => return,
+    };
+    let launch = instance.launch;
+    deciding.act(Action::Forget { launch, cause, why });
+}
+
+/// Ends one that does not come up, or does not come back.
+fn give_up(deciding: &mut Deciding, at: usize) {
+    let instance = &deciding.view.instances[at];
+    let age = deciding.ago(instance.decided_at);
+    let name = instance.name();
+    let lost = instance.host.as_ref().and_then(|host| host.lost_since).map(|since| deciding.ago(since));
+    let verdict = match (&instance.seen, &instance.host) {
+        _ if matches!(instance.wish, Wish::End { .. }) => None,
+        (Sight::Seen { state: State::Stopped, .. }, _) => {
+            Some((Cause::Dead, format!("{name} was stopped, and not by the platform")))
+        }
+        (_, Some(host)) if host.standing == Standing::Lost && lost.is_some_and(|ago| ago >= LOST) => {
+            let ago = wording::duration(lost.unwrap_or_default());
+            Some((Cause::Lost, format!("nothing was heard of {name} for so long that it was lost {ago} ago")))
+        }
+        (Sight::Unseen, None) if age >= UNANSWERED => {
+            Some((Cause::Dead, format!("{name} was not seen within {}", wording::duration(UNANSWERED))))
+        }
+        (Sight::Seen { state, .. }, None) if age >= BOOT => {
+            let within = wording::duration(BOOT);
+            Some(match state {
+                State::Pending => (Cause::Dead, format!("{name} did not start within {within}")),
+                State::Impaired => {
+                    (Cause::Dead, format!("{name} fails the cloud's checks and no host joined from it"))
+                }
+                _ => (Cause::NeverJoined, format!("{name} runs, and no host joined from it within {within}")),
+            })
+        }
+        _ => None,
+    };
+    match verdict {
+        Some((cause, why)) if deciding.may_replace() => deciding.end(at, cause, why),
+        Some((_, why)) => deciding.alarm(Alarm { about: format!("failing {name}"), says: why }),
+        None => {}
+    }
+}
+
+/// Ends what is empty, and what nobody ordered.
+pub(super) fn dismiss(deciding: &mut Deciding) {
+    for at in 0..deciding.view.instances.len() {
+        let instance = &deciding.view.instances[at];
+        if let Wish::Drain { cause, .. } = instance.wish
+            && instance.is_empty()
+            && !stands(instance, Standing::Ready)
+            && !stands(instance, Standing::Silent)
+        {
+            let why = format!("nothing runs on {} any more", instance.name());
+            deciding.end(at, cause, why);
+        }
+        let instance = &deciding.view.instances[at];
+        if let (Wish::End { .. }, Some(id)) = (instance.wish, &instance.id) {
+            let (id, why) = (id.clone(), "it is to be there no more".to_owned());
+            deciding.act(Action::Terminate { id, why });
+        }
+    }
+    strays(deciding);
+}
+
+/// Ends strays, one at a time: many at once would rather mean that the database is not the one they were ordered with.
+fn strays(deciding: &mut Deciding) {
+    let old = |since: &jiff::Timestamp| deciding.ago(*since) >= STRAY;
+    let count = deciding.view.strays.iter().filter(|(_, since)| old(since)).count();
+    let Some((id, _)) = deciding.view.strays.iter().find(|(_, since)| old(since)).cloned() else { return };
+    deciding.alarm(Alarm {
+        about: "strays".to_owned(),
+        says: format!(
+            "{} with the platform's mark belong to no launch; they are ended one by one",
+            wording::count(count, "instance")
+        ),
+    });
+    if deciding.may_replace() {
+        deciding.act(Action::Terminate {
+            id,
+            why: "it has the platform's mark and nobody ordered it".to_owned(),
+        });
+    }
+}

@@ -1,0 +1,172 @@
+//! What it means when the cloud gives no instance: whether the same launch is asked for again, and which pools are left
+//! alone for a while.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::pool::{Lack, Pool, Scope};
+
+/// Why there was no instance, from the code of EC2's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// None is left in this pool just now.
+    NoCapacity,
+    /// The zone does not have this type.
+    NotOffered,
+    /// The account may have no more of this type.
+    Limit,
+    /// The account may have no more spot instances.
+    SpotLimit,
+    /// The subnet has no address left.
+    NoAddress,
+    /// Too many calls.
+    Throttled,
+    /// The platform may not do this.
+    Forbidden,
+    /// The platform's credentials have expired, or its clock is wrong.
+    Expired,
+    /// The launch was asked for before in other words.
+    Mismatch,
+    /// What was asked for makes no sense to the cloud.
+    Invalid,
+    /// There was no answer, or none that says whether it was done.
+    Unanswered,
+}
+
+impl Refusal {
+    /// Reads an error code of EC2. What is not known says nothing about what was done.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            "InsufficientInstanceCapacity"
+            | "InsufficientHostCapacity"
+            | "InsufficientReservedInstanceCapacity"
+            | "UnfulfillableCapacity"
+            | "SpotMaxPriceTooLow" => Self::NoCapacity,
+            "Unsupported" | "UnsupportedOperation" | "InvalidInstanceType" => Self::NotOffered,
+            "VcpuLimitExceeded" | "InstanceLimitExceeded" => Self::Limit,
+            "MaxSpotInstanceCountExceeded" | "MaxSpotFleetRequestCountExceeded" => Self::SpotLimit,
+            "InsufficientFreeAddressesInSubnet" => Self::NoAddress,
+            "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestThrottled"
+            | "SlowDown"
+            | "TooManyRequestsException"
+            | "EC2ThrottledException"
+            | "PriorRequestNotComplete" => Self::Throttled,
+            "UnauthorizedOperation" | "AuthFailure" | "OptInRequired" | "PendingVerification" | "Blocked" => {
+                Self::Forbidden
+            }
+            "RequestExpired" | "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" => {
+                Self::Expired
+            }
+            "IdempotentParameterMismatch" => Self::Mismatch,
+            code if code.starts_with("Invalid")
+                || code.starts_with("Missing")
+                || code.starts_with("Malformed") =>
+            {
+                Self::Invalid
+            }
+            _ => Self::Unanswered,
+        }
+    }
+}
+
+/// What follows from a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consequence {
+    /// When the same launch is asked for again; never, if the cloud said for sure that nothing came of it.
+    pub again_at: Option<Timestamp>,
+    /// What is remembered.
+    pub lack: Option<Lack>,
+}
+
+/// Judges a refusal; `attempts` is how often this launch was asked for, and `says` are the cloud's words.
+#[must_use]
+pub fn consequence(refusal: Refusal, pool: &Pool, attempts: u32, says: &str, now: Timestamp) -> Consequence {
+    let lack = |of: Scope, minutes: i64, reason: String| Consequence {
+        again_at: None,
+        lack: Some(Lack { of, reason, until: now + SignedDuration::from_mins(minutes) }),
+    };
+    let this = || Scope::Pool(pool.clone());
+    match refusal {
+        Refusal::NoCapacity => lack(this(), 5, format!("{pool} has no capacity left")),
+        Refusal::NotOffered => lack(this(), 6 * 60, format!("{pool} is not offered")),
+        Refusal::Limit => {
+            let of = Scope::Type { instance_type: pool.instance_type.clone(), lifecycle: pool.lifecycle };
+            let reason = format!("the account may have no more {} ({})", pool.instance_type, pool.lifecycle);
+            lack(of, 10, reason)
+        }
+        Refusal::SpotLimit => lack(
+            Scope::Lifecycle(pool.lifecycle),
+            10,
+            "the account may have no more spot instances".to_owned(),
+        ),
+        Refusal::NoAddress => lack(
+            Scope::Zone(pool.zone.clone()),
+            10,
+            format!("the subnet in {} has no address left", pool.zone),
+        ),
+        Refusal::Forbidden => {
+            lack(Scope::Everywhere, 5, format!("the platform may not start instances: {says}"))
+        }
+        Refusal::Mismatch => Consequence { again_at: None, lack: None },
+        Refusal::Invalid => lack(this(), 5, format!("the order of {pool} is not understood: {says}")),
+        Refusal::Throttled | Refusal::Expired | Refusal::Unanswered => {
+            Consequence { again_at: Some(now + pause(attempts)), lack: None }
+        }
+    }
+}
+
+/// Returns how long to wait before an order is repeated: from two seconds up to a minute.
+fn pause(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs((2i64 << attempts.min(5)).min(60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instances::Lifecycle;
+
+    fn pool(zone: &str, lifecycle: Lifecycle) -> Pool {
+        Pool { zone: zone.to_owned(), instance_type: "m7g.large".to_owned(), lifecycle }
+    }
+
+    fn judge(code: &str, attempts: u32) -> Consequence {
+        let pool = pool("a", Lifecycle::Spot);
+        consequence(Refusal::of_code(code), &pool, attempts, "no", Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_lack_is_remembered_for_what_it_is_about() {
+        let covers = |code: &str, zone: &str, lifecycle| {
+            judge(code, 1).lack.unwrap().covers(&pool(zone, lifecycle), Timestamp::UNIX_EPOCH)
+        };
+        use Lifecycle::{OnDemand, Spot};
+        for (code, other_zone, on_demand) in [
+            ("InsufficientInstanceCapacity", false, false),
+            ("VcpuLimitExceeded", true, false),
+            ("MaxSpotInstanceCountExceeded", true, false),
+            ("InsufficientFreeAddressesInSubnet", false, true),
+            ("UnauthorizedOperation", true, true),
+        ] {
+            assert!(covers(code, "a", Spot), "{code}");
+            assert_eq!(
+                (covers(code, "b", Spot), covers(code, "a", OnDemand)),
+                (other_zone, on_demand),
+                "{code}"
+            );
+        }
+        let lack = judge("InsufficientInstanceCapacity", 1).lack.unwrap();
+        assert!(!lack.covers(&pool("a", Spot), Timestamp::UNIX_EPOCH + SignedDuration::from_mins(5)));
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_asked_for_again_and_ever_more_seldom() {
+        for code in ["RequestLimitExceeded", "RequestExpired", "InternalError", "", "SomethingNew"] {
+            let pause = |attempts| judge(code, attempts).again_at.unwrap().as_second();
+            assert_eq!([pause(0), pause(1), pause(3), pause(9)], [2, 4, 16, 60], "{code}");
+        }
+        assert_eq!(judge("IdempotentParameterMismatch", 1), Consequence { again_at: None, lack: None });
+    }
+}

@@ -1,0 +1,213 @@
+//! Stories of a fleet, told with the toy cloud.
+
+use super::toy::{List, TURN, Toy, settings};
+use super::*;
+use crate::plan::Standing;
+use crate::size::Size;
+
+const ZONES: [&str; 3] = ["a", "b", "c"];
+
+fn calm(max: u32, replicas: usize) -> Toy {
+    let mut toy = Toy::new(settings(&ZONES, 0, max));
+    toy.want(replicas, Size::Standard1X);
+    toy.settle();
+    assert_eq!(toy.placed(), replicas);
+    toy
+}
+
+fn ids(toy: &Toy) -> Vec<InstanceId> {
+    toy.real.iter().filter(|(_, real)| !real.ended).map(|(id, _)| id.clone()).collect()
+}
+
+fn turns(toy: &mut Toy, n: usize) -> Vec<Action> {
+    let mut done = Vec::new();
+    for _ in 0..n {
+        toy.pass();
+        let decision = decide(&toy.view());
+        toy.act(&decision);
+        done.extend(decision.actions);
+    }
+    done
+}
+
+fn minutes(n: usize) -> usize {
+    n * 60 / usize::try_from(TURN.as_secs()).unwrap()
+}
+
+#[test]
+fn hosts_come_for_replicas_spread_over_zones_and_go_when_fewer_suffice() {
+    let mut toy = calm(5, 20);
+    assert_eq!(toy.spread(), [1, 1, 1], "20 replicas and a tenth more: three hosts of eight");
+    toy.want(50, Size::Standard1X);
+    assert_eq!(toy.settle(), [3, 2, 2]);
+    toy.want(4, Size::Standard1X);
+    assert_eq!(toy.settle().iter().sum::<usize>(), 1);
+    toy.want(0, Size::Standard1X);
+    assert_eq!(toy.settle(), [0, 0, 0]);
+}
+
+#[test]
+fn the_fewest_of_a_zone_are_kept_and_the_most_are_a_cap() {
+    let mut toy = Toy::new(settings(&ZONES, 1, 2));
+    assert_eq!(toy.settle(), [1, 1, 1]);
+    toy.want(100, Size::Standard1X);
+    assert_eq!(toy.settle(), [2, 2, 2]);
+    assert_eq!(toy.placed(), 48);
+    assert_eq!(toy.alarms[0].says, "every zone has as many instances as it may; a higher `max` allows more");
+}
+
+#[test]
+fn a_schedule_raises_the_fewest_and_lets_them_go_again() {
+    let mut toy = Toy::new(settings(&ZONES, 0, 4));
+    toy.now = "2026-11-20T06:00:00Z".parse().unwrap();
+    toy.settings.schedules = vec![Schedule::new("weekdays 8-20".parse().unwrap(), "UTC", 2).unwrap()];
+    assert_eq!(toy.settle(), [0, 0, 0]);
+    toy.now = "2026-11-20T08:00:00Z".parse().unwrap();
+    assert_eq!(toy.settle(), [2, 2, 2]);
+    toy.now = "2026-11-20T20:00:00Z".parse().unwrap();
+    assert_eq!(toy.settle(), [0, 0, 0]);
+}
+
+#[test]
+fn what_a_pool_lacks_is_taken_from_the_next_and_asked_again_later() {
+    let mut toy = Toy::new(settings(&ZONES, 1, 2));
+    let pool = |zone: &str, name: &str, lifecycle| Pool {
+        zone: zone.to_owned(),
+        instance_type: name.to_owned(),
+        lifecycle,
+    };
+    toy.full = ["small", "other"].map(|name| pool("b", name, Lifecycle::Spot)).into();
+    toy.full.insert(pool("a", "small", Lifecycle::Spot));
+    assert_eq!(toy.settle(), [1, 1, 1]);
+    let pools: Vec<_> = toy.real.values().map(|real| real.pool.to_string()).collect();
+    assert_eq!(pools, ["small (spot) in c", "other (spot) in a", "small (on-demand) in b"]);
+}
+
+#[test]
+fn a_spot_notice_drains_at_once_and_another_comes() {
+    let mut toy = calm(5, 20);
+    let taken = ids(&toy)[0].clone();
+    toy.real.get_mut(&taken).unwrap().noticed = Some(toy.now);
+    let first = turns(&mut toy, 1);
+    assert!(matches!(&first[..], [Action::Drain { cause: Cause::Reclaimed, .. }, ..]), "{first:?}");
+    assert_eq!(toy.settle(), [1, 1, 1]);
+    assert_eq!(toy.placed(), 20);
+}
+
+#[test]
+fn an_answer_that_is_lost_makes_no_second_instance() {
+    let mut toy = Toy::new(settings(&ZONES, 1, 2));
+    toy.deaf = true;
+    turns(&mut toy, minutes(30));
+    assert_eq!(toy.real.len(), 3);
+    toy.deaf = false;
+    assert_eq!((toy.settle(), toy.real.len()), (vec![1, 1, 1], 3));
+}
+
+#[test]
+fn an_empty_list_is_not_believed_while_agents_answer() {
+    let mut toy = calm(5, 20);
+    toy.list = List::Empty;
+    assert_eq!(turns(&mut toy, minutes(60)), []);
+    assert_eq!(toy.alarms[0].about, "trust");
+    toy.list = List::True;
+    assert_eq!(turns(&mut toy, minutes(30)), []);
+}
+
+#[test]
+fn a_fleet_that_is_gone_and_silent_is_believed_to_be_gone() {
+    let mut toy = calm(5, 20);
+    for real in toy.real.values_mut() {
+        real.ended = true;
+    }
+    assert_eq!(toy.settle(), [1, 1, 1]);
+    assert_eq!(toy.placed(), 20);
+}
+
+#[test]
+fn a_host_that_loses_its_power_is_replaced_and_ended() {
+    let mut toy = calm(5, 20);
+    let dead = ids(&toy)[1].clone();
+    toy.real.get_mut(&dead).unwrap().dead_since = Some(toy.now);
+    let done = turns(&mut toy, minutes(3));
+    assert!(done.iter().any(|action| matches!(action, Action::Launch { .. })), "{done:?}");
+    assert!(!toy.real[&dead].ended, "it may come back");
+    assert_eq!(toy.settle(), [1, 1, 1]);
+    assert!(toy.real[&dead].ended);
+}
+
+#[test]
+fn a_zone_that_is_cut_off_gets_nothing_new_until_it_is_back() {
+    let mut toy = calm(5, 20);
+    toy.dark.insert("b".to_owned());
+    let done = turns(&mut toy, minutes(5));
+    let zones: Vec<&str> = done
+        .iter()
+        .filter_map(|action| match action {
+            Action::Launch { pool, .. } => Some(pool.zone.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(!zones.is_empty() && !zones.contains(&"b"), "{zones:?}");
+    assert_eq!(toy.placed(), 20);
+}
+
+#[test]
+fn instances_that_never_join_are_ended_and_soon_nobody_tries_again_there() {
+    let mut toy = Toy::new(settings(&["a"], 1, 2));
+    toy.duds = u32::MAX;
+    toy.settings.replaced_per_hour = 100;
+    turns(&mut toy, minutes(60));
+    assert!((2..=5).contains(&toy.real.len()), "{}", toy.real.len());
+    let alive = ids(&toy).len();
+    assert!(alive <= 1, "{alive}");
+    toy.duds = 0;
+    assert_eq!(toy.settle(), [1]);
+}
+
+#[test]
+fn a_new_image_is_rolled_out_one_zone_after_the_other_without_a_replica_too_few() {
+    let mut toy = calm(3, 40);
+    assert_eq!(toy.spread(), [2, 2, 2]);
+    toy.settings.replaced_per_hour = 100;
+    let old: Vec<_> = toy.rows.iter().map(|row| row.instance.launch).collect();
+    for row in &mut toy.rows {
+        row.instance.stale = Some("its image is ami-1 and not ami-2".to_owned());
+    }
+    let mut zones = Vec::new();
+    for _ in 0..minutes(120) {
+        for action in turns(&mut toy, 1) {
+            if let Action::Drain { launch, cause: Cause::Stale, .. } = action {
+                zones.push(toy.row(launch).instance.pool.zone.clone());
+            }
+        }
+        assert_eq!(toy.placed(), 40);
+    }
+    assert_eq!(zones, ["a", "a", "b", "b", "c", "c"]);
+    assert!(toy.rows.iter().all(|row| !old.contains(&row.instance.launch)));
+}
+
+#[test]
+fn what_was_drained_by_hand_stays_and_is_not_ended() {
+    let mut toy = calm(5, 4);
+    let row = &mut toy.rows[0];
+    let launch = row.instance.launch;
+    row.instance.host.as_mut().unwrap().standing = Standing::Draining;
+    let done = turns(&mut toy, minutes(60));
+    assert!(
+        !done.iter().any(|action| matches!(action, Action::End { launch: ended, .. } if *ended == launch))
+    );
+}
+
+#[test]
+fn an_instance_that_nobody_ordered_is_ended_after_a_while() {
+    let mut toy = calm(5, 4);
+    let mut stray = toy.real.values().next().unwrap().clone();
+    stray.launch = LaunchId(uuid::Uuid::from_u128(u128::MAX));
+    let id: InstanceId = "i-0ff".parse().unwrap();
+    toy.real.insert(id.clone(), stray);
+    turns(&mut toy, minutes(14));
+    assert!(!toy.real[&id].ended);
+    turns(&mut toy, minutes(3));
+    assert!(toy.real[&id].ended);
+}
