@@ -1,0 +1,1 @@
+"""What moto's EC2 gets wrong or leaves out, for those who launch and watch instances."""

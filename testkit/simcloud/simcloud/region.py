@@ -1,0 +1,66 @@
+"""Puts a cloud together: moto with everything that amends it, and the clock that moves it on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .cloud import Cloud
+from .ec2 import console, dependencies, templates
+from .ec2.images import Images
+from .ec2.launches import Launches
+from .ec2.lives import Lives
+from .ec2.sight import Sight
+from .elb.balancers import Balancers
+from .elb.groups import Groups
+from .elb.listeners import Listeners
+from .elb.targets import TargetGroups
+
+TICK_SECONDS = 0.05
+
+
+def assemble(bodies: Any | None = None) -> tuple[Cloud, Sight]:
+    """Makes the one cloud that this process can have."""
+    cloud = Cloud()
+    cloud.lives = Lives(cloud, bodies)
+    cloud.targets = TargetGroups(cloud, probed=bodies is not None)
+    cloud.lives.install()
+    cloud.targets.install()
+    Launches(cloud)
+    Images(cloud, bodies.keep_disk if bodies else None)
+    Balancers(cloud)
+    Groups(cloud)
+    Listeners(cloud)
+    templates.install()
+    dependencies.install()
+    console.install(bodies.console if bodies else None)
+    return cloud, Sight(cloud)
+
+
+def keep_moving(cloud: Cloud, check: Callable[[list[tuple[Any, Any]]], None] | None = None) -> threading.Thread:
+    """Starts the clock; targets that are due for a health check go to `check`."""
+
+    def move() -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(TICK_SECONDS)
+            try:
+                with cloud.lock:
+                    cloud.lives.advance()
+                    due = cloud.targets.advance()
+            except Exception:
+                # A clock that stops would let every test run into its time limit without a word.
+                traceback.print_exc(file=sys.stderr)
+                os._exit(70)
+            if check is not None:
+                check(due)
+
+    thread = threading.Thread(target=move, name="clock", daemon=True)
+    thread.start()
+    return thread
+
+
