@@ -85,6 +85,9 @@ fn unknown_command(given: &str) -> Error {
     let names: Vec<_> = commands.flat_map(|c| c.get_name_and_visible_aliases()).collect();
     let given = wording::plain(given, 60);
     let error = Error::usage(format!("there is no command `{given}`"));
+    if given.starts_with("aws:") && cfg!(not(feature = "aws")) {
+        return error.hint(WITHOUT_AWS);
+    }
     match wording::did_you_mean(&given, names.iter().copied()) {
         Some(name) => error.hint(format!("Did you mean `{name}`? `paasctl --help` lists all commands.")),
         None => error.hint("`paasctl --help` lists all commands."),
@@ -104,7 +107,7 @@ fn overview(command: &clap::Command) -> String {
         let found = command.find_subcommand(name);
         found.and_then(clap::Command::get_about).map(ToString::to_string).unwrap_or_default()
     };
-    for (topic, names) in TOPICS {
+    for (topic, names) in TOPICS.iter().filter(|(_, names)| !names.is_empty()) {
         let _ = writeln!(text, "\n{topic}:");
         for name in *names {
             let _ = writeln!(text, "  {name:<18}  {}", about(name));
@@ -112,6 +115,9 @@ fn overview(command: &clap::Command) -> String {
     }
     text + AFTER_COMMANDS
 }
+
+const WITHOUT_AWS: &str = "This paasctl was built without its part for AWS, which takes minutes to compile; \
+    `cargo build --release -p paasctl --features aws` builds one with it.";
 
 const AFTER_COMMANDS: &str = "
 Options:

@@ -3,6 +3,8 @@
 mod access;
 mod activity;
 mod apps;
+#[cfg(feature = "aws")]
+mod aws;
 mod buildpacks;
 mod builds;
 mod completions;
@@ -37,11 +39,12 @@ use crate::context::Context;
 use crate::error::Result;
 
 macro_rules! commands {
-    ($($topic:literal { $($name:literal $([$($alias:literal),+])? => $variant:ident($module:ty);)+ })+) => {
+    ($($topic:literal { $($(#[$when:meta])? $name:literal $([$($alias:literal),+])? => $variant:ident($module:ty);)+ })+) => {
         /// What to do.
         #[derive(Debug, clap::Subcommand)]
         #[command(subcommand_value_name = "COMMAND")]
         pub(crate) enum Command {$($(
+            $(#[$when])?
             #[command(name = $name $(, visible_aliases = [$($alias),+])?)]
             $variant($module),
         )+)+}
@@ -52,12 +55,12 @@ macro_rules! commands {
             /// # Errors
             /// The command could not do its work.
             pub(crate) fn run(&self, context: &Context) -> Result<()> {
-                match self {$($(Self::$variant(command) => command.run(context),)+)+}
+                match self {$($($(#[$when])? Self::$variant(command) => command.run(context),)+)+}
             }
         }
 
         /// The commands in the order of the help, under their topics.
-        pub(crate) const TOPICS: &[(&str, &[&str])] = &[$(($topic, &[$($name),+])),+];
+        pub(crate) const TOPICS: &[(&str, &[&str])] = &[$(($topic, &[$($(#[$when])? $name),+])),+];
     };
 }
 
@@ -124,6 +127,12 @@ commands! {
         "hosts:resume" => HostsResume(hosts::resume::Resume);
         "hosts:remove" => HostsRemove(hosts::remove::Remove);
         "hosts:drill" => HostsDrill(hosts::drill::Drill);
+    }
+    "AWS" {
+        #[cfg(feature = "aws")] "aws:plan" => AwsPlan(aws::plan::Plan);
+        #[cfg(feature = "aws")] "aws:up" => AwsUp(aws::up::Up);
+        #[cfg(feature = "aws")] "aws:down" => AwsDown(aws::down::Down);
+        #[cfg(feature = "aws")] "aws:policy" => AwsPolicy(aws::policy::Policy);
     }
     "People and tokens" {
         "login" => Login(login::Login);

@@ -9,6 +9,7 @@ pub mod build;
 pub mod config;
 mod config_key;
 mod config_value;
+pub mod cost;
 pub mod detection;
 pub mod entrance;
 pub mod exit;

@@ -1,0 +1,55 @@
+//! `aws:plan`: what `aws:up` would do, and what it would cost.
+
+use aws::setup::{look, plan};
+use model::wording;
+use serde_json::json;
+
+use super::options::SetupOptions;
+use super::shown::{self, Costs};
+use super::{failed, wait_for};
+use crate::context::{Context, JsonOption};
+use crate::error::Result;
+
+/// Show what `aws:up` would do, and what it costs a month
+///
+/// Nothing is changed. It uses your own AWS credentials, from this machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl aws:plan --name prod --region us-east-1
+  STEP    WHAT           WHY
+  create  network (VPC)  there is none with the platform's tag
+  …
+  61 steps; `paasctl aws:up` with the same options takes them.")]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    setup: SetupOptions,
+
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+impl Plan {
+    /// Shows it.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let prices = self.setup.prices()?;
+        let (steps, costs, account) = wait_for(async {
+            let clients = self.setup.place.clients().await?;
+            let wish = self.setup.wish(&clients).await?;
+            let found = look(&clients, &wish).await.map_err(|failure| failed(&failure))?;
+            Ok((plan(&wish, &found), Costs::of(&wish, &clients.region, &prices), found.account))
+        })?;
+        let screen = &context.screen;
+        if self.json.json {
+            return screen.json(&json!({ "account": account, "steps": steps, "costs": costs.json() }));
+        }
+        if steps.is_empty() {
+            screen.say("All is as wanted; there is nothing to do.");
+        } else {
+            screen.print(&shown::steps(screen, &steps))?;
+            let count = wording::count(steps.len(), "step");
+            screen.say(&format!("{count}; `paasctl aws:up` with the same options takes them."));
+        }
+        screen.print(&format!("\n{}", costs.text(screen)))
+    }
+}

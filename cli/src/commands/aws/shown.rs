@@ -1,0 +1,151 @@
+//! Steps and bills, as text and as JSON.
+
+use aws::setup::{Action, Leftover, Progress, Setting, Step, Wish, bill, host_bill};
+use model::cost::{Bill, Prices};
+use model::wording;
+use serde_json::{Value, json};
+
+use crate::screen::{Screen, Tone};
+use crate::table::{Cell, Table};
+
+/// Returns steps as a table.
+pub(super) fn steps(screen: &Screen, steps: &[Step]) -> String {
+    let mut table = Table::new(["STEP", "WHAT", "WHY"]);
+    for step in steps {
+        table.row([verb(&step.action), what(step).into(), step.reason.as_str().into()]);
+    }
+    table.render(screen)
+}
+
+fn verb(action: &Action) -> Cell {
+    match action {
+        Action::Create => Cell::toned(Tone::Good, "create"),
+        Action::Set(_) => "set".into(),
+        Action::Discard { .. } | Action::Remove { .. } => Cell::toned(Tone::Bad, "remove"),
+    }
+}
+
+fn what(step: &Step) -> String {
+    match &step.action {
+        Action::Create => step.part.words(),
+        Action::Set(setting) => format!("{}: {}", step.part.words(), setting_words(*setting)),
+        Action::Discard { id } | Action::Remove { id } => format!("{} {id}", step.part.words()),
+    }
+}
+
+fn setting_words(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Tags => "tags",
+        Setting::HostNames => "host names",
+        Setting::Attached => "attachment",
+        Setting::Addresses => "public addresses",
+        Setting::Routed => "routes",
+        Setting::WayOut => "way out",
+        Setting::ListedInRoutes => "routes",
+        Setting::Rules => "rules",
+        Setting::Policy => "policy",
+        Setting::Role => "role",
+        Setting::Content => "content",
+        Setting::Private => "no public access",
+        Setting::Encrypted => "encryption",
+        Setting::Versioned => "versions",
+        Setting::TlsOnly => "TLS only",
+        Setting::StrictHeaders => "strict headers",
+        Setting::Answer => "answer",
+    }
+}
+
+/// Returns a line for what happens.
+pub(super) fn progress(progress: Progress<'_>) -> Option<String> {
+    match progress {
+        Progress::Begins(_) => None,
+        Progress::Done(step) => {
+            let did = match step.action {
+                Action::Create => "created",
+                Action::Set(_) => "set",
+                Action::Discard { .. } | Action::Remove { .. } => "removed",
+            };
+            Some(format!("  {did} {}", what(step)))
+        }
+        Progress::Unclear(step, failure) => {
+            Some(format!("  {}: {failure}; looking what there is", step.part.words()))
+        }
+    }
+}
+
+/// Returns a line for what goes before the set-up does.
+pub(super) fn leftovers<'a>(all: impl Iterator<Item = &'a Leftover>) -> Option<String> {
+    let (mut hosts, mut groups) = (0, 0);
+    for leftover in all {
+        match leftover {
+            Leftover::Host(_) => hosts += 1,
+            Leftover::TargetGroup(_) => groups += 1,
+        }
+    }
+    (hosts + groups > 0).then(|| {
+        let (hosts, groups) = (wording::count(hosts, "host"), wording::count(groups, "target group"));
+        format!("Before that, {hosts} and {groups} that the platform made are removed.")
+    })
+}
+
+/// What a set-up costs.
+pub(super) struct Costs {
+    region: String,
+    source: String,
+    /// Without hosts; none if the region's prices are not known.
+    bill: Option<Bill>,
+    /// Of each host.
+    host: Option<Bill>,
+}
+
+impl Costs {
+    /// Returns what a wish comes to.
+    pub(super) fn of(wish: &Wish, region: &str, prices: &Prices) -> Self {
+        let known = prices.region(region);
+        Self {
+            region: region.to_owned(),
+            source: prices.source.clone(),
+            bill: known.map(|prices| bill(wish, prices)),
+            host: known.and_then(|prices| host_bill(wish, prices)),
+        }
+    }
+
+    /// Returns the bill as a table, and what it leaves out.
+    pub(super) fn text(&self, screen: &Screen) -> String {
+        let Some(bill) = &self.bill else {
+            return format!(
+                "What it costs is not known: there are no prices of {}; --prices FILE takes a table.",
+                self.region
+            );
+        };
+        let mut table = Table::new(["A MONTH", "FOR"]);
+        for line in &bill.lines {
+            let what =
+                if line.count == 1 { line.what.clone() } else { format!("{} × {}", line.count, line.what) };
+            table.row([line.per_month().to_string().into(), what.into()]);
+        }
+        table.row([bill.per_month().to_string().into(), "in all, before traffic and what is stored".into()]);
+        let host = match &self.host {
+            Some(host) => {
+                table.row([
+                    host.per_month().to_string().into(),
+                    "more for each host that runs all month".into(),
+                ]);
+                ""
+            }
+            None => "\nThe price of a host is not in the table.",
+        };
+        format!("{}{host}\n({})", table.render(screen), self.source)
+    }
+
+    /// Returns the same for programs.
+    pub(super) fn json(&self) -> Value {
+        let of = |bill: &Bill| json!({ "lines": bill.lines, "per_month": bill.per_month() });
+        json!({
+            "currency": "USD",
+            "setup": self.bill.as_ref().map(of),
+            "each_host": self.host.as_ref().map(of),
+            "source": self.source,
+        })
+    }
+}

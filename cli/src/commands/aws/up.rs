@@ -1,0 +1,93 @@
+//! `aws:up`: makes the set-up, or what is missing of it.
+
+use aws::setup::{Patience, Site, look, plan, up};
+use model::wording;
+use serde_json::json;
+
+use super::options::SetupOptions;
+use super::shown::{self, Costs};
+use super::{failed, stopped, wait_for};
+use crate::context::{Context, JsonOption};
+use crate::error::{Error, Result};
+use crate::question;
+use crate::table::Table;
+
+/// Make the set-up of a platform on AWS, or what is missing of it
+///
+/// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  $ paasctl aws:up --name prod --region us-east-1
+  …
+  Take these 61 steps? [y/n] y
+    created bucket for slugs and backups
+  …
+  The set-up prod is complete.")]
+pub(crate) struct Up {
+    #[command(flatten)]
+    setup: SetupOptions,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+impl Up {
+    /// Shows, asks, makes.
+    pub(crate) fn run(&self, context: &Context) -> Result<()> {
+        let prices = self.setup.prices()?;
+        let screen = &context.screen;
+        let site = wait_for(async {
+            let clients = self.setup.place.clients().await?;
+            let wish = self.setup.wish(&clients).await?;
+            let found = look(&clients, &wish).await.map_err(|failure| failed(&failure))?;
+            let steps = plan(&wish, &found);
+            if !steps.is_empty() {
+                let costs = Costs::of(&wish, &clients.region, &prices);
+                screen.say(&format!("{}\n\n{}\n", shown::steps(screen, &steps), costs.text(screen)));
+                self.ask(&format!("Take these {}?", wording::count(steps.len(), "step")))?;
+            }
+            let tell = |progress: aws::setup::Progress<'_>| {
+                if let Some(line) = shown::progress(progress) {
+                    screen.say(&line);
+                }
+            };
+            up(&clients, &wish, Patience::default(), tell).await.map_err(|error| stopped(&error))
+        })?;
+        screen.say(&format!("The set-up {} is complete.", site.cluster));
+        if self.json.json { screen.json(&json!(site)) } else { screen.print(&summary(&site).render(screen)) }
+    }
+
+    fn ask(&self, question: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        match question::agreed(question)? {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::failed("nothing was changed")),
+            None => Err(Error::usage("nobody is there to be asked").hint("Say --yes to take the steps.")),
+        }
+    }
+}
+
+fn summary(site: &Site) -> Table {
+    let mut table = Table::details();
+    let mut row = |what: &str, value: &str| table.row([what.into(), value.into()]);
+    row("account", &site.account);
+    row("region", &site.region);
+    row("network", &site.vpc);
+    for subnet in &site.host_subnets {
+        row("subnet of hosts", &format!("{} in {}", subnet.id, subnet.zone));
+    }
+    row("security group of hosts", &site.host_group);
+    row("launch template", &site.launch_template);
+    row("security group of the control plane", &site.control_group);
+    row("instance profile of the control plane", &site.control_profile);
+    row("bucket", &format!("s3://{}", site.bucket));
+    row("load balancer", &site.address);
+    table
+}

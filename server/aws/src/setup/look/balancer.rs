@@ -1,0 +1,96 @@
+//! The load balancer and its ports.
+
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Listener, LoadBalancer};
+
+use super::foreign;
+use super::network::holds;
+use super::roles::known;
+use crate::call::Of as _;
+use crate::clients::Clients;
+use crate::failure::Failure;
+use crate::setup::{CLUSTER_TAG, Entrance, Found, Part, Piece, Setting, Wish};
+
+/// The attribute that drops headers which could be read in two ways.
+pub(crate) const STRICT_HEADERS: &str = "routing.http.drop_invalid_header_fields.enabled";
+
+pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
+    match &wish.entrance {
+        Entrance::Own { .. } => own(clients, wish, found).await,
+        Entrance::Adopted { balancer } => adopted(clients, balancer, found).await,
+    }
+}
+
+async fn own(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
+    let name = wish.name.of(&Part::Balancer);
+    let call = clients.elb.describe_load_balancers().names(&name);
+    let answer = known(call.send().await.of("elasticloadbalancing:DescribeLoadBalancers"))?;
+    let first = answer.as_ref().and_then(|answer| answer.load_balancers().first());
+    let Some(balancer) = first else { return Ok(()) };
+    let Some(arn) = balancer.load_balancer_arn() else { return Ok(()) };
+    if !is_ours(clients, wish, arn).await? {
+        return Err(foreign(
+            "elasticloadbalancing:DescribeLoadBalancers",
+            &format!("a load balancer {name}"),
+        ));
+    }
+    note_names(balancer, found);
+    let strict = holds([(Setting::StrictHeaders, is_strict(clients, arn).await?)]);
+    found.note(Part::Balancer, Piece { id: arn.to_owned(), holds: strict, used: 0 });
+    for listener in listeners(clients, arn).await? {
+        let (Some(id), Some(port)) = (listener.listener_arn(), port(&listener)) else { continue };
+        let holds = holds([(Setting::Answer, answers_as_wanted(&listener, port, wish))]);
+        found.note(Part::Listener(port), Piece { id: id.to_owned(), holds, used: 0 });
+    }
+    Ok(())
+}
+
+async fn adopted(clients: &Clients, arn: &str, found: &mut Found) -> Result<(), Failure> {
+    let call = clients.elb.describe_load_balancers().load_balancer_arns(arn);
+    let answer = call.send().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
+    let Some(balancer) = answer.load_balancers().first() else { return Ok(()) };
+    note_names(balancer, found);
+    found.adopted.entrance_groups = balancer.security_groups().to_vec();
+    let all = listeners(clients, arn).await?;
+    let port = |listener: &Listener| Some((port(listener)?, listener.listener_arn()?.to_owned()));
+    found.adopted.listeners = all.iter().filter_map(port).collect();
+    Ok(())
+}
+
+fn note_names(balancer: &LoadBalancer, found: &mut Found) {
+    found.address = balancer.dns_name().unwrap_or_default().to_owned();
+    found.balancer_name = balancer.load_balancer_name().unwrap_or_default().to_owned();
+}
+
+async fn is_ours(clients: &Clients, wish: &Wish, arn: &str) -> Result<bool, Failure> {
+    let call = clients.elb.describe_tags().resource_arns(arn);
+    let answer = call.send().await.of("elasticloadbalancing:DescribeTags")?;
+    let mut tags = answer.tag_descriptions().iter().flat_map(|of| of.tags());
+    Ok(tags.any(|tag| tag.key() == Some(CLUSTER_TAG) && tag.value() == Some(wish.name.as_str())))
+}
+
+async fn is_strict(clients: &Clients, arn: &str) -> Result<bool, Failure> {
+    let call = clients.elb.describe_load_balancer_attributes().load_balancer_arn(arn);
+    let answer = call.send().await.of("elasticloadbalancing:DescribeLoadBalancerAttributes")?;
+    let mut attributes = answer.attributes().iter();
+    Ok(attributes.any(|one| one.key() == Some(STRICT_HEADERS) && one.value() == Some("true")))
+}
+
+async fn listeners(clients: &Clients, arn: &str) -> Result<Vec<Listener>, Failure> {
+    let call = clients.elb.describe_listeners().load_balancer_arn(arn);
+    call.into_paginator().items().send().try_collect().await.of("elasticloadbalancing:DescribeListeners")
+}
+
+fn port(listener: &Listener) -> Option<u16> {
+    u16::try_from(listener.port()?).ok()
+}
+
+fn answers_as_wanted(listener: &Listener, port: u16, wish: &Wish) -> bool {
+    let Entrance::Own { certificate } = &wish.entrance else { return false };
+    let kind = listener.default_actions().first().and_then(Action::r#type);
+    if port != 443 && certificate.is_some() {
+        return kind == Some(&ActionTypeEnum::Redirect);
+    }
+    let certificates = listener.certificates().iter().filter_map(|one| one.certificate_arn());
+    let shows = |wanted: &String| certificates.clone().any(|arn| arn == wanted);
+    kind == Some(&ActionTypeEnum::FixedResponse) && (port != 443 || certificate.as_ref().is_some_and(shows))
+}

@@ -1,0 +1,98 @@
+//! The bucket, and how well it keeps what is in it.
+
+use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration};
+use serde_json::{Value, json};
+
+use super::foreign;
+use super::network::holds;
+use super::roles::known;
+use crate::call::Of as _;
+use crate::clients::Clients;
+use crate::failure::{Failure, Kind};
+use crate::setup::{CLUSTER_TAG, Found, Part, Piece, Setting, Wish};
+
+pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
+    let name = wish.name.bucket(&found.account, &clients.region);
+    let call = clients.s3.head_bucket().bucket(&name).expected_bucket_owner(&found.account);
+    if known(call.send().await.of("s3:ListBucket"))?.is_none() {
+        return Ok(());
+    }
+    let tagged = tagged(clients, wish, &name).await?;
+    let holds = holds([
+        (Setting::Tags, tagged),
+        (Setting::Private, is_private(clients, &name).await?),
+        (Setting::Encrypted, is_encrypted(clients, &name).await?),
+        (Setting::Versioned, is_versioned(clients, &name).await?),
+        (Setting::TlsOnly, policy(clients, &name).await? == Some(tls_only(&name))),
+    ]);
+    found.note(Part::Bucket, Piece { id: name, holds, used: 0 });
+    Ok(())
+}
+
+async fn tagged(clients: &Clients, wish: &Wish, name: &str) -> Result<bool, Failure> {
+    let call = clients.s3.get_bucket_tagging().bucket(name);
+    let Some(answer) = set(call.send().await.of("s3:GetBucketTagging"))? else { return Ok(false) };
+    match answer.tag_set().iter().find(|tag| tag.key() == CLUSTER_TAG) {
+        Some(tag) if tag.value() == wish.name.as_str() => Ok(true),
+        Some(_) => Err(foreign("s3:GetBucketTagging", &format!("a bucket {name}"))),
+        None => Ok(false),
+    }
+}
+
+async fn is_private(clients: &Clients, name: &str) -> Result<bool, Failure> {
+    let call = clients.s3.get_public_access_block().bucket(name);
+    let answer = set(call.send().await.of("s3:GetBucketPublicAccessBlock"))?;
+    let blocks = answer.and_then(|answer| answer.public_access_block_configuration);
+    Ok(blocks.is_some_and(|blocks| blocks == all_blocked()))
+}
+
+/// Returns the setting under which nothing can be made public.
+pub(crate) fn all_blocked() -> PublicAccessBlockConfiguration {
+    PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .ignore_public_acls(true)
+        .block_public_policy(true)
+        .restrict_public_buckets(true)
+        .build()
+}
+
+async fn is_encrypted(clients: &Clients, name: &str) -> Result<bool, Failure> {
+    let call = clients.s3.get_bucket_encryption().bucket(name);
+    let answer = set(call.send().await.of("s3:GetEncryptionConfiguration"))?;
+    let rules = answer.as_ref().and_then(|answer| answer.server_side_encryption_configuration());
+    Ok(rules.is_some_and(|rules| !rules.rules().is_empty()))
+}
+
+async fn is_versioned(clients: &Clients, name: &str) -> Result<bool, Failure> {
+    let answer = clients.s3.get_bucket_versioning().bucket(name).send().await.of("s3:GetBucketVersioning")?;
+    Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
+}
+
+async fn policy(clients: &Clients, name: &str) -> Result<Option<Value>, Failure> {
+    let answer = set(clients.s3.get_bucket_policy().bucket(name).send().await.of("s3:GetBucketPolicy"))?;
+    Ok(answer.and_then(|answer| serde_json::from_str(answer.policy()?).ok()))
+}
+
+/// Returns the policy that refuses whatever is not sent over TLS.
+pub(crate) fn tls_only(name: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [format!("arn:aws:s3:::{name}"), format!("arn:aws:s3:::{name}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        }],
+    })
+}
+
+/// Returns none for a setting that was never set: each has a code of its own for that.
+fn set<T>(outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match outcome {
+        Ok(answer) => Ok(Some(answer)),
+        Err(failure) if failure.kind == Kind::Unknown || failure.code.starts_with("NoSuch") => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}

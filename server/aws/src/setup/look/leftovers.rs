@@ -1,0 +1,51 @@
+//! What the platform made at run time: hosts and target groups. They go before the set-up does.
+
+use aws_sdk_ec2::types::Filter;
+
+use super::ours;
+use crate::call::Of as _;
+use crate::clients::Clients;
+use crate::failure::Failure;
+use crate::setup::{CLUSTER_TAG, Found, Leftover, Wish};
+
+/// How many resources a call may ask the tags of.
+const TAGS_AT_ONCE: usize = 20;
+
+pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
+    let alive = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned);
+    let alive = Filter::builder().name("instance-state-name").set_values(Some(alive.to_vec())).build();
+    let call = clients.ec2.describe_instances().filters(ours(&wish.name)).filters(alive);
+    let all: Vec<_> = call.into_paginator().items().send().try_collect().await.of("ec2:DescribeInstances")?;
+    let instances = all.iter().flat_map(|reservation| reservation.instances());
+    let hosts = instances.filter_map(|instance| instance.instance_id()).map(str::to_owned);
+    found.leftovers.extend(hosts.map(Leftover::Host));
+    found.leftovers.extend(target_groups(clients, wish).await?.into_iter().map(Leftover::TargetGroup));
+    Ok(())
+}
+
+async fn target_groups(clients: &Clients, wish: &Wish) -> Result<Vec<String>, Failure> {
+    let call = clients.elb.describe_target_groups();
+    let all: Vec<_> = call
+        .into_paginator()
+        .items()
+        .send()
+        .try_collect()
+        .await
+        .of("elasticloadbalancing:DescribeTargetGroups")?;
+    let prefix = format!("paas-{}-", wish.name);
+    let named =
+        all.iter().filter(|group| group.target_group_name().is_some_and(|name| name.starts_with(&prefix)));
+    let arns: Vec<String> = named.filter_map(|group| group.target_group_arn()).map(str::to_owned).collect();
+    let mut ours = Vec::new();
+    for some in arns.chunks(TAGS_AT_ONCE) {
+        let call = clients.elb.describe_tags().set_resource_arns(Some(some.to_vec()));
+        let answer = call.send().await.of("elasticloadbalancing:DescribeTags")?;
+        for of in answer.tag_descriptions() {
+            let is_ours = |tag: &aws_sdk_elasticloadbalancingv2::types::Tag| {
+                tag.key() == Some(CLUSTER_TAG) && tag.value() == Some(wish.name.as_str())
+            };
+            ours.extend(of.resource_arn().filter(|_| of.tags().iter().any(is_ours)).map(str::to_owned));
+        }
+    }
+    Ok(ours)
+}

@@ -1,0 +1,77 @@
+//! How long to wait, and for what, when a step did not go well.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::look::look;
+use super::{Found, Part, Wish};
+use crate::clients::Clients;
+use crate::failure::{Failure, Kind};
+
+/// How patient a set-up is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long AWS may say that it does not know what it has just made, or takes no calls.
+    pub passing: Duration,
+    /// How long something may stay out of sight after an answer was lost, before it counts as not made.
+    pub unseen: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { passing: Duration::from_secs(120), unseen: Duration::from_secs(15) }
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Repeats what AWS took no notice of: too many calls, or something so new that not all of it knows.
+///
+/// # Errors
+/// Whatever else it fails with, or the same for too long.
+pub(super) async fn bear<T>(
+    patience: Patience,
+    mut act: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let deadline = Instant::now() + patience.passing;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match act().await {
+            Err(failure) if is_young(failure.kind) && Instant::now() + pause < deadline => {
+                tracing::debug!(%failure, "tries again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// In a set-up everything that is spoken of was seen or made a moment ago, so that "unknown" means "not yet".
+fn is_young(kind: Kind) -> bool {
+    matches!(kind, Kind::Throttled | Kind::Unknown)
+}
+
+/// Looks until a part is there whose making had no answer. Where AWS itself refuses a second one, one look is enough.
+///
+/// # Errors
+/// AWS does not answer.
+pub(super) async fn seek(
+    clients: &Clients,
+    wish: &Wish,
+    part: &Part,
+    patience: Patience,
+) -> Result<Found, Failure> {
+    let deadline = Instant::now() + patience.unseen;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let found = bear(patience, async || look(clients, wish).await).await?;
+        if found.id(part).is_some() || part.is_unique_at_aws() || Instant::now() + pause >= deadline {
+            return Ok(found);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
