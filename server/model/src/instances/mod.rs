@@ -33,7 +33,7 @@ use crate::id::LaunchId;
 
 pub use enrolment::{Applicant, Document, NotAdmitted, Order, Shown, admit};
 pub use pool::{Lack, Lifecycle, Pool, Scope};
-pub use refusal::{Consequence, Refusal, consequence};
+pub use refusal::{Consequence, Refusal, consequence, pause};
 pub use room::{Room, Sizes};
 pub use schedule::{BadHours, Hours, Schedule};
 pub use settings::{Bounds, InstanceType, Settings};

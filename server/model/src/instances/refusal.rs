@@ -75,27 +75,26 @@ impl Refusal {
 /// What follows from a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consequence {
-    /// When the same launch is asked for again; never, if the cloud said for sure that nothing came of it.
-    pub again_at: Option<Timestamp>,
+    /// The cloud said for sure that nothing came of the order. Otherwise it is made again.
+    pub over: bool,
     /// What is remembered.
     pub lack: Option<Lack>,
 }
 
-/// Judges a refusal; `attempts` is how often this launch was asked for, and `says` are the cloud's words.
+/// Judges a refusal. `attempts` is how often the order was made before, each time of which may have been done without our
+/// hearing of it; `says` are the cloud's words.
 #[must_use]
 pub fn consequence(refusal: Refusal, pool: &Pool, attempts: u32, says: &str, now: Timestamp) -> Consequence {
-    let lack = |of: Scope, minutes: i64, reason: String| Consequence {
-        again_at: None,
-        lack: Some(Lack { of, reason, until: now + SignedDuration::from_mins(minutes) }),
+    let lack = |of: Scope, minutes: i64, reason: String| {
+        Some(Lack { of, reason, until: now + SignedDuration::from_mins(minutes) })
     };
     let this = || Scope::Pool(pool.clone());
-    match refusal {
+    let lack = match refusal {
         Refusal::NoCapacity => lack(this(), 5, format!("{pool} has no capacity left")),
         Refusal::NotOffered => lack(this(), 6 * 60, format!("{pool} is not offered")),
         Refusal::Limit => {
             let of = Scope::Type { instance_type: pool.instance_type.clone(), lifecycle: pool.lifecycle };
-            let reason = format!("the account may have no more {} ({})", pool.instance_type, pool.lifecycle);
-            lack(of, 10, reason)
+            lack(of, 10, format!("the account may have no more {} ({})", pool.instance_type, pool.lifecycle))
         }
         Refusal::SpotLimit => lack(
             Scope::Lifecycle(pool.lifecycle),
@@ -110,16 +109,21 @@ pub fn consequence(refusal: Refusal, pool: &Pool, attempts: u32, says: &str, now
         Refusal::Forbidden => {
             lack(Scope::Everywhere, 5, format!("the platform may not start instances: {says}"))
         }
-        Refusal::Mismatch => Consequence { again_at: None, lack: None },
         Refusal::Invalid => lack(this(), 5, format!("the order of {pool} is not understood: {says}")),
-        Refusal::Throttled | Refusal::Expired | Refusal::Unanswered => {
-            Consequence { again_at: Some(now + pause(attempts)), lack: None }
-        }
-    }
+        Refusal::Mismatch | Refusal::Throttled | Refusal::Expired | Refusal::Unanswered => None,
+    };
+    // An order that was done before is answered with what came of it, unless it is refused before anybody looks that up.
+    let certain = match refusal {
+        Refusal::NoCapacity | Refusal::NotOffered | Refusal::NoAddress => true,
+        Refusal::Limit | Refusal::SpotLimit | Refusal::Forbidden | Refusal::Invalid => attempts == 0,
+        Refusal::Mismatch | Refusal::Throttled | Refusal::Expired | Refusal::Unanswered => false,
+    };
+    Consequence { over: certain, lack }
 }
 
-/// Returns how long to wait before an order is repeated: from two seconds up to a minute.
-fn pause(attempts: u32) -> SignedDuration {
+/// Returns how long to wait before an order is made again that was made so often: from two seconds up to a minute.
+#[must_use]
+pub fn pause(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs((2i64 << attempts.min(5)).min(60))
 }
 
@@ -162,11 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_done_is_asked_for_again_and_ever_more_seldom() {
-        for code in ["RequestLimitExceeded", "RequestExpired", "InternalError", "", "SomethingNew"] {
-            let pause = |attempts| judge(code, attempts).again_at.unwrap().as_second();
-            assert_eq!([pause(0), pause(1), pause(3), pause(9)], [2, 4, 16, 60], "{code}");
+    fn what_may_have_been_done_is_ordered_again_and_ever_more_seldom() {
+        for code in [
+            "RequestLimitExceeded",
+            "RequestExpired",
+            "InternalError",
+            "",
+            "SomethingNew",
+            "IdempotentParameterMismatch",
+        ] {
+            assert_eq!(judge(code, 0), Consequence { over: false, lack: None }, "{code}");
         }
-        assert_eq!(judge("IdempotentParameterMismatch", 1), Consequence { again_at: None, lack: None });
+        assert!(judge("UnauthorizedOperation", 0).over);
+        assert!(!judge("UnauthorizedOperation", 1).over, "the first attempt may have been done");
+        assert_eq!([0, 1, 3, 9].map(|attempts| pause(attempts).as_secs()), [2, 4, 16, 60]);
     }
 }

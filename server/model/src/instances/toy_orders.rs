@@ -56,7 +56,6 @@ impl Toy {
         let (now, full, deaf) = (self.now, self.full.clone(), self.deaf);
         let known = self.real.iter().find(|(_, real)| real.launch == launch).map(|(id, _)| id.clone());
         let pool = self.row(launch).instance.pool.clone();
-        self.row(launch).attempts += 1;
         let refused = if known.is_none() && full.contains(&pool) {
             Some(Refusal::NoCapacity)
         } else {
@@ -75,10 +74,12 @@ impl Toy {
             return;
         };
         let after = consequence(refusal, &pool, self.row(launch).attempts, "", now);
+        self.row(launch).attempts += 1;
         self.lacks.extend(after.lack);
-        match after.again_at {
-            Some(at) => self.row(launch).instance.ask_at = at,
-            None => self.rows.retain(|row| row.instance.launch != launch),
+        let attempts = self.row(launch).attempts;
+        self.row(launch).instance.ask_at = now + pause(attempts);
+        if after.over {
+            self.rows.retain(|row| row.instance.launch != launch);
         }
     }
 

@@ -23,6 +23,8 @@ mod on_postgres {
     mod hosts;
     #[path = "../../store/keeping.rs"]
     mod keeping;
+    #[path = "../../store/launches.rs"]
+    mod launches;
     #[path = "../../store/leadership.rs"]
     mod leadership;
     #[path = "../../store/leases.rs"]

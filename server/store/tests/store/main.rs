@@ -9,6 +9,7 @@ mod desired;
 mod disk;
 mod hosts;
 mod keeping;
+mod launches;
 mod leadership;
 mod leases;
 mod metrics;

@@ -1,0 +1,59 @@
+//! Where it is written down what should become of instances, and what was decided about the fleet beforehand.
+
+use async_trait::async_trait;
+use model::instances::Settings;
+use store::{Db, Store, Transaction};
+
+/// Under which the settings are stored.
+pub const SETTINGS: &str = "fleet_settings";
+
+/// The database as whoever decides has it.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// A database that fails.
+    async fn read(&self) -> store::Result<Transaction>;
+
+    /// Begins to write; nothing if another server decides by now.
+    ///
+    /// # Errors
+    /// A database that fails.
+    async fn write(&self) -> store::Result<Option<Transaction>>;
+}
+
+/// A store that nobody else decides on.
+#[async_trait]
+impl Ledger for Store {
+    async fn read(&self) -> store::Result<Transaction> {
+        Store::read(self).await
+    }
+
+    async fn write(&self) -> store::Result<Option<Transaction>> {
+        Store::write(self).await.map(Some)
+    }
+}
+
+/// Returns what was decided about the fleet beforehand, if anything was.
+///
+/// # Errors
+/// A database that fails, or settings that a newer version wrote.
+pub async fn find_settings(db: &mut Db) -> store::Result<Option<Settings>> {
+    let Some(text) = store::find_fact(db, SETTINGS).await? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| store::Error::Damaged {
+        column: SETTINGS.to_owned(),
+        why: format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()),
+    };
+    serde_json::from_str(&text).map(Some).map_err(damaged)
+}
+
+/// Decides about the fleet from now on.
+///
+/// # Errors
+/// A database that fails.
+pub async fn set_settings(db: &mut Db, settings: &Settings) -> store::Result<()> {
+    let text = serde_json::to_string(settings)
+        .map_err(|error| store::Error::Damaged { column: SETTINGS.to_owned(), why: error.to_string() })?;
+    store::set_fact(db, SETTINGS, &text).await
+}

@@ -1,0 +1,71 @@
+//! Stories: a fleet grows, shrinks, gets a new image, and asks in the same words again.
+
+use crate::made_up::Fault;
+use crate::world::World;
+
+#[tokio::test]
+async fn instances_come_for_replicas_and_go_with_them() {
+    let mut world = World::new(4).await;
+    world.want(20);
+    world.settle().await;
+    assert_eq!(world.alive(), [("a", 1), ("b", 1), ("c", 1)].map(|(zone, n)| (zone.to_owned(), n)).into());
+    world.is_whole().await;
+    world.want(3);
+    world.settle().await;
+    assert_eq!(world.alive().values().sum::<usize>(), 1);
+    world.is_whole().await;
+    let events = store::list_fleet_events(&mut world.store.read().await.unwrap(), 100).await.unwrap();
+    let told = |text: &str| events.iter().any(|event| event.message.contains(text));
+    assert!(
+        told("is asked for: 20 replicas wait for room")
+            && told("its replicas move elsewhere")
+            && told("it is no more")
+    );
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_was_lost_is_made_again_in_the_same_words() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.sky.sky.lock().unwrap().faults =
+        [Fault::None, Fault::None, Fault::None, Fault::None, Fault::Unheard, Fault::Unheard].into();
+    world.settle().await;
+    assert_eq!(world.sky.sky.lock().unwrap().made.len(), 1);
+    world.is_whole().await;
+}
+
+#[tokio::test]
+async fn what_a_pool_lacked_is_remembered_over_a_restart() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    let mut faults = vec![Fault::None; 4];
+    faults.push(Fault::NoCapacity);
+    world.sky.sky.lock().unwrap().faults = faults.into();
+    for _ in 0..3 {
+        world.turn().await;
+    }
+    world.restart();
+    let lacks = store::list_lacks(&mut world.store.read().await.unwrap(), world.now()).await.unwrap();
+    assert_eq!(
+        lacks.iter().map(|lack| lack.reason.as_str()).collect::<Vec<_>>(),
+        ["small (spot) in a has no capacity left"]
+    );
+    world.settle().await;
+    let pools: Vec<_> =
+        world.sky.sky.lock().unwrap().made.values().map(|made| made.pool.to_string()).collect();
+    assert_eq!(pools, ["small (on-demand) in a"]);
+    world.is_whole().await;
+}
+
+#[tokio::test]
+async fn a_new_image_is_rolled_out() {
+    let mut world = World::new(4).await;
+    world.want(20);
+    world.settle().await;
+    world.image = "ami-2".to_owned();
+    world.restart();
+    world.settle().await;
+    let sky = world.sky.sky.lock().unwrap().made.clone();
+    assert!(sky.values().filter(|made| !made.ended).all(|made| made.image == "ami-2"));
+    world.is_whole().await;
+}
