@@ -18,7 +18,7 @@ def main() -> int:
     if arguments.command == "serve":
         return serve(arguments)
     if arguments.command == "up":
-        return background.up(arguments.directory, arguments.options)
+        return background.up(arguments.directory, sys.argv[sys.argv.index("up") + 1 :])
     if arguments.command == "down":
         return background.down(arguments.directory)
     if arguments.command == "env":
@@ -32,13 +32,16 @@ def read_arguments() -> argparse.Namespace:
     place = Path(os.environ.get("SIMCLOUD_DIR") or f"/tmp/simcloud-{os.getuid()}")
     parser.add_argument("--directory", type=Path, default=place, help=f"where `up` keeps its things ({place})")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("serve", help="run in the foreground until standard input is closed")
-    run.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one unless given")
-    run.add_argument("--machines", action="store_true", help="with machines and load balancers that really work")
-    run.add_argument("--rootfs", default="/", help="the tree that machines boot from (default: this system's)")
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one unless given")
+    options.add_argument("--machines", action="store_true", help="with machines and load balancers that really work")
+    options.add_argument("--rootfs", default="/", help="the tree that machines boot from (default: this system's)")
+    options.add_argument(
+        "--share", action="append", default=[], help="a directory that machines see as it is here; may be repeated"
+    )
+    run = commands.add_parser("serve", parents=[options], help="run in the foreground until standard input is closed")
     run.add_argument("--detached", action="store_true", help="do not end when standard input is closed")
-    start = commands.add_parser("up", help="start in the background; further options are those of serve")
-    start.add_argument("options", nargs=argparse.REMAINDER)
+    commands.add_parser("up", parents=[options], help="start in the background")
     inside = commands.add_parser("in", help="run a program in the internet of the cloud that is up")
     inside.add_argument("program", nargs=argparse.REMAINDER)
     commands.add_parser("env", help="print the variables that point tools at the cloud that is up")
@@ -51,14 +54,15 @@ def serve(arguments: argparse.Namespace) -> int:
     if arguments.machines and not enclosure.entered():
         return enclosure.enter(arguments)
     from . import region, server
-    from .control import Control
-    from .front import Front
 
     listener = enclosure.inherited_listener() or server.listen("127.0.0.1", arguments.port)
-    cloud, sight = region.assemble()
-    control = Control(cloud)
-    region.keep_moving(cloud)
-    server.serve(Front(cloud, control, sight), listener)
+    if arguments.machines:
+        from . import whole
+
+        front = whole.assemble(arguments.rootfs, arguments.share)
+    else:
+        front = region.assemble_alone()
+    server.serve(front, listener)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     server.say_ready(f"http://127.0.0.1:{listener.getsockname()[1]}")

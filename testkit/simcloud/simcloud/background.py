@@ -91,7 +91,7 @@ def run_inside(directory: Path, program: list[str]) -> int:
         return 1
     os.environ.update(environment(enclosure.INSIDE_ENDPOINT if enclosure.is_one(process) else address))
     command = [*enclosure.way_in(process), *program]
-    os.execvp(command[0], command)
+    return os.execvp(command[0], command)
 
 
 def _process(directory: Path) -> int | None:

@@ -32,11 +32,8 @@ class Bodies(Protocol):
 class Entrances(Protocol):
     """Where load balancers listen, where they do."""
 
-    def addresses(self, arn: str) -> list[Json]:
+    def addresses(self, arn: str) -> list[dict[str, str]]:
         """Returns a load balancer's addresses with their zones."""
-
-    def authority(self) -> str:
-        """Returns the certificate, in PEM, that signs those of listeners."""
 
 
 class Control:
@@ -120,23 +117,17 @@ class Control:
     def _cut(self, zone: str, off: bool) -> None:
         if self.bodies is not None:
             self.bodies.cut(zone, off)
-        for life in self.cloud.lives.lives.values():
-            if life.instance.availability_zone == zone and life.instance.state == "running":
-                (self.cloud.lives.lose if off else self.cloud.lives.recover)(life.instance.id)
+        self.cloud.lives.cut(zone, off)
 
     def _health(self, wish: Json) -> Json:
-        changed = self.cloud.targets.tell(
-            wish["group"], wish["id"], wish.get("port"), wish.get("state"), wish.get("reason")
-        )
+        changed = self.cloud.targets.tell(wish["group"], wish["id"], wish.get("port"), wish.get("state"), wish.get("reason"))
         return {"changed": changed}
 
     def _balancers(self) -> Json:
-        if self.entrances is None:
-            return {"balancers": state.balancers(self.cloud)}
         shown = state.balancers(self.cloud)
         for arn, balancer in shown.items():
-            balancer["addresses"] = self.entrances.addresses(arn)
-        return {"balancers": shown, "authority": self.entrances.authority()}
+            balancer["addresses"] = self.entrances.addresses(arn) if self.entrances else []
+        return shown
 
 
 def _json(status: int, value: Any) -> Answer:

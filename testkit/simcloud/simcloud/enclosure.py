@@ -37,7 +37,16 @@ def enter(arguments: argparse.Namespace) -> int:
     listener = server.listen("127.0.0.1", arguments.port)
     os.set_inheritable(listener.fileno(), True)
     os.environ[LISTENER_VARIABLE] = str(listener.fileno())
-    namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation", "private"]
+    namespaces = [
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child=KILL",
+        "--mount-proc",
+        "--propagation",
+        "private",
+    ]
     if os.getuid() != 0:
         namespaces = ["--user", "--map-root-user", *namespaces]
     command = ["unshare", *namespaces, sys.executable, "-m", "simcloud", *sys.argv[1:]]

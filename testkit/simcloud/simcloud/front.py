@@ -33,6 +33,7 @@ class Front:
         self.moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers one request."""
         body = b"" if _streams(environ) else environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if environ["PATH_INFO"].startswith("/_sim/"):
             return _send(start_response, self.control.answer(environ["REQUEST_METHOD"], environ, body))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .cloud import Cloud
+from .control import Control
 from .ec2 import console, dependencies, templates
 from .ec2.images import Images
 from .ec2.launches import Launches
@@ -19,6 +20,7 @@ from .elb.balancers import Balancers
 from .elb.groups import Groups
 from .elb.listeners import Listeners
 from .elb.targets import TargetGroups
+from .front import Front
 
 TICK_SECONDS = 0.05
 
@@ -39,6 +41,13 @@ def assemble(bodies: Any | None = None) -> tuple[Cloud, Sight]:
     dependencies.install()
     console.install(bodies.console if bodies else None)
     return cloud, Sight(cloud)
+
+
+def assemble_alone() -> Front:
+    """Makes a cloud that is a control plane only, and sets it going."""
+    cloud, sight = assemble()
+    keep_moving(cloud)
+    return Front(cloud, Control(cloud), sight)
 
 
 def keep_moving(cloud: Cloud, check: Callable[[list[tuple[Any, Any]]], None] | None = None) -> threading.Thread:
@@ -62,5 +71,3 @@ def keep_moving(cloud: Cloud, check: Callable[[list[tuple[Any, Any]]], None] | N
     thread = threading.Thread(target=move, name="clock", daemon=True)
     thread.start()
     return thread
-
-

@@ -54,5 +54,3 @@ def end_with_stdin(stop: Callable[[], None]) -> None:
         pass
     stop()
     os._exit(0)
-
-

@@ -58,7 +58,12 @@ def _balancer(balancer: Any) -> Json:
         "state": balancer.state,
         "dns_name": balancer.dns_name,
         "listeners": [
-            {"arn": each.arn, "port": int(each.port), "protocol": each.protocol, "rules": [_rule(rule) for rule in _in_order(each)]}
+            {
+                "arn": each.arn,
+                "port": int(each.port),
+                "protocol": each.protocol,
+                "rules": [_rule(rule) for rule in _in_order(each)],
+            }
             for each in balancer.listeners.values()
         ],
     }

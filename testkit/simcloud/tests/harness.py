@@ -6,6 +6,7 @@ import atexit
 import functools
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = float(os.environ.get("SIMCLOUD_TEST_SECONDS") or 60)
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 IMAGE = "ami-12c6146b"
@@ -31,7 +32,10 @@ class Cloud:
 
     def __init__(self, *options: str):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "simcloud", "serve", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "simcloud", "serve", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         words = self.process.stdout.readline().split()
@@ -90,7 +94,7 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen in {DEADLINE_SECONDS:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 class CloudTest(unittest.TestCase):
@@ -98,6 +102,8 @@ class CloudTest(unittest.TestCase):
 
     options: tuple[str, ...] = ()
     cloud: Cloud
+    ec2: Any
+    elb: Any
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -114,7 +120,9 @@ class CloudTest(unittest.TestCase):
         table = self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["RouteTables"][0]
         self.ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         self.subnets = [
-            self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.{number}.{part}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.{number}.{part}.0/24", AvailabilityZone=zone)["Subnet"][
+                "SubnetId"
+            ]
             for part, zone in enumerate(ZONES)
         ]
 
@@ -185,7 +193,10 @@ class CloudTest(unittest.TestCase):
         """Returns state and reason of a group's targets."""
         found = self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         return {
-            (each["Target"]["Id"], each["Target"]["Port"]): (each["TargetHealth"]["State"], each["TargetHealth"].get("Reason"))
+            (each["Target"]["Id"], each["Target"]["Port"]): (
+                each["TargetHealth"]["State"],
+                each["TargetHealth"].get("Reason"),
+            )
             for each in found
         }
 

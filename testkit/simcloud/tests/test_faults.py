@@ -103,7 +103,9 @@ class Faults(CloudTest):
         self.assertEqual([("ec2", "DescribeVpcs", 200), ("elasticloadbalancing", "DescribeLoadBalancers", 200)], seen)
 
     def test_a_call_that_is_not_modelled_says_so_once(self) -> None:
-        refused = self.assert_refused("InvalidAction", self.cloud.client("autoscaling").start_instance_refresh, AutoScalingGroupName="x")
+        refused = self.assert_refused(
+            "InvalidAction", self.cloud.client("autoscaling").start_instance_refresh, AutoScalingGroupName="x"
+        )
         self.assertEqual(400, refused.response["ResponseMetadata"]["HTTPStatusCode"])
 
     def test_a_wrong_wish_is_answered_with_what_is_wrong(self) -> None:

@@ -53,7 +53,8 @@ class Instances(CloudTest):
     def test_pages_are_of_instances_and_may_be_empty(self) -> None:
         mine = self.launch_some(least=7, most=7)
         wanted = [{"Name": "vpc-id", "Values": [self.vpc]}]
-        found, token, pages = [], "", 0
+        found: list[str] = []
+        token, pages = "", 0
         while token is not None:
             more = {"NextToken": token} if token else {}
             answer = self.ec2.describe_instances(MaxResults=5, Filters=wanted, **more)
@@ -81,11 +82,15 @@ class Instances(CloudTest):
         self.cloud.do("kill", instance_id=launched, how="power")
         wait_until(lambda: self.status(launched) == "impaired", "status checks notice")
         self.assertEqual("running", self.instance(launched)["State"]["Name"])
-        self.assertEqual([launched], [
-            each["InstanceId"] for each in self.ec2.describe_instance_status(
-                Filters=[{"Name": "instance-status.status", "Values": ["impaired"]}], InstanceIds=[launched]
-            )["InstanceStatuses"]
-        ])
+        self.assertEqual(
+            [launched],
+            [
+                each["InstanceId"]
+                for each in self.ec2.describe_instance_status(
+                    Filters=[{"Name": "instance-status.status", "Values": ["impaired"]}], InstanceIds=[launched]
+                )["InstanceStatuses"]
+            ],
+        )
 
     def test_a_spot_instance_is_interrupted(self) -> None:
         launched = self.running(InstanceMarketOptions={"MarketType": "spot"})
@@ -124,7 +129,8 @@ class Instances(CloudTest):
 
     def test_a_group_that_another_names_is_not_deleted(self) -> None:
         one, other = (
-            self.ec2.create_security_group(GroupName=name, Description="x", VpcId=self.vpc)["GroupId"] for name in ("one", "other")
+            self.ec2.create_security_group(GroupName=name, Description="x", VpcId=self.vpc)["GroupId"]
+            for name in ("one", "other")
         )
         port = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": one}]}
         self.ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=[port])

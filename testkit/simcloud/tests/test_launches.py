@@ -73,7 +73,10 @@ class Launches(CloudTest):
             LaunchTemplateId=template, SourceVersion="1", LaunchTemplateData={"InstanceType": "m5.xlarge"}
         )
         launched = self.ec2.run_instances(
-            LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"}, MinCount=1, MaxCount=1, SubnetId=self.subnets[0]
+            LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnets[0],
         )["Instances"][0]
         self.assertEqual("m5.xlarge", launched["InstanceType"])
         self.assertEqual(SCRIPT, self.user_data(launched["InstanceId"]))
@@ -108,7 +111,10 @@ class Launches(CloudTest):
     def profile(self) -> str:
         """Makes an instance profile with a role."""
         iam, name = self.cloud.client("iam"), f"host-{self.name}"
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        }
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
         iam.create_instance_profile(InstanceProfileName=name)
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
@@ -116,7 +122,12 @@ class Launches(CloudTest):
 
     def template(self, **more: Any) -> str:
         """Makes a launch template."""
-        data = {"ImageId": IMAGE, "InstanceType": "m5.large", "UserData": base64.b64encode(SCRIPT.encode()).decode(), **more}
+        data = {
+            "ImageId": IMAGE,
+            "InstanceType": "m5.large",
+            "UserData": base64.b64encode(SCRIPT.encode()).decode(),
+            **more,
+        }
         answer = self.ec2.create_launch_template(LaunchTemplateName=self.name, LaunchTemplateData=data)
         return str(answer["LaunchTemplate"]["LaunchTemplateId"])
 

@@ -68,7 +68,12 @@ class Listeners(CloudTest):
         listener, group = self.listener(self.balancer()), self.group()
         self.rule(listener, 1, "a.example.com", group)
         self.assert_refused(
-            "TooManyUniqueTargetGroupsPerLoadBalancer", self.rule, listener=listener, priority=2, host="b.example.com", group=self.group()
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            self.rule,
+            listener=listener,
+            priority=2,
+            host="b.example.com",
+            group=self.group(),
         )
         instance = self.running()
         targets = [{"Id": instance, "Port": port} for port in (8000, 8001)]
@@ -97,7 +102,10 @@ class Listeners(CloudTest):
         rule = self.rule(self.listener(arn), 7, "a.example.com", group)
         listener = self.cloud.ask("state")["balancers"][arn]["listeners"][0]
         self.assertEqual((80, "HTTP"), (listener["port"], listener["protocol"]))
-        self.assertEqual([("7", rule), ("default", listener["rules"][1]["arn"])], [(each["priority"], each["arn"]) for each in listener["rules"]])
+        self.assertEqual(
+            [("7", rule), ("default", listener["rules"][1]["arn"])],
+            [(each["priority"], each["arn"]) for each in listener["rules"]],
+        )
         self.assertEqual(group, listener["rules"][0]["actions"][0]["TargetGroupArn"])
 
     def state(self, arn: str) -> str:

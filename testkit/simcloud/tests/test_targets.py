@@ -55,7 +55,9 @@ class Targets(CloudTest):
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "1"}
         self.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[delay])
         self.register(group, (instance, 8000), (instance, 8001))
-        self.elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": instance, "Port": 8000}, {"Id": instance, "Port": 8001}])
+        self.elb.deregister_targets(
+            TargetGroupArn=group, Targets=[{"Id": instance, "Port": 8000}, {"Id": instance, "Port": 8001}]
+        )
         self.register(group, (instance, 8001))
         self.wait_health(group, (instance, 8000), None)
         self.wait_health(group, (instance, 8001), "healthy")

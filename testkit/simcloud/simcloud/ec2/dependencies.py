@@ -35,7 +35,7 @@ def _delete_group(moto: Any, backend: Any, name: str | None = None, group_id: st
     group = backend.get_security_group_from_id(group_id) if group_id else None
     if group is not None:
         if group.is_default:
-            raise Refused("CannotDelete", f"the specified group: \"{group_id}\" name: \"default\" cannot be deleted by a user")
+            raise Refused("CannotDelete", f'the specified group: "{group_id}" name: "default" cannot be deleted by a user')
         used = any(group in each.security_groups for each in _present(backend))
         used = used or any(group_id in each.security_groups for each in _balancers(backend))
         if used or any(group_id in _named(other) for other in _groups(backend) if other is not group):

@@ -84,15 +84,16 @@ class Launches:
         if earlier is None:
             return None
         if earlier != digest:
-            message = (
-                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
-            )
+            message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
             raise Refused("IdempotentParameterMismatch", message)
         return ActionResult(response.ec2_backend.reservations[reservation])
 
     def _read(self, response: Any) -> Wish:
         parameters = response.params
-        merged = {**_template(response), **{name: value for name, value in parameters.items() if value not in (None, [])}}
+        merged = {
+            **_template(response),
+            **{name: value for name, value in parameters.items() if value not in (None, [])},
+        }
         # moto takes neither of these from a launch template.
         for name in ("NetworkInterfaces", "SubnetId"):
             if merged.get(name):
@@ -134,7 +135,9 @@ class Launches:
             raise Refused("InstanceLimitExceeded", "You have requested more instances than your current instance limit")
         used = sum(_vcpus(each.instance_type) for each in present if each.state in ("pending", "running"))
         if used + wish.least * _vcpus(wish.kind) > self.cloud.limits.vcpus:
-            message = f"You have requested more vCPU capacity than your current vCPU limit of {self.cloud.limits.vcpus} allows"
+            message = (
+                f"You have requested more vCPU capacity than your current vCPU limit of {self.cloud.limits.vcpus} allows"
+            )
             raise Refused("VcpuLimitExceeded", message)
         if subnet_id := wish.merged.get("SubnetId"):
             subnet = _subnet(backend, subnet_id)

@@ -16,6 +16,7 @@ from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, 
 
 from ..amend import amend
 from ..cloud import Cloud
+from ..wire import Refused
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 # EC2 shows terminated instances for about an hour.
@@ -28,6 +29,9 @@ class Bodies(Protocol):
 
     def boot(self, instance: Any) -> None:
         """Starts to boot a machine; returns at once."""
+
+    def reboot(self, instance: Any) -> None:
+        """Starts to boot a machine again."""
 
     def state(self, instance_id: str) -> str | None:
         """Returns `booting`, `up`, `failed`, `off`, or None if there is none."""
@@ -79,6 +83,7 @@ class Lives:
     bodies: Bodies | None = None
     lives: dict[str, Life] = field(default_factory=dict)
     misboots: list[Misboot] = field(default_factory=list)
+    zones_cut: dict[str, float] = field(default_factory=dict)
 
     def install(self) -> None:
         """Makes moto's instances live these lives."""
@@ -105,6 +110,17 @@ class Lives:
     def recover(self, instance_id: str) -> None:
         """Has a machine that was lost answer again."""
         self.lives[instance_id].lost_at = None
+
+    def cut(self, zone: str, off: bool) -> None:
+        """Has a whole zone lost, or answering again."""
+        if off:
+            self.zones_cut.setdefault(zone, time.monotonic())
+        else:
+            self.zones_cut.pop(zone, None)
+
+    def lost_since(self, life: Life) -> float | None:
+        """Returns since when a machine does not answer, if it does not."""
+        return life.lost_at if life.lost_at is not None else self.zones_cut.get(life.instance.availability_zone)
 
     def interrupt(self, instance_id: str, seconds: float) -> None:
         """Announces the end of a spot instance."""
@@ -142,8 +158,10 @@ class Lives:
             self.bodies.boot(life.instance)
 
     def _enter(self, life: Life, state: str, now: float) -> None:
+        body = self.bodies.state(life.instance.id) if self.bodies else None
+        if state in ("stopped", "terminated") and body in ("booting", "up"):
+            return
         if state == "running":
-            body = self.bodies.state(life.instance.id) if self.bodies else None
             if body == "booting":
                 return
             if life.misboot == "fail" or body == "failed":
@@ -170,6 +188,11 @@ class Lives:
         del self.lives[life.instance.id]
 
     def _start(self, moto: Any, instance: Any) -> Any:
+        if instance.state not in ("stopped", "running", "pending"):
+            message = f"The instance '{instance.id}' is not in a state from which it can be started."
+            raise Refused("IncorrectInstanceState", message)
+        if instance.state != "stopped":
+            return InstanceState(instance.state, instance.state_code)
         previous = moto(instance)
         life = self.lives[instance.id]
         life.lost_at = None
@@ -199,14 +222,14 @@ class Lives:
         life.lost_at = None
         life.running_since = time.monotonic()
         if self.bodies is not None:
-            self.bodies.take(instance.id, for_good=False)
-            self.bodies.boot(instance)
+            self.bodies.reboot(instance)
 
     def _checks(self, instance: Any) -> dict[str, Any]:
         if instance.state != "running":
             return {"Status": "not-applicable"}
         life, times, now = self.lives[instance.id], self.cloud.times, time.monotonic()
-        if life.lost_at is not None and now - life.lost_at > times.impaired:
+        lost = self.lost_since(life)
+        if lost is not None and now - lost > times.impaired:
             status, detail = "impaired", "failed"
         elif now - life.running_since < times.checks:
             status, detail = "initializing", "initializing"

@@ -9,6 +9,7 @@ import base64
 import binascii
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -23,7 +24,7 @@ from ..wire import Call, Refused
 INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 ID_PARAMETER = re.compile(r"(InstanceId|ResourceId)(\.\d+)?")
 LARGEST_PAGE = 1000
-STATUS_FILTERS = {
+STATUS_FILTERS: dict[str, Callable[[Any], str]] = {
     "availability-zone": lambda each: each.availability_zone,
     "instance-state-name": lambda each: each.state,
     "instance-state-code": lambda each: str(each.state_code),

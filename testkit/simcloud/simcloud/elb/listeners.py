@@ -53,7 +53,9 @@ class Listeners:
             raise Refused("ListenerNotFound", "One or more listeners not found")
         if not 1 <= int(wish["priority"]) <= HIGHEST_PRIORITY:
             raise Refused("ValidationError", f"Priority must be between 1 and {HIGHEST_PRIORITY}")
-        if any(str(rule.priority) == str(wish["priority"]) for rule in balancer.listeners[wish["listener_arn"]].rules.values()):
+        if any(
+            str(rule.priority) == str(wish["priority"]) for rule in balancer.listeners[wish["listener_arn"]].rules.values()
+        ):
             raise Refused("PriorityInUse", f"Priority '{wish['priority']}' is currently in use")
         self._check_conditions(wish["conditions"])
         self._check_actions(backend, balancer, wish["actions"])

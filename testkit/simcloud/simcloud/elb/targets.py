@@ -97,7 +97,7 @@ class TargetGroups:
 
     def _suppose(self, group: Any, target: Target) -> None:
         life = self.cloud.lives.lives.get(target.id)
-        lost = life is not None and life.lost_at is not None
+        lost = life is not None and self.cloud.lives.lost_since(life) is not None
         judge(target, "Target.Timeout" if lost else None, thresholds_of(group))
 
     def _drain(self, group: Any, target: Target, now: float) -> None:
