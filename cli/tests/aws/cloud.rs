@@ -140,16 +140,29 @@ impl Cloud {
             ("DescribeSubnets", "subnetId"),
             ("DescribeRouteTables", "routeTableId"),
             ("DescribeAddresses", "allocationId"),
-            ("DescribeVpcEndpoints", "vpcEndpointId"),
             ("DescribeSecurityGroups", "groupName"),
             ("DescribeLaunchTemplates", "launchTemplateId"),
             ("DescribeInstances", "instanceId"),
         ];
         let mut counts: Vec<_> =
             network.into_iter().map(|(action, id)| (action, self.tagged(action, id).len())).collect();
+        // Those that are gone are shown for a while.
+        let endpoints = self.call(
+            "ec2",
+            &[
+                ("Action", "DescribeVpcEndpoints"),
+                ("Filter.1.Name", "tag:paas:cluster"),
+                ("Filter.1.Value.1", "prod"),
+            ],
+        );
+        counts.push((
+            "endpoints",
+            texts(&endpoints, "state").iter().filter(|state| *state == "available").count(),
+        ));
+        let own = ["paas-prod", "paas-prod-control", "paas-prod-host"];
         let named = |service, action, id| {
             let all = texts(&self.call(service, &[("Action", action)]), id);
-            all.iter().filter(|name| name.starts_with("paas-prod")).count()
+            all.iter().filter(|name| own.contains(&name.as_str())).count()
         };
         counts.push(("roles", named("iam", "ListRoles", "RoleName")));
         counts.push(("profiles", named("iam", "ListInstanceProfiles", "InstanceProfileName")));

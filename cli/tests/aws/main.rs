@@ -1,6 +1,10 @@
 //! The real `paasctl aws:*` against a simulated AWS over HTTP.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed unwrap is a failed test, and one that is left out says so"
+)]
 
 mod adopted;
 mod cloud;

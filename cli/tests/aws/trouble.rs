@@ -12,7 +12,7 @@ fn answers_that_are_lost_lead_to_no_doubles() {
     // Of every third call that makes something AWS does it, and the line breaks before it says so.
     cloud.tell(
         "fault",
-        &json!({ "action": "Create.*|Allocate.*", "drop": "after", "probability": 0.34, "times": 8 }),
+        &json!({ "action": "Create.*|Allocate.*", "drop": "after", "probability": 0.34, "times": 5 }),
     );
     cloud.up(&[]);
     cloud.tell("clear", &json!({}));

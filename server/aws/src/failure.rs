@@ -69,10 +69,7 @@ impl Kind {
             Self::Unimplemented
         } else if LIMITS.contains(&code) || code.ends_with("LimitExceeded") || code.starts_with("TooMany") {
             Self::LimitReached
-        } else if UNKNOWN.contains(&code)
-            || code.ends_with("NotFound")
-            || code.ends_with(".NotFoundException")
-        {
+        } else if is_unknown(code) {
             Self::Unknown
         } else if CONFLICTS.contains(&code) || is_conflict(code) {
             Self::Conflict
@@ -88,6 +85,11 @@ impl Kind {
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Throttled | Self::Lost | Self::Unreachable)
     }
+}
+
+fn is_unknown(code: &str) -> bool {
+    let ends = ["NotFound", ".NotFoundException", "NotFoundError"];
+    code == "InvalidTarget" || code.starts_with("NoSuch") || ends.iter().any(|end| code.ends_with(end))
 }
 
 fn is_conflict(code: &str) -> bool {
@@ -154,9 +156,6 @@ const LIMITS: &[&str] = &[
     "TargetGroupAssociationLimit",
     "TooManyBuckets",
 ];
-
-const UNKNOWN: &[&str] =
-    &["InvalidLaunchTemplateName.NotFoundException", "InvalidTarget", "NoSuchBucket", "NoSuchEntity"];
 
 const CONFLICTS: &[&str] = &[
     "BucketNotEmpty",
@@ -263,6 +262,9 @@ mod tests {
             ("NatGatewayNotFound", 400, Kind::Unknown),
             ("NoSuchEntity", 404, Kind::Unknown),
             ("InvalidTarget", 400, Kind::Unknown),
+            ("NoSuchTagSet", 404, Kind::Unknown),
+            ("ServerSideEncryptionConfigurationNotFoundError", 404, Kind::Unknown),
+            ("InvalidLaunchTemplateName.NotFoundException", 400, Kind::Unknown),
             ("RequestExpired", 400, Kind::Credentials),
             ("ExpiredToken", 403, Kind::Credentials),
             ("AuthFailure", 401, Kind::Credentials),

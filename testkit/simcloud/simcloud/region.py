@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from . import buckets
 from .cloud import Cloud
 from .control import Control
 from .ec2 import console, dependencies, templates
@@ -39,6 +40,7 @@ def assemble(bodies: Any | None = None) -> tuple[Cloud, Sight]:
     Listeners(cloud)
     templates.install()
     dependencies.install()
+    buckets.install()
     console.install(bodies.console if bodies else None)
     return cloud, Sight(cloud)
 

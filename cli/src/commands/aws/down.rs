@@ -46,7 +46,8 @@ impl Down {
         let steps = wait_for(async {
             let clients = self.place.clients().await?;
             let wish = self.place.any();
-            let found = look(&clients, &wish).await.map_err(|failure| failed(&failure))?;
+            let found =
+                look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
             let steps = removal(&found, self.delete_bucket);
             if steps.is_empty() && found.leftovers.is_empty() {
                 return Ok(steps);

@@ -1,6 +1,6 @@
 //! `aws:plan`: what `aws:up` would do, and what it would cost.
 
-use aws::setup::{look, plan};
+use aws::setup::{Patience, look, plan};
 use model::wording;
 use serde_json::json;
 
@@ -36,7 +36,8 @@ impl Plan {
         let (steps, costs, account) = wait_for(async {
             let clients = self.setup.place.clients().await?;
             let wish = self.setup.wish(&clients).await?;
-            let found = look(&clients, &wish).await.map_err(|failure| failed(&failure))?;
+            let found =
+                look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
             Ok((plan(&wish, &found), Costs::of(&wish, &clients.region, &prices), found.account))
         })?;
         let screen = &context.screen;

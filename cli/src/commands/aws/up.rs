@@ -44,7 +44,8 @@ impl Up {
         let site = wait_for(async {
             let clients = self.setup.place.clients().await?;
             let wish = self.setup.wish(&clients).await?;
-            let found = look(&clients, &wish).await.map_err(|failure| failed(&failure))?;
+            let found =
+                look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
             let steps = plan(&wish, &found);
             if !steps.is_empty() {
                 let costs = Costs::of(&wish, &clients.region, &prices);

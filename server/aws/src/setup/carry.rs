@@ -1,9 +1,8 @@
 //! Carries plans out. It may be stopped anywhere: what was done is found by its tags, and the next run goes on from
 //! there.
 
-use super::look::look;
 use super::make::Making;
-use super::settle::{Patience, bear, seek};
+use super::settle::{Patience, bear, is_untaken, look, seek};
 use super::{Action, Entrance, Found, Part, Site, Step, Who, Wish, plan, removal, remove};
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -48,7 +47,7 @@ pub async fn up(
     patience: Patience,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Site, Stopped> {
-    let mut found = bear(patience, async || look(clients, wish).await).await?;
+    let mut found = look(clients, wish, patience).await?;
     for _ in 0..ROUNDS {
         let steps = plan(wish, &found);
         if steps.is_empty() {
@@ -58,7 +57,7 @@ pub async fn up(
         found = match lost {
             // A lost answer about what was set is no riddle: setting it again changes nothing.
             Some(part) => seek(clients, wish, &part, patience).await?,
-            None => bear(patience, async || look(clients, wish).await).await?,
+            None => look(clients, wish, patience).await?,
         };
     }
     Err(incomplete().into())
@@ -78,7 +77,7 @@ async fn round(
             continue;
         }
         tell(Progress::Begins(step));
-        let outcome = bear(patience, async || take(clients, wish, step, found).await).await;
+        let outcome = bear(patience, is_untaken, async || take(clients, wish, step, found).await).await;
         match outcome {
             Ok(()) => tell(Progress::Done(step)),
             // Somebody, perhaps an earlier call of ours, was faster.
@@ -133,7 +132,7 @@ pub async fn down(
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<(), Stopped> {
     for _ in 0..ROUNDS {
-        let mut found = bear(patience, async || look(clients, wish).await).await?;
+        let mut found = look(clients, wish, patience).await?;
         let steps = removal(&found, bucket_too);
         if steps.is_empty() && found.leftovers.is_empty() {
             return Ok(());

@@ -37,9 +37,9 @@ pub use wish::{Egress, Entrance, Network, Setting, Wish, WishError};
 #[cfg(feature = "sdk")]
 pub use carry::{Progress, Stopped, down, up};
 #[cfg(feature = "sdk")]
-pub use look::{first_zones, look};
+pub use look::first_zones;
 #[cfg(feature = "sdk")]
-pub use settle::Patience;
+pub use settle::{Patience, look};
 
 /// The tag that says which platform something belongs to.
 pub const CLUSTER_TAG: &str = "paas:cluster";

@@ -39,17 +39,25 @@ pub struct Step {
 #[must_use]
 pub fn plan(wish: &Wish, found: &Found) -> Vec<Step> {
     let mut steps = Vec::new();
+    // Security groups name each other in their rules, so all of them are made before any is set.
+    let mut rules = Vec::new();
     for part in wish.parts() {
+        let is_group = matches!(part, Part::Group(_));
+        if !is_group {
+            steps.append(&mut rules);
+        }
         let piece = found.piece(&part);
         if piece.is_none() {
             let reason = "there is none with the platform's tag".to_owned();
             steps.push(Step { action: Action::Create, part: part.clone(), reason });
         }
         let holds = |setting: &Setting| piece.is_some_and(|piece| piece.holds.contains(setting));
-        for setting in wish.settings(&part).into_iter().filter(|setting| !holds(setting)) {
+        let settings = wish.settings(&part).into_iter().filter(|setting| !holds(setting));
+        let set = settings.map(|setting| {
             let reason = if piece.is_some() { setting.lack() } else { setting.purpose() };
-            steps.push(Step { action: Action::Set(setting), part: part.clone(), reason: reason.to_owned() });
-        }
+            Step { action: Action::Set(setting), part: part.clone(), reason: reason.to_owned() }
+        });
+        if is_group { rules.extend(set) } else { steps.extend(set) }
     }
     let doubles = found.doubles().filter(|(_, piece)| piece.used == 0);
     steps.extend(doubles.map(|(part, piece)| Step {
@@ -199,6 +207,17 @@ mod tests {
         ] {
             assert!(made(&first) < made(&then), "{first} before {then}");
         }
+    }
+
+    #[test]
+    fn all_security_groups_are_made_before_any_is_set() {
+        let steps = plan(&wish(), &Found::default());
+        let groups = || steps.iter().enumerate().filter(|(_, step)| matches!(step.part, Part::Group(_)));
+        let last_made =
+            groups().filter(|(_, step)| step.action == Action::Create).map(|(n, _)| n).max().unwrap();
+        let first_set =
+            groups().filter(|(_, step)| step.action != Action::Create).map(|(n, _)| n).min().unwrap();
+        assert!(last_made < first_set, "they name each other in their rules");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::look;
+use super::look::look_once;
 use super::{Found, Part, Wish};
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -27,19 +27,29 @@ impl Default for Patience {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(8);
 
-/// Repeats what AWS took no notice of: too many calls, or something so new that not all of it knows.
+/// Looks at everything, and compares it with the wish.
+///
+/// # Errors
+/// AWS does not answer for long, or something that is not ours has a name that ours would have.
+pub async fn look(clients: &Clients, wish: &Wish, patience: Patience) -> Result<Found, Failure> {
+    // Looking changes nothing, so that it may be repeated whatever became of it.
+    bear(patience, Kind::is_passing, async || look_once(clients, wish).await).await
+}
+
+/// Repeats what fails in such a way for a while.
 ///
 /// # Errors
 /// Whatever else it fails with, or the same for too long.
 pub(super) async fn bear<T>(
     patience: Patience,
+    bearable: impl Fn(Kind) -> bool,
     mut act: impl AsyncFnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let deadline = Instant::now() + patience.passing;
     let mut pause = FIRST_PAUSE;
     loop {
         match act().await {
-            Err(failure) if is_young(failure.kind) && Instant::now() + pause < deadline => {
+            Err(failure) if bearable(failure.kind) && Instant::now() + pause < deadline => {
                 tracing::debug!(%failure, "tries again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LAST_PAUSE);
@@ -49,8 +59,9 @@ pub(super) async fn bear<T>(
     }
 }
 
-/// In a set-up everything that is spoken of was seen or made a moment ago, so that "unknown" means "not yet".
-fn is_young(kind: Kind) -> bool {
+/// Tells whether AWS took no notice of a step. In a set-up everything that is spoken of was seen or made a moment ago, so
+/// that "unknown" means "not yet".
+pub(super) fn is_untaken(kind: Kind) -> bool {
     matches!(kind, Kind::Throttled | Kind::Unknown)
 }
 
@@ -67,7 +78,7 @@ pub(super) async fn seek(
     let deadline = Instant::now() + patience.unseen;
     let mut pause = FIRST_PAUSE;
     loop {
-        let found = bear(patience, async || look(clients, wish).await).await?;
+        let found = look(clients, wish, patience).await?;
         if found.id(part).is_some() || part.is_unique_at_aws() || Instant::now() + pause >= deadline {
             return Ok(found);
         }

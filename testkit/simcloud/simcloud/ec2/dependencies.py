@@ -68,6 +68,9 @@ def _delete_vpc(moto: Any, backend: Any, vpc_id: str) -> Any:
     groups = [each for each in backend.groups.get(vpc_id, {}).values() if not each.is_default and each.name != "default"]
     if attached or groups:
         raise Refused("DependencyViolation", f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
+    # The default group goes with its network, and moto deletes it as a user would.
+    for group in backend.groups.get(vpc_id, {}).values():
+        group.is_default = False
     return moto(backend, vpc_id)
 
 

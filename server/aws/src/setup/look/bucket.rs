@@ -8,7 +8,7 @@ use super::network::holds;
 use super::roles::known;
 use crate::call::Of as _;
 use crate::clients::Clients;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::setup::{CLUSTER_TAG, Found, Part, Piece, Setting, Wish};
 
 pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
 
 async fn tagged(clients: &Clients, wish: &Wish, name: &str) -> Result<bool, Failure> {
     let call = clients.s3.get_bucket_tagging().bucket(name);
-    let Some(answer) = set(call.send().await.of("s3:GetBucketTagging"))? else { return Ok(false) };
+    let Some(answer) = known(call.send().await.of("s3:GetBucketTagging"))? else { return Ok(false) };
     match answer.tag_set().iter().find(|tag| tag.key() == CLUSTER_TAG) {
         Some(tag) if tag.value() == wish.name.as_str() => Ok(true),
         Some(_) => Err(foreign("s3:GetBucketTagging", &format!("a bucket {name}"))),
@@ -41,7 +41,7 @@ async fn tagged(clients: &Clients, wish: &Wish, name: &str) -> Result<bool, Fail
 
 async fn is_private(clients: &Clients, name: &str) -> Result<bool, Failure> {
     let call = clients.s3.get_public_access_block().bucket(name);
-    let answer = set(call.send().await.of("s3:GetBucketPublicAccessBlock"))?;
+    let answer = known(call.send().await.of("s3:GetBucketPublicAccessBlock"))?;
     let blocks = answer.and_then(|answer| answer.public_access_block_configuration);
     Ok(blocks.is_some_and(|blocks| blocks == all_blocked()))
 }
@@ -58,7 +58,7 @@ pub(crate) fn all_blocked() -> PublicAccessBlockConfiguration {
 
 async fn is_encrypted(clients: &Clients, name: &str) -> Result<bool, Failure> {
     let call = clients.s3.get_bucket_encryption().bucket(name);
-    let answer = set(call.send().await.of("s3:GetEncryptionConfiguration"))?;
+    let answer = known(call.send().await.of("s3:GetEncryptionConfiguration"))?;
     let rules = answer.as_ref().and_then(|answer| answer.server_side_encryption_configuration());
     Ok(rules.is_some_and(|rules| !rules.rules().is_empty()))
 }
@@ -69,7 +69,7 @@ async fn is_versioned(clients: &Clients, name: &str) -> Result<bool, Failure> {
 }
 
 async fn policy(clients: &Clients, name: &str) -> Result<Option<Value>, Failure> {
-    let answer = set(clients.s3.get_bucket_policy().bucket(name).send().await.of("s3:GetBucketPolicy"))?;
+    let answer = known(clients.s3.get_bucket_policy().bucket(name).send().await.of("s3:GetBucketPolicy"))?;
     Ok(answer.and_then(|answer| serde_json::from_str(answer.policy()?).ok()))
 }
 
@@ -86,13 +86,4 @@ pub(crate) fn tls_only(name: &str) -> Value {
             "Condition": { "Bool": { "aws:SecureTransport": "false" } },
         }],
     })
-}
-
-/// Returns none for a setting that was never set: each has a code of its own for that.
-fn set<T>(outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match outcome {
-        Ok(answer) => Ok(Some(answer)),
-        Err(failure) if failure.kind == Kind::Unknown || failure.code.starts_with("NoSuch") => Ok(None),
-        Err(failure) => Err(failure),
-    }
 }

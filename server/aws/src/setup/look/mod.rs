@@ -11,6 +11,7 @@ mod template;
 
 use aws_sdk_ec2::types::{Filter, Tag};
 
+use super::settle::{Patience, bear};
 use super::{CLUSTER_TAG, ClusterName, Egress, Found, HostSubnet, Network, PART_TAG, Part, Wish};
 use crate::call::Of as _;
 use crate::clients::Clients;
@@ -27,7 +28,7 @@ pub(crate) use template::{default_version, is_as_wanted, newest_image};
 ///
 /// # Errors
 /// AWS did not answer, or something that is not ours has a name that ours would have.
-pub async fn look(clients: &Clients, wish: &Wish) -> Result<Found, Failure> {
+pub(super) async fn look_once(clients: &Clients, wish: &Wish) -> Result<Found, Failure> {
     let mut found = Found::of(clients.account().await?);
     bucket::look(clients, wish, &mut found).await?;
     network::look(clients, wish, &mut found).await?;
@@ -52,6 +53,10 @@ pub(crate) fn vpc<'a>(wish: &'a Wish, found: &'a Found) -> Option<&'a str> {
 /// # Errors
 /// AWS did not answer.
 pub async fn first_zones(clients: &Clients) -> Result<Vec<String>, Failure> {
+    bear(Patience::default(), Kind::is_passing, async || zones(clients).await).await
+}
+
+async fn zones(clients: &Clients) -> Result<Vec<String>, Failure> {
     let whole = Filter::builder().name("zone-type").values("availability-zone").build();
     let open = Filter::builder().name("state").values("available").build();
     let call = clients.ec2.describe_availability_zones().filters(whole).filters(open);
