@@ -49,7 +49,7 @@ pub(crate) async fn assemble(
         warn!("{sentence}");
     }
     let here = find_this_host(&store, &options, entry).await?;
-    let agents = Agents::open(&store, &vault).await?;
+    let agents = Agents::open(&store, &vault).await?.certifying_for(options.host_certificate);
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,

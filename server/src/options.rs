@@ -85,6 +85,9 @@ pub struct ServeArgs {
     /// Seconds after which a host that is not heard of is lost and its replicas start elsewhere [default: 30]
     #[arg(long, env = "PAASD_HOST_GRACE", value_name = "SECONDS")]
     host_grace: Option<u64>,
+    /// Seconds for which a certificate of a host is good; half of that before its end it is renewed [default: a day]
+    #[arg(long, env = "PAASD_HOST_CERTIFICATE_SECONDS", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+    host_certificate_seconds: Option<u64>,
     /// The zone of this machine's own host [default: local]
     #[arg(long, env = "PAASD_ZONE", value_name = "ZONE")]
     zone: Option<String>,
@@ -148,6 +151,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How long a silent host has to come back until it is lost.
     pub host_grace: Duration,
+    /// How long a certificate of a host is good.
+    pub host_certificate: Duration,
     /// The zone of this machine's own host.
     pub zone: String,
     /// Memory that this machine offers to replicas, in megabytes of 2^20 bytes, if that was said.
@@ -213,6 +218,11 @@ impl ServeArgs {
             reserve_bytes: pick(self.reserve_mb, file.reserve_mb, 1024) * MEGABYTE,
             host_grace: Duration::from_secs(self.host_grace.or(file.host_grace).unwrap_or(GRACE.as_secs()))
                 .max(SILENCE),
+            host_certificate: Duration::from_secs(pick(
+                self.host_certificate_seconds,
+                file.host_certificate_seconds,
+                fleet::HOST_LIFE.as_secs(),
+            )),
             zone: self.zone.or(file.zone).unwrap_or_else(|| "local".to_owned()),
             host_mb: self.host_mb.or(file.host_mb),
             host_cores: self.host_cores.or(file.host_cores),

@@ -65,7 +65,7 @@ pub(crate) async fn run(platform: Arc<Platform>, listener: Option<TcpListener>, 
 async fn keep_fresh(platform: &Platform, credentials: &Credentials) {
     loop {
         let rest = match renew(platform, credentials) {
-            Ok(()) => fleet::HOST_LIFE / 2,
+            Ok(fresh) => fresh,
             Err(error) => {
                 warn!(error = format!("{error:#}"), "the entry has no fresh certificate yet");
                 AGAIN
@@ -75,10 +75,12 @@ async fn keep_fresh(platform: &Platform, credentials: &Credentials) {
     }
 }
 
-fn renew(platform: &Platform, credentials: &Credentials) -> anyhow::Result<()> {
+/// Makes a certificate and returns for how long it is fresh.
+fn renew(platform: &Platform, credentials: &Credentials) -> anyhow::Result<Duration> {
     let key = HostKey::at(&platform.options.own("entry-key.pem"))?;
-    let certificate = platform.agents.certify(platform.facts.here(), &key)?;
-    credentials.replace_pem(&certificate, &key)
+    let (certificate, fresh) = platform.agents.certify(platform.facts.here(), &key)?;
+    credentials.replace_pem(&certificate, &key)?;
+    Ok(fresh)
 }
 
 /// Where the agent last said that its replicas listen.

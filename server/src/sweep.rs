@@ -49,6 +49,8 @@ pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
 /// Does what there is to do, in steps none of which depends on another. Returns whether nothing was left to be removed
 /// later.
 async fn sweep(platform: &Arc<Platform>) -> anyhow::Result<bool> {
+    // Another server may have died since it was looked last.
+    platform.repositories.look_again();
     let pushes = settle_pushes(platform).await;
     let uploads = forget_old(&platform.options.dir("uploads")).await;
     let builds = sweep_builds(platform).await;

@@ -16,14 +16,14 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::credentials::Credentials;
 use crate::names::{CONTROL, host_name};
 
-/// How long a host's certificate holds; it renews it at half of that.
+/// How long a host's certificate holds unless the platform was told otherwise; it renews it at half of that.
 pub const HOST_LIFE: Duration = Duration::from_hours(24);
 
 /// How long a server's certificate holds; each start and each week makes a new one.
 const SERVER_LIFE: Duration = Duration::from_hours(30 * 24);
 
-/// How far a host's clock may be behind.
-const SLACK: Duration = Duration::from_hours(1);
+/// How far a host's clock may be behind: by so much certificates seem older than they are.
+pub(crate) const SLACK: Duration = Duration::from_hours(1);
 
 /// How long the authority itself holds: longer than any machine.
 const AUTHORITY_LIFE: Duration = Duration::from_hours(50 * 365 * 24);
@@ -33,6 +33,7 @@ pub struct Authority {
     certificate: CertificateDer<'static>,
     pem: String,
     issuer: Issuer<'static, KeyPair>,
+    host_life: Duration,
 }
 
 impl Authority {
@@ -60,7 +61,18 @@ impl Authority {
         let der = der.context("the certificate of the platform's authority cannot be read")?;
         let key = KeyPair::from_pem(key).context("the key of the platform's authority cannot be read")?;
         let issuer = Issuer::from_ca_cert_der(&der, key)?;
-        Ok(Self { certificate: der, pem: certificate.to_owned(), issuer })
+        Ok(Self { certificate: der, pem: certificate.to_owned(), issuer, host_life: HOST_LIFE })
+    }
+
+    /// Lets certificates of hosts hold for so long.
+    pub fn set_host_life(&mut self, life: Duration) {
+        self.host_life = life;
+    }
+
+    /// Returns for how long certificates of hosts hold.
+    #[must_use]
+    pub fn host_life(&self) -> Duration {
+        self.host_life
     }
 
     /// Returns the certificate, as PEM.
@@ -116,7 +128,7 @@ impl Authority {
     pub fn host_certificate(&self, host: HostId, request: &str) -> Result<String> {
         let request = CertificateSigningRequestParams::from_pem(request)
             .context("the certificate signing request cannot be read")?;
-        Ok(self.sign(&host_name(host), HOST_LIFE, &request.public_key)?.pem())
+        Ok(self.sign(&host_name(host), self.host_life, &request.public_key)?.pem())
     }
 
     fn sign(&self, name: &str, life: Duration, key: &impl PublicKeyData) -> Result<Certificate> {

@@ -1,12 +1,13 @@
 //! What a certificate says: whose it is, until when it holds, and which key it is for.
 
 use anyhow::{Context, Result, bail};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::id::HostId;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+use crate::authority::SLACK;
 use crate::names::{CONTROL, host_of};
 
 /// Whose a certificate is.
@@ -23,6 +24,8 @@ pub enum Subject {
 pub struct Bearer {
     /// Whose it is.
     pub subject: Subject,
+    /// When it was made, by the clock of who made it.
+    pub since: Timestamp,
     /// Until when it holds.
     pub until: Timestamp,
     /// SHA-256 of its key, in hexadecimal digits.
@@ -46,8 +49,16 @@ impl Bearer {
             };
         }
         let Some(subject) = subject else { bail!("a certificate of neither a server nor a host") };
+        let slack = SignedDuration::try_from(SLACK)?;
+        let since = Timestamp::from_second(read.validity().not_before.timestamp())?.checked_add(slack)?;
         let until = Timestamp::from_second(read.validity().not_after.timestamp())?;
-        Ok(Self { subject, until, key: hex::encode(Sha256::digest(read.public_key().raw)) })
+        Ok(Self { subject, since, until, key: hex::encode(Sha256::digest(read.public_key().raw)) })
+    }
+
+    /// Returns when half of its time is over: then it is to be renewed.
+    #[must_use]
+    pub fn half_time(&self) -> Timestamp {
+        self.since + self.until.duration_since(self.since) / 2
     }
 
     /// Tells whether the certificate is too old.
@@ -90,6 +101,9 @@ mod tests {
         assert_eq!(bearer.subject, Subject::Host(host));
         assert_eq!(bearer.key, fingerprint_of_request(&request).unwrap());
         assert!(!bearer.has_expired());
+        let half = bearer.half_time().duration_since(Timestamp::now()).as_secs_f64();
+        let expected = crate::HOST_LIFE.as_secs_f64() / 2.0;
+        assert!((half - expected).abs() < 60.0, "{half} s, not {expected}");
         let server = authority.server_credentials().unwrap().certificate().unwrap();
         assert_eq!(Bearer::read(&server).unwrap().subject, Subject::Server);
         let again = HostKey::at(&dir.path().join("key.pem")).unwrap().request().unwrap();

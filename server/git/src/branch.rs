@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::between::between;
-use crate::repository::branch_name;
+use crate::repository::{branch_name, build_name};
 use crate::{ObjectId, Repository, shallow};
 
 /// How long another process may hold the lock of a branch; git holds it for moments.
@@ -24,7 +24,7 @@ pub enum Moved {
 impl Repository {
     /// Tells whether one commit is, or is among the ancestors of, the other, as far as the history is known. Blocks.
     pub fn contains(&self, commit: ObjectId, ancestor: ObjectId) -> anyhow::Result<bool> {
-        contains(&self.open()?, commit, ancestor)
+        contains(&*self.open()?, commit, ancestor)
     }
 
     /// Tells what `advance` would do now. Blocks.
@@ -37,33 +37,63 @@ impl Repository {
         })
     }
 
+    /// Lets a branch name the commit that is kept for a build, as [`Repository::advance`] does, unless it is kept no more:
+    /// then another server has seen to that build, and what came after it must not be undone. Returns nothing in that case. Whoever
+    /// slept before that finds it out; nobody else can see to the build while somebody sleeps in the middle. Blocks.
+    pub fn advance_build(
+        &self,
+        build: &str,
+        branch: &str,
+        commit: ObjectId,
+        forced: bool,
+    ) -> anyhow::Result<Option<Moved>> {
+        self.move_branch(Some(&build_name(build)?), branch, commit, forced)
+    }
+
     /// Lets a branch name a commit that is kept, durably: if that is forward from where it is, or `forced`. The look and
     /// the move are one step. May be repeated. Blocks.
     pub fn advance(&self, branch: &str, commit: ObjectId, forced: bool) -> anyhow::Result<Moved> {
+        let moved = self.move_branch(None, branch, commit, forced)?;
+        Ok(moved.expect("only what is done for a build may have been done by another"))
+    }
+
+    fn move_branch(
+        &self,
+        kept: Option<&str>,
+        branch: &str,
+        commit: ObjectId,
+        forced: bool,
+    ) -> anyhow::Result<Option<Moved>> {
         let name = branch_name(branch)?;
-        let repository = self.open()?;
         // A branch whose history has holes that are not written down would break the next clone.
-        shallow::record(&repository, &[commit])?;
+        shallow::record(&*self.open()?, &[commit])?;
         let until = Instant::now() + LOCKED;
         loop {
-            let tip = self.branch_tip(branch)?;
-            let foreseen = self.foresee(branch, commit, forced)?;
-            if foreseen != Moved::Moved {
-                return Ok(foreseen);
-            }
-            let (to, message) = (commit.to_git(), "push");
-            let done = match tip {
-                Some(tip) => repository.reference_matching(&name, to, true, tip.to_git(), message),
-                None => repository.reference(&name, to, false, message),
-            };
-            match done {
-                Ok(_) => {
-                    self.sync_reference(&name)?;
-                    return Ok(Moved::Moved);
+            let repository = self.open()?;
+            let mut transaction = repository.transaction()?;
+            let mut names = kept.into_iter().chain([name.as_str()]);
+            if let Err(error) = names.try_for_each(|name| transaction.lock_ref(name)) {
+                if !is_passing(&error) || Instant::now() > until {
+                    return Err(error.into());
                 }
-                Err(error) if is_passing(&error) && Instant::now() < until => std::thread::sleep(AGAIN),
-                Err(error) => return Err(error.into()),
+                drop(transaction);
+                drop(repository);
+                std::thread::sleep(AGAIN);
+                continue;
             }
+            // Under git's locks of both: what is seen now stays so until this is done.
+            if let Some(kept) = kept
+                && self.target(kept)?.is_none()
+            {
+                return Ok(None);
+            }
+            let foreseen = self.foresee(branch, commit, forced)?;
+            if foreseen == Moved::Moved {
+                transaction.set_target(&name, commit.to_git(), None, "push")?;
+                transaction.commit()?;
+                self.sync_reference(&name)?;
+            }
+            return Ok(Some(foreseen));
         }
     }
 }

@@ -21,6 +21,7 @@ mod keep;
 mod maintenance;
 mod object_id;
 mod objects;
+mod occupancy;
 mod path_names;
 mod pkt;
 mod process;

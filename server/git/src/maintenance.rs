@@ -14,7 +14,7 @@ use crate::process::Group;
 use crate::push::INCOMING;
 use crate::terminal::clean_line;
 use crate::visits::is_quarantine;
-use crate::{Repository, command, shallow};
+use crate::{Repository, command, occupancy, shallow};
 
 /// Packs from which maintenance pays: each lookup may ask each of them.
 const MANY_PACKS: usize = 30;
@@ -33,6 +33,7 @@ impl Repository {
     pub async fn maintain(&self, limit: Duration) -> anyhow::Result<()> {
         let repository = self.clone();
         tokio::task::spawn_blocking(move || repository.record_ends()).await??;
+        let _stay = self.enter()?;
         let mut command = command::git(&self.home());
         command.args(["-c", "safe.directory=*", "gc", "--quiet", PRUNE]).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -53,18 +54,20 @@ impl Repository {
     /// git cannot walk a history with holes that are not written down.
     fn record_ends(&self) -> anyhow::Result<()> {
         let kept: Vec<_> = self.kept_builds()?.into_iter().map(|(_, commit)| commit).collect();
-        shallow::record(&self.open()?, &kept)
+        shallow::record(&*self.open()?, &kept)
     }
 
-    /// Removes what killed processes have left: locks, quarantines, half-written files, pushes without an answer. Only to be called while no git
-    /// process works in the repository, that is when the server starts. Blocks.
-    pub fn recover(&self) -> io::Result<()> {
+    /// Removes what killed processes have left: locks, quarantines, half-written files, pushes without an answer. Returns
+    /// whether that could be done: nothing is touched while a server, be it another, works in the repository. Blocks.
+    pub fn recover(&self) -> anyhow::Result<bool> {
+        let Some(_alone) = occupancy::alone(self.path())? else { return Ok(false) };
         let at = |part: &str| self.path().join(part);
         remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
         remove_unfinished_references(&at("refs"))?;
         remove(&at("objects"), &is_quarantine)?;
         remove(&at("objects/pack"), &|name| name.starts_with("tmp_") || name.ends_with(".keep"))?;
-        self.forget_below(INCOMING).map_err(io::Error::other)
+        self.forget_below_in(&self.open_bare()?, INCOMING)?;
+        Ok(true)
     }
 }
 

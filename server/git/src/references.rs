@@ -60,7 +60,15 @@ impl Repository {
 
     /// Deletes all references of a directory. Blocks.
     pub(crate) fn forget_below(&self, directory: &str) -> anyhow::Result<()> {
-        for reference in self.open()?.references_glob(&format!("{}/*", directory.trim_end_matches('/')))? {
+        self.forget_below_in(&*self.open()?, directory)
+    }
+
+    pub(crate) fn forget_below_in(
+        &self,
+        repository: &git2::Repository,
+        directory: &str,
+    ) -> anyhow::Result<()> {
+        for reference in repository.references_glob(&format!("{}/*", directory.trim_end_matches('/')))? {
             reference?.delete()?;
         }
         remove_empty(&self.path().join(directory));
@@ -69,6 +77,7 @@ impl Repository {
 
     /// Runs instructions of git-update-ref(1) as one transaction.
     async fn transact(&self, instructions: &str) -> anyhow::Result<()> {
+        let _stay = self.enter()?;
         let mut command = command::git(&self.home());
         command.args(["-c", "safe.directory=*", "update-ref", "-z", "--stdin"]).current_dir(self.path());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

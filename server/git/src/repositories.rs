@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use anyhow::{Context, bail};
 
+use crate::occupancy::{self, Stay};
 use crate::visits::Visits;
 use crate::{Repository, configuration, durable};
 
@@ -23,8 +24,10 @@ const REMOVED: &str = ".removed-";
 pub struct Repositories {
     root: PathBuf,
     visits: Arc<Visits>,
-    /// The apps whose repository was looked at since the server began.
+    /// The apps whose repository was looked at.
     recovered: Arc<Mutex<BTreeSet<String>>>,
+    /// Says to other servers that this one is there.
+    _stay: Arc<Stay>,
 }
 
 impl Repositories {
@@ -35,9 +38,13 @@ impl Repositories {
             fs::create_dir_all(root.join(".home"))?;
             fs::create_dir_all(root.join(".hooks"))?;
             let root = root.canonicalize()?;
-            remove_leftovers(&root)?;
+            // What other servers do is no leftover.
+            if let Some(_alone) = occupancy::alone(&root)? {
+                remove_leftovers(&root)?;
+            }
+            let stay = Arc::new(occupancy::enter(&root)?);
             durable::replace(&root.join(".hooks/pre-receive"), PRE_RECEIVE.as_bytes(), 0o755)?;
-            Ok(Self { root, visits: Arc::default(), recovered: Arc::default() })
+            Ok(Self { root, visits: Arc::default(), recovered: Arc::default(), _stay: stay })
         };
         prepare().with_context(|| format!("could not prepare {} for repositories", root.display()))
     }
@@ -87,6 +94,11 @@ impl Repositories {
         Ok(made)
     }
 
+    /// Looks again at each repository when it is used next: another server may have died in the middle of something.
+    pub fn look_again(&self) {
+        self.recovered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Returns an app's repository, which need not exist yet. The first time, what killed processes have left in it is
     /// removed, which takes well under a millisecond: a start need not look at every repository there is.
     pub fn repository(&self, app: &str) -> anyhow::Result<Repository> {
@@ -98,13 +110,13 @@ impl Repositories {
         // Held meanwhile: nobody gets the repository, and lets git work in it, before it was looked at.
         let mut recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner);
         if !recovered.contains(app) {
-            if repository.exists() {
-                let looked = repository.recover();
-                looked.with_context(|| {
-                    format!("could not look at the repository {}", repository.path().display())
-                })?;
+            let looked = if repository.exists() { repository.recover() } else { Ok(true) };
+            let looked = looked
+                .with_context(|| format!("could not look at the repository {}", repository.path().display()));
+            // Where somebody is at work it is tried again the next time.
+            if looked? {
+                recovered.insert(app.to_owned());
             }
-            recovered.insert(app.to_owned());
         }
         Ok(repository)
     }

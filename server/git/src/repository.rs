@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::occupancy::{self, Open, Stay};
 use crate::repositories::SCRATCH;
 use crate::visits::{Visit, Visits};
 use crate::{ObjectId, durable};
@@ -31,7 +32,12 @@ impl Repository {
     /// Registers a push that is about to begin.
     pub(crate) fn visit(&self) -> io::Result<Visit> {
         let scratch = self.root.join(format!("{SCRATCH}{}", self.token()?));
-        Ok(Visit::begin(&self.visits, &self.path, scratch))
+        Visit::begin(&self.visits, &self.path, scratch)
+    }
+
+    /// Keeps others from clearing away what is done in it meanwhile. Blocks for moments.
+    pub(crate) fn enter(&self) -> io::Result<Stay> {
+        occupancy::enter(&self.path)
     }
 
     /// Returns a name that nothing else has.
@@ -66,7 +72,11 @@ impl Repository {
         setting
     }
 
-    pub(crate) fn open(&self) -> anyhow::Result<git2::Repository> {
+    pub(crate) fn open(&self) -> anyhow::Result<Open> {
+        Ok(Open { _stay: self.enter()?, repository: self.open_bare()? })
+    }
+
+    pub(crate) fn open_bare(&self) -> anyhow::Result<git2::Repository> {
         git2::Repository::open_bare(&self.path)
             .with_context(|| format!("could not open the repository {}", self.path.display()))
     }

@@ -1,5 +1,5 @@
 //! Who is pushing to which repository right now, so that the last one out can clear away what git leaves behind when it
-//! is ended by a signal: the objects of pushes that were never accepted.
+//! is ended by a signal: the objects of pushes that were never accepted. Those of other servers count, too.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,12 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::occupancy::{self, Stay};
+
 /// How git names the place where a push's objects wait (`tmp_objdir_create`); the second is older.
 const QUARANTINES: [&str; 2] = ["tmp_objdir-incoming-", "incoming-"];
 
-/// The number of receive-packs by the repository they work in.
+/// The receive-packs of this process by the repository they work in: how many, and what tells other processes.
 #[derive(Debug, Default)]
-pub(crate) struct Visits(Mutex<HashMap<PathBuf, usize>>);
+pub(crate) struct Visits(Mutex<HashMap<PathBuf, (usize, Stay)>>);
 
 /// One receive-pack; dropping it may remove directories, which blocks.
 pub(crate) struct Visit {
@@ -23,21 +25,25 @@ pub(crate) struct Visit {
 
 impl Visit {
     /// Registers a receive-pack that is about to start; `scratch` is where doomed directories go.
-    pub(crate) fn begin(visits: &Arc<Visits>, repository: &Path, scratch: PathBuf) -> Self {
-        let mut counts = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(repository.to_owned()).or_default() += 1;
-        Self { visits: visits.clone(), repository: repository.to_owned(), scratch }
+    pub(crate) fn begin(visits: &Arc<Visits>, repository: &Path, scratch: PathBuf) -> io::Result<Self> {
+        let mut present = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match present.get_mut(repository) {
+            Some((count, _)) => *count += 1,
+            None => drop(present.insert(repository.to_owned(), (1, occupancy::enter(repository)?))),
+        }
+        Ok(Self { visits: visits.clone(), repository: repository.to_owned(), scratch })
     }
 
     /// Moves quarantines away if nobody else can own them.
     fn end(&self) -> io::Result<()> {
         // Held while directories are renamed, so that nobody who comes now loses theirs.
-        let mut counts = self.visits.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.repository).filter(|count| **count > 1) {
+        let mut present = self.visits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((count, _)) = present.get_mut(&self.repository).filter(|(count, _)| *count > 1) {
             *count -= 1;
             return Ok(());
         }
-        counts.remove(&self.repository);
+        present.remove(&self.repository);
+        let Some(_alone) = occupancy::alone(&self.repository)? else { return Ok(()) };
         for entry in fs::read_dir(self.repository.join("objects"))? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(is_quarantine) {

@@ -12,6 +12,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use fleet::{Authority, Credentials, JoinToken};
@@ -74,6 +75,13 @@ impl Agents {
         Ok(Self { authority, server, ways: Mutex::default(), known: admission::Known::default() })
     }
 
+    /// Lets certificates of hosts hold for so long.
+    #[must_use]
+    pub fn certifying_for(mut self, life: Duration) -> Self {
+        self.authority.set_host_life(life);
+        self
+    }
+
     /// Returns the text of a join token with this secret.
     #[must_use]
     pub fn join_token(&self, secret: &str) -> String {
@@ -100,9 +108,10 @@ impl Agents {
         fleet::entry_config(self.authority.certificate(), Arc::clone(host))
     }
 
-    /// Returns a certificate for the host inside this server, as PEM.
-    pub(crate) fn certify(&self, host: HostId, key: &fleet::HostKey) -> anyhow::Result<String> {
-        self.authority.host_certificate(host, &key.request()?)
+    /// Returns a certificate for the host inside this server, as PEM, and for how long it is good: a fresh one is due then.
+    pub(crate) fn certify(&self, host: HostId, key: &fleet::HostKey) -> anyhow::Result<(String, Duration)> {
+        let certificate = self.authority.host_certificate(host, &key.request()?)?;
+        Ok((certificate, self.authority.host_life() / 2))
     }
 
     /// Shows a fresh certificate from now on.

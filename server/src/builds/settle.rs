@@ -83,11 +83,8 @@ async fn settle_branch(
     let (repository, forced) = (repository.clone(), ledger(build).forced);
     fail_point::reach(Step::BranchBehind);
     let id = build.id.to_string();
-    let moved = tokio::task::spawn_blocking(move || {
-        // Another server may have seen to it, and to later pushes: a forced one must not be undone.
-        let is_open = repository.kept_builds()?.iter().any(|(kept, _)| *kept == id);
-        if is_open { repository.advance(&branch, commit, forced).map(Some) } else { Ok(None) }
-    });
+    // Another server may have seen to it, and to later pushes: a forced one must not be undone.
+    let moved = tokio::task::spawn_blocking(move || repository.advance_build(&id, &branch, commit, forced));
     let Some(moved) = moved.await?? else { return Ok(()) };
     fail_point::reach(Step::BranchMoved);
     if let Moved::Refused(tip) = moved {

@@ -10,15 +10,16 @@ use fleet::{
     About, Bearer, ClientTls, Credentials, HostKey, Join, JoinToken, Joined, Link, LinkError, Renew, Renewed,
     ServerTls,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use model::id::HostId;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::options::Options;
 
-/// How long to wait before a certificate that could not be renewed is asked for again.
-const AGAIN: Duration = Duration::from_secs(30);
+/// How long to wait before a certificate that could not be renewed is asked for again. A host that was away for long is let
+/// in only with a fresh one.
+const AGAIN: Duration = Duration::from_secs(3);
 
 /// How often it is looked how old the certificate is; the clock may jump.
 const LOOK: Duration = Duration::from_secs(60);
@@ -98,8 +99,7 @@ impl Identity {
     /// Returns when half of the certificate's time is over.
     fn due(&self) -> Timestamp {
         let shown = self.credentials.certificate().and_then(|shown| Bearer::read(&shown).ok());
-        let half = SignedDuration::try_from(fleet::HOST_LIFE / 2).unwrap_or_default();
-        shown.map_or(Timestamp::MIN, |bearer| bearer.until - half)
+        shown.map_or(Timestamp::MIN, |bearer| bearer.half_time())
     }
 
     async fn renew(&self, links: &[Arc<Link>]) -> Result<()> {

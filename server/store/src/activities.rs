@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use model::id::{ActivityId, AppId, TokenId, UserId};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, json, now};
+use crate::transaction::Db;
 
 /// A change that somebody made.
 #[derive(Clone, Debug, PartialEq, Eq)]

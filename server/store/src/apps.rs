@@ -7,10 +7,10 @@ use model::name::AppName;
 use model::release::Version;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::meta::next_number;
 use crate::row::{Columns as _, big, json, now};
+use crate::transaction::Db;
 
 /// The first uid that an app gets.
 pub const FIRST_UID: u64 = 200_000;

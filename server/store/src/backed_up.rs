@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use model::id::AppId;
 use model::slug::Digest;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::Columns as _;
+use crate::transaction::Db;
 
 /// The migration since which slugs are given up.
 const SLUGS_GIVEN_UP: i64 = 4;

@@ -9,11 +9,11 @@ use model::id::{AppId, BuildId, SlugId, UserId};
 use model::release::{CommitRef, Version};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::leases::Lease;
 use crate::row::{Columns as _, big, json, now};
 use crate::slugs::{SlugRef, slug_ref};
+use crate::transaction::Db;
 
 /// One attempt to turn a commit into a slug.
 #[derive(Clone, Debug, PartialEq)]

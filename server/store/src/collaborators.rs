@@ -5,9 +5,9 @@ use model::access::Scope;
 use model::id::{AppId, UserId};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, now};
+use crate::transaction::Db;
 
 /// A user who was invited to an app.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,14 +12,9 @@ use sqlx::{AnyPool, Executor as _};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 use crate::postgres::{self, News};
+use crate::transaction::{Db, Transaction};
 use crate::vault::random;
 use crate::versions::refused;
-
-/// A connection inside a transaction: what every function of this crate works on.
-pub type Db = sqlx::AnyConnection;
-
-/// A transaction that is undone unless it is committed. It dereferences to [`Db`].
-pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// How long a caller waits for its turn before it is told that the database is too busy.
 const TURN: Duration = Duration::from_secs(30);
@@ -40,6 +35,8 @@ pub struct Store {
     readers: AnyPool,
     writers: AnyPool,
     server: Option<Arc<Server>>,
+    /// How long a statement may take; one on a file takes as long as it takes.
+    statement: Option<Duration>,
 }
 
 /// A database server, which other processes use as well.
@@ -78,7 +75,12 @@ impl Store {
         sqlx::any::install_default_drivers();
         let name: String = path.to_string_lossy().chars().map(escaped).collect();
         let url = format!("sqlite://{name}");
-        Ok(Self { writers: pool(&url, 1).await?, readers: pool(&url, READERS).await?, server: None })
+        Ok(Self {
+            writers: pool(&url, 1).await?,
+            readers: pool(&url, READERS).await?,
+            server: None,
+            statement: None,
+        })
     }
 
     /// Opens the `Postgres` database and brings its tables up to date. Waits a minute for one that does not answer.
@@ -98,7 +100,14 @@ impl Store {
         let readers = postgres::pool(url, postgres::READERS).await?;
         let aside = postgres::pool(url, postgres::ASIDE).await?;
         let server = Server { url: url.clone(), aside, name: hex::encode(random::<8>()?) };
-        Ok(Self { readers, writers, server: Some(Arc::new(server)) })
+        let statement = Some(postgres::STATEMENT);
+        Ok(Self { readers, writers, server: Some(Arc::new(server)), statement })
+    }
+
+    /// Waits no longer than this for what a statement comes to.
+    #[must_use]
+    pub fn limiting_statements(self, to: Duration) -> Self {
+        Self { statement: Some(to), ..self }
     }
 
     /// Tells whether other servers may use the database at the same time.
@@ -119,8 +128,8 @@ impl Store {
     /// A database that fails, is away or is too busy.
     pub async fn read(&self) -> Result<Transaction> {
         match &self.server {
-            Some(_) => postgres::begin_read(&self.readers).await,
-            None => Ok(self.readers.begin().await?),
+            Some(_) => postgres::begin_read(&self.readers, self.statement).await,
+            None => Ok(Transaction::new(self.readers.begin().await?, self.statement)),
         }
     }
 
@@ -130,7 +139,7 @@ impl Store {
     /// A database that fails, is away or is too busy.
     pub async fn write(&self) -> Result<Transaction> {
         match &self.server {
-            Some(server) => postgres::begin_write(&self.writers, &server.name).await,
+            Some(server) => postgres::begin_write(&self.writers, &server.name, self.statement).await,
             None => self.write_file().await,
         }
     }
@@ -149,7 +158,7 @@ impl Store {
     /// A database that fails, is away or is too busy.
     pub(crate) async fn write_aside(&self) -> Result<Transaction> {
         match &self.server {
-            Some(server) => postgres::begin_aside(&server.aside).await,
+            Some(server) => postgres::begin_aside(&server.aside, self.statement).await,
             None => self.write_file().await,
         }
     }
@@ -163,17 +172,18 @@ impl Store {
     }
 
     async fn write_file(&self) -> Result<Transaction> {
-        match self.writers.begin_with(BEGIN).await {
-            Ok(transaction) => Ok(transaction),
+        let begun = match self.writers.begin_with(BEGIN).await {
+            Ok(transaction) => transaction,
             // Another has its turn; nothing is wrong with the connection.
-            Err(error @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)) => Err(error.into()),
+            Err(error @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)) => return Err(error.into()),
             Err(error) => {
                 // A transaction that could not be ended, as on a full disk, leaves a connection that can begin no other.
                 tracing::warn!(%error, "the writing connection is opened anew");
                 self.writers.acquire().await?.close().await?;
-                Ok(self.writers.begin_with(BEGIN).await?)
+                self.writers.begin_with(BEGIN).await?
             }
-        }
+        };
+        Ok(Transaction::new(begun, self.statement))
     }
 
     /// Ends all connections after their transactions.

@@ -14,7 +14,6 @@ use model::watch::Watch;
 use sqlx::any::AnyRow;
 
 use crate::apps::{App, app, select_app};
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::formation::formation_entry;
 use crate::operations::{Operation, operation};
@@ -22,6 +21,7 @@ use crate::releases::open_config;
 use crate::replicas::{Replica, replica};
 use crate::row::{Columns as _, big};
 use crate::slugs::{SlugRef, slug_ref};
+use crate::transaction::Db;
 use crate::vault::Vault;
 use crate::watches::watch;
 

@@ -5,9 +5,9 @@ use model::id::{AppId, DomainId};
 use model::name::Hostname;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, now};
+use crate::transaction::Db;
 
 /// A host name of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use model::id::{AppId, FormationId};
 use model::name::ProcessType;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, now};
+use crate::transaction::Db;
 
 /// The wanted quantity and size of one process type of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use model::slug::Digest;
 use sqlx::Row as _;
 
 use crate::builds::find_build;
-use crate::connection::Db;
 use crate::error::Result;
 use crate::keeping::{builds_to_silence, builds_to_trim};
 use crate::row::Columns as _;
+use crate::transaction::Db;
 
 /// Most rows that are counted.
 const MOST: u32 = 100_000;

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use sqlx::Row as _;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::meta::set_fact;
+use crate::transaction::Db;
 
 const KEY: &str = "backup-hold/";
 

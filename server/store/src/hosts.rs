@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use model::id::HostId;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, big, now, words};
+use crate::transaction::Db;
 
 words! {
     /// What may be done with a host.

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use model::id::{HostId, JoinTokenId, UserId};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, now};
 use crate::tokens::hash;
+use crate::transaction::Db;
 use crate::vault::random;
 
 /// What lets a machine become a host, without its secret.

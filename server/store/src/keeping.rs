@@ -9,9 +9,9 @@ use model::release::{ReleaseStatus, Version};
 use model::slug::Digest;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, big, now};
+use crate::transaction::Db;
 
 /// What is asked after every release.
 pub(crate) const USES: &str = "select r.version, r.status, r.slug_id from slugs s join releases r on r.slug_id = s.id \

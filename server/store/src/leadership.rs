@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use crate::connection::{Db, Store};
+use crate::connection::Store;
 use crate::error::Result;
 use crate::row::{Columns as _, big};
+use crate::transaction::Db;
 
 /// Who leads, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 use jiff::Timestamp;
 
 use crate::builds::Build;
-use crate::connection::Db;
 use crate::error::Result;
 use crate::operations::Operation;
 use crate::row::{big, now};
+use crate::transaction::Db;
 
 /// Who holds a lease, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use sqlx::Row as _;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::big;
+use crate::transaction::Db;
 
 /// Returns the fact, if it was ever stored.
 ///

@@ -6,9 +6,9 @@ use std::ops::Range;
 use model::id::AppId;
 use model::metrics::{MinuteOf, Sample, pack, unpack};
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, big};
+use crate::transaction::Db;
 
 /// Most minutes whose rows are removed at once, so that others get their turn.
 const BATCH_MINUTES: i64 = 30;

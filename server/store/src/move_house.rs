@@ -1,8 +1,8 @@
 //! After a restore the platform is somewhere else: what ran on the server's own machine is gone, and so is what a backup
 //! leaves out. Machines that joined are still there, and what runs on them goes on.
 
-use crate::connection::Db;
 use crate::error::Result;
+use crate::transaction::Db;
 
 /// Forgets what ran on the server's own machine, so that all of it is started here, and says of build output that it is gone.
 ///

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use model::id::{AppId, UserId};
 use model::name::AppName;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::operations::{Operation, OperationState, operation};
 use crate::row::Columns as _;
+use crate::transaction::Db;
 
 /// Whose operations are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use model::release::{ReleaseStatus, Version};
 use sqlx::any::AnyRow;
 
 use crate::apps::next_generation;
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::releases::set_release_status;
 use crate::row::{Columns as _, big, now, words};
+use crate::transaction::Db;
 use crate::watches::end_watch;
 
 words! {

@@ -6,12 +6,12 @@ use model::formation::Formation;
 use model::id::{AppId, UserId};
 
 use crate::apps::{App, list_apps, list_apps_of};
-use crate::connection::Db;
 use crate::error::Result;
 use crate::formation::{find_formation, formation_entry};
 use crate::operations::{Operation, active_operation, operation};
 use crate::releases::{Release, find_release, releases_that_serve};
 use crate::replicas::{Replica, list_replicas, replica};
+use crate::transaction::Db;
 
 /// One app as a list of all shows it.
 #[derive(Clone, Debug)]

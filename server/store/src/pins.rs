@@ -3,9 +3,9 @@
 use model::id::AppId;
 use model::pins::{Pin, Pins};
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::Columns as _;
+use crate::transaction::Db;
 
 /// Returns the app's pins.
 ///

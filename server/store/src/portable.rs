@@ -6,9 +6,9 @@ use serde_json::{Map, Number, Value};
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, ValueRef as _};
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::tables::{TABLES, Table};
+use crate::transaction::Db;
 
 /// Hands out all rows of a table as lines of JSON, in pieces of about so many bytes. Returns how many rows there were.
 ///

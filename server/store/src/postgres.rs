@@ -2,18 +2,30 @@
 //! server holds that sleeps, and news of what other servers write.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::PgListener;
-use sqlx::{AnyPool, Executor as _};
+use sqlx::{AnyPool, Connection as _, Executor as _};
+use tokio::time::{Instant, timeout};
 
-use crate::connection::{Db, Transaction};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
+use crate::transaction::{Db, Transaction, within};
 
 /// How long a caller waits for a connection. It is also how long one that asks while the database is away waits for it.
 const CONNECTION: Duration = Duration::from_secs(10);
+
+/// How long a statement may take: longer than the database allows it, so that it is the database that ends it, if it can.
+pub(crate) const STATEMENT: Duration = Duration::from_secs(35);
+
+/// How long a connection may take to say that it can be used again; otherwise it is closed. Whoever waits for one of the
+/// few would wait for that.
+const RETURN: Duration = Duration::from_secs(5);
+
+/// How long nothing may be heard of other servers until the line is opened anew: one whose other end has lost its power
+/// tells nothing, not even that. What was missed meanwhile is found by those who look.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// How long a server that starts waits for a database that starts, too.
 const START: Duration = Duration::from_secs(60);
@@ -79,6 +91,12 @@ pub(crate) async fn pool(url: &DatabaseUrl, manner: Manner) -> Result<AnyPool> {
                 Ok(())
             })
         })
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                within(Some(Instant::now() + RETURN), connection.ping()).await??;
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options);
     let deadline = Instant::now() + START;
     loop {
@@ -93,21 +111,21 @@ pub(crate) async fn pool(url: &DatabaseUrl, manner: Manner) -> Result<AnyPool> {
     }
 }
 
-/// Begins to read.
-pub(crate) async fn begin_read(pool: &AnyPool) -> Result<Transaction> {
-    begin(pool, READ).await
+/// Begins to read; a statement takes as long as `limit` at most.
+pub(crate) async fn begin_read(pool: &AnyPool, limit: Option<Duration>) -> Result<Transaction> {
+    begin(pool, READ, limit).await
 }
 
 /// Begins to write outside of the turn: only for rows that nothing else goes by.
-pub(crate) async fn begin_aside(pool: &AnyPool) -> Result<Transaction> {
-    begin(pool, WRITE).await
+pub(crate) async fn begin_aside(pool: &AnyPool, limit: Option<Duration>) -> Result<Transaction> {
+    begin(pool, WRITE, limit).await
 }
 
 /// Begins to write when it is its turn; `name` says who does, so that it is no news to the same.
-pub(crate) async fn begin_write(pool: &AnyPool, name: &str) -> Result<Transaction> {
+pub(crate) async fn begin_write(pool: &AnyPool, name: &str, limit: Option<Duration>) -> Result<Transaction> {
     let (pool, name) = (pool.clone(), name.to_owned());
     whole(async move {
-        let mut transaction = pool.begin_with(WRITE).await?;
+        let mut transaction = Transaction::new(pool.begin_with(WRITE).await?, limit);
         sqlx::query(TURN).bind(name).execute(&mut *transaction).await?;
         Ok(transaction)
     })
@@ -120,9 +138,9 @@ pub(crate) async fn tell(db: &mut Db, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn begin(pool: &AnyPool, statement: &'static str) -> Result<Transaction> {
+async fn begin(pool: &AnyPool, statement: &'static str, limit: Option<Duration>) -> Result<Transaction> {
     let pool = pool.clone();
-    whole(async move { Ok(pool.begin_with(statement).await?) }).await
+    whole(async move { Ok(Transaction::new(pool.begin_with(statement).await?, limit)) }).await
 }
 
 /// Carries a beginning through though its caller may be cut off: half of one would leave a connection in the pool with
@@ -167,20 +185,35 @@ impl News {
     /// The database is away; the next call tries again.
     pub async fn next(&mut self) -> Result<()> {
         let Some(listener) = &mut self.listener else {
-            let mut listener = PgListener::connect(self.url.reveal()).await?;
-            listener.listen("paas").await?;
-            self.listener = Some(listener);
+            let opened = timeout(CONNECTION, self.listen()).await;
+            self.listener = Some(opened.map_err(|_| Error::Unavailable(sqlx::Error::PoolTimedOut))??);
             return Ok(());
         };
-        loop {
-            match listener.try_recv().await {
-                Ok(Some(told)) if told.payload() == self.name => {}
-                Ok(_) => return Ok(()),
-                Err(error) => {
-                    self.listener = None;
-                    return Err(error.into());
+        let heard = async {
+            loop {
+                match listener.try_recv().await {
+                    Ok(Some(told)) if told.payload() == self.name => {}
+                    Ok(_) => return Ok(()),
+                    Err(error) => return Err(error.into()),
                 }
             }
+        };
+        match timeout(QUIET, heard).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                self.listener = None;
+                Err(error)
+            }
+            Err(_) => {
+                self.listener = None;
+                Ok(())
+            }
         }
+    }
+
+    async fn listen(&self) -> Result<PgListener> {
+        let mut listener = PgListener::connect(self.url.reveal()).await?;
+        listener.listen("paas").await?;
+        Ok(listener)
     }
 }

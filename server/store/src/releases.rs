@@ -7,10 +7,10 @@ use model::release::{CommitRef, ReleaseStatus, Version};
 use sqlx::any::AnyRow;
 
 use crate::builds::commit;
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, big, json, now, unjson, words};
 use crate::slugs::{SlugRef, slug_ref};
+use crate::transaction::Db;
 use crate::vault::Vault;
 
 words! {

@@ -8,9 +8,9 @@ use model::release::Version;
 use model::size::Size;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, big, now};
+use crate::transaction::Db;
 
 /// A replica that is wanted on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]

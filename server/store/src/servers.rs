@@ -6,9 +6,10 @@ use model::id::{HostId, ReplicaId};
 use model::replica::HostReport;
 use sqlx::any::AnyRow;
 
-use crate::connection::{Db, Store};
+use crate::connection::Store;
 use crate::error::Result;
 use crate::row::{Columns as _, big, json};
+use crate::transaction::Db;
 
 /// What a server last said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

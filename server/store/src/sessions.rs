@@ -5,10 +5,10 @@ use model::access::Scope;
 use model::id::{SessionId, UserId};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, now};
 use crate::tokens::hash;
+use crate::transaction::Db;
 use crate::users::{User, user};
 use crate::vault::random;
 

@@ -6,9 +6,9 @@ use model::name::ProcessType;
 use model::slug::{Digest, SlugManifest};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, big, json, now};
+use crate::transaction::Db;
 
 /// A built app.
 #[derive(Clone, Debug, PartialEq, Eq)]

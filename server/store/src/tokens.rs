@@ -8,9 +8,9 @@ use model::id::{TokenId, UserId};
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, now};
+use crate::transaction::Db;
 use crate::users::{User, user};
 use crate::vault::random;
 

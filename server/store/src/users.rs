@@ -5,9 +5,9 @@ use model::access::Scope;
 use model::id::UserId;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::{Columns as _, now};
+use crate::transaction::Db;
 
 /// A person, or the robot that acts for one.
 #[derive(Clone, Debug, PartialEq, Eq)]

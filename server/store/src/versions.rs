@@ -5,9 +5,10 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 use sqlx::{Executor as _, Row as _};
 
-use crate::connection::{Db, MIGRATIONS, Store, Transaction, create_private};
+use crate::connection::{MIGRATIONS, Store, create_private};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
+use crate::transaction::{Db, Transaction};
 
 /// A transaction that may take its time: a database server ends others that do.
 const PATIENT: &str = "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0";

@@ -5,9 +5,9 @@ use model::release::Version;
 use model::watch::Watch;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, big, json, now};
+use crate::transaction::Db;
 
 pub(crate) fn watch(row: &AnyRow) -> Result<Watch> {
     Ok(Watch {

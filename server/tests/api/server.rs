@@ -113,6 +113,7 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         builds: 1,
         reserve_bytes: 0,
         host_grace: model::fleet::GRACE,
+        host_certificate: fleet::HOST_LIFE,
         zone: "local".to_owned(),
         host_mb: None,
         host_cores: None,

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fleet::{Fleet, by_zone, wait_for_answers, wait_for_replicas};
-use crate::load::Load;
+use super::fleet::{Fleet, by_zone, wait_for_replicas};
 
 /// Returns how many replicas each host has, once a host has none of so many.
 fn wait_until_off(app: &crate::app::TestApp<'_>, host: &str, replicas: usize) -> BTreeMap<String, usize> {
@@ -15,8 +14,8 @@ fn wait_until_off(app: &crate::app::TestApp<'_>, host: &str, replicas: usize) ->
 #[test]
 fn a_host_is_drained_and_a_release_rolled_out_meanwhile_and_nobody_notices() {
     let fleet = Fleet::start(&["a", "a", "b"]);
-    let app = fleet.app(4);
-    let load = Load::start(fleet.platform.router, &app.host(), "/", 50);
+    let app = fleet.deploy(4);
+    let (load, census) = (fleet.load(), fleet.census());
     load.during("a drain", || {
         app.paasctl(&["hosts:drain", "b3"]);
         let hosts = wait_until_off(&app, "b3", 4);
@@ -33,15 +32,16 @@ fn a_host_is_drained_and_a_release_rolled_out_meanwhile_and_nobody_notices() {
     })
     .assert_none_failed();
     load.finish("after that").assert_none_failed();
+    census.finish().assert_no_name_had_two();
 }
 
 #[test]
 fn a_drill_ends_all_of_a_host_and_tells_when_it_was_back() {
     let fleet = Fleet::start(&["a", "b", "b"]);
-    let app = fleet.app(4);
+    let app = fleet.deploy(4);
     let hosts = wait_for_replicas(&app, 4);
     let report = app.json(&["hosts:drill", "a1"]);
     assert!(report["recovery_ms"].as_u64() > Some(0), "{report}");
     assert_eq!(wait_for_replicas(&app, 4), hosts, "each is back where it was");
-    wait_for_answers(&app, 4);
+    fleet.wait_for_answers(4);
 }

@@ -1,29 +1,43 @@
-//! A platform on machines of its own: a control plane that runs no replica itself, and hosts in zones.
+//! A platform on machines of its own: a database, two servers that run no replica themselves, and hosts in zones.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::census::{Answers, WEB};
+use super::census::{Answers, Census, WEB};
+use super::control::{Database, Server};
 use super::host::Host;
 use super::machine::Machine;
 use super::network::{Network, Side};
+use super::pace;
 use crate::app::TestApp;
+use crate::load::Load;
+use crate::on_postgres::Eyes;
 use crate::platform::TestPlatform;
 use crate::wait;
-
-/// Where the control plane is called by agents.
-const AGENTS: u16 = 5001;
 
 /// How long a silent host has to come back.
 pub(crate) const GRACE: Duration = Duration::from_secs(20);
 
+/// What each server is told: what it offers itself is too little for a replica, and certificates of hosts are renewed
+/// several times in a story.
+const OPTIONS: [&str; 8] =
+    ["--host-grace", "20", "--zone", "none", "--host-mb", "1", "--host-certificate-seconds", "30"];
+
+/// The name of the app of every story.
+const APP: &str = "shop";
+
 /// A control plane and its hosts.
 pub(crate) struct Fleet {
     pub(crate) hosts: Vec<Host>,
-    pub(crate) platform: TestPlatform,
+    /// The server that led at first.
+    pub(crate) leader: Server,
+    pub(crate) other: Server,
+    pub(crate) eyes: Eyes,
+    pub(crate) database: Database,
     _network: Rc<Network>,
 }
 
@@ -31,35 +45,83 @@ impl Fleet {
     /// Starts it with a host in each of the zones; a host is called like its zone, with its number.
     pub(crate) fn start(zones: &[&str]) -> Self {
         let network = Network::start();
-        let control = Machine::new(&network, "control");
-        let listen = format!("{}:{AGENTS}", control.address(Side::Control));
-        let grace = GRACE.as_secs().to_string();
-        // What it offers is too little for a replica.
-        let options = ["--agent-listen", &listen, "--host-grace", &grace, "--zone", "none", "--host-mb", "1"];
-        let (data, address) = (control.dir().join("data"), control.address(Side::Users));
-        std::fs::create_dir_all(&data).unwrap();
-        let platform = TestPlatform::start_on(&data, &options, control.prefix(), address);
+        let database = Database::start(&network);
+        let servers = Server::two(&network, &database, &OPTIONS);
+        let called: Vec<String> = servers.iter().map(Server::called).collect();
         let host = |(number, zone): (usize, &&str)| {
             let name = format!("{zone}{}", number + 1);
-            let token = join_token(&platform, &name, zone);
-            Host::join(Machine::new(&network, &name), &format!("https://{listen}"), &token)
+            let token = join_token(&servers[0].platform, &name, zone);
+            Host::join(Machine::new(&network, &name), &called, &token)
         };
         let hosts: Vec<Host> = zones.iter().enumerate().map(host).collect();
-        wait::until("all hosts to call", || (callers(&platform) == hosts.len()).then_some(()));
-        Self { hosts, platform, _network: network }
+        for server in &servers {
+            let all = || (callers(&server.platform) == hosts.len()).then_some(());
+            wait::until("all hosts to call each server", all);
+        }
+        let eyes = Eyes::open(&database.url(Side::Users));
+        let mut servers = Vec::from(servers);
+        servers.sort_by_key(|server| server.name() != eyes.leader());
+        let (other, leader) = (servers.pop().unwrap(), servers.pop().unwrap());
+        Self { hosts, leader, other, eyes, database, _network: network }
     }
 
     /// Deploys an app that tells who answers, on so many replicas, and waits until all of them answer.
-    pub(crate) fn app(&self, replicas: usize) -> TestApp<'_> {
-        let app = self.platform.app("shop");
+    pub(crate) fn deploy(&self, replicas: usize) -> TestApp<'_> {
+        let app = self.leader.platform.app(APP);
         app.write("bin/web", WEB)
             .executable("bin/web")
             .write("Procfile", "web: bin/web\n")
             .commit("Tell who");
         app.deploy();
         app.paasctl(&["scale", &format!("web={replicas}")]);
-        wait_for_answers(&app, replicas);
+        self.wait_for_answers(replicas);
         app
+    }
+
+    /// Returns the app that was deployed, as the server shows it that led at first.
+    pub(crate) fn app(&self) -> TestApp<'_> {
+        self.leader.platform.known_app(APP)
+    }
+
+    /// Returns the same as the other server shows it.
+    pub(crate) fn app_by_other(&self) -> TestApp<'_> {
+        TestApp { platform: &self.other.platform, ..self.app() }
+    }
+
+    /// Returns where visitors are answered.
+    pub(crate) fn routers(&self) -> [SocketAddr; 2] {
+        [self.leader.platform.router, self.other.platform.router]
+    }
+
+    /// Lets visitors come to both servers in turn.
+    pub(crate) fn load(&self) -> Load {
+        let (routers, host) = (self.routers(), self.app().host());
+        Load::start_at(&routers, &host, "/", pace::per_second(routers[0], &host))
+    }
+
+    /// Waits until so many replicas are healthy, and both servers send visitors to each of them.
+    pub(crate) fn wait_for_answers(&self, replicas: usize) {
+        wait_for_replicas(&self.app(), replicas);
+        for router in self.routers() {
+            Answers::of(router, &self.app().host(), replicas);
+        }
+    }
+
+    /// Starts to ask at both servers who answers under which name.
+    pub(crate) fn census(&self) -> Census {
+        Census::start(&self.routers(), &self.app().host())
+    }
+
+    /// Returns which process answers under each of so many names.
+    pub(crate) fn processes(&self, names: usize) -> BTreeMap<String, String> {
+        let answers = Answers::of(self.leader.platform.router, &self.app().host(), names);
+        answers.latest().into_iter().map(|(name, process)| (name.to_owned(), process.to_owned())).collect()
+    }
+
+    /// Waits until a server has said this.
+    pub(crate) fn wait_until_said(&self, text: &str) {
+        let said = |server: &Server| server.platform.server_log().contains(text);
+        wait::until(text, || (said(&self.leader) || said(&self.other)).then_some(()));
     }
 }
 
@@ -77,12 +139,6 @@ pub(crate) fn wait_for_replicas(app: &TestApp<'_>, replicas: usize) -> BTreeMap<
             counts
         })
     })
-}
-
-/// Waits until so many replicas are healthy, and each of them answers.
-pub(crate) fn wait_for_answers(app: &TestApp<'_>, replicas: usize) {
-    wait_for_replicas(app, replicas);
-    Answers::now(app, replicas);
 }
 
 /// Returns how many replicas each zone has; a host is called like its zone, with its number.

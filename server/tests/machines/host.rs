@@ -14,22 +14,28 @@ const ENTRY: &str = "5002";
 pub(crate) struct Host {
     pub(crate) machine: Machine,
     data: PathBuf,
-    server: String,
+    /// Where servers are called.
+    servers: Vec<String>,
     agent: Child,
 }
 
 impl Host {
-    /// Starts an agent that calls the server with the token.
-    pub(crate) fn join(machine: Machine, server: &str, token: &str) -> Self {
+    /// Starts an agent that calls the servers with the token.
+    pub(crate) fn join(machine: Machine, servers: &[String], token: &str) -> Self {
         let data = machine.dir().join("data");
         std::fs::create_dir_all(&data).unwrap();
         std::fs::write(data.with_extension("token"), token).unwrap();
-        let agent = spawn(&machine, &data, server);
-        Self { machine, data, server: server.to_owned(), agent }
+        let agent = spawn(&machine, &data, servers);
+        Self { machine, data, servers: servers.to_vec(), agent }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.machine.name
+    }
+
+    /// Returns what the agent has said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
     }
 
     /// Ends the agent as `kill -9` does; replicas go on.
@@ -39,7 +45,7 @@ impl Host {
     }
 
     pub(crate) fn start_agent(&mut self) {
-        self.agent = spawn(&self.machine, &self.data, &self.server);
+        self.agent = spawn(&self.machine, &self.data, &self.servers);
     }
 
     /// Takes the machine's power away.
@@ -62,17 +68,16 @@ impl Drop for Host {
         let mut stop = command_after(&self.machine.prefix(), &binary("paasd"));
         let stopped = stop.args(["stop", "--data-dir"]).arg(&self.data).output();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
-            eprintln!("--- the log of the agent on {}\n{log}", self.name());
+            eprintln!("--- the log of the agent on {}\n{}", self.name(), self.log());
             eprintln!("--- stop: {stopped:?}");
         }
     }
 }
 
-fn spawn(machine: &Machine, data: &std::path::Path, server: &str) -> Child {
+fn spawn(machine: &Machine, data: &std::path::Path, servers: &[String]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
     let mut command = command_after(&machine.prefix(), &binary("paasd"));
-    command.args(["agent", "--server", server, "--name", &machine.name, "--entry-port", ENTRY]);
+    command.args(["agent", "--server", &servers.join(","), "--name", &machine.name, "--entry-port", ENTRY]);
     command.arg("--address").arg(machine.address(Side::Users).to_string());
     command.arg("--join-token").arg(data.with_extension("token")).arg("--data-dir").arg(data);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()

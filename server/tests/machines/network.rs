@@ -18,15 +18,18 @@ use crate::wait;
 /// Begins the names of directories and namespaces.
 const MARK: &str = "paas-machines-";
 
-/// The two networks of a test, each of 254 addresses. They end with the last machine.
+/// The two networks of a test, each of 254 addresses. They end with the last machine. One test at a time has some: its
+/// visitors would take the time of those of another.
 pub(crate) struct Network {
     /// A directory for the data of all machines.
     pub(crate) dir: tempfile::TempDir,
     mark: String,
     number: u8,
     machines: Cell<u8>,
-    /// Held as long as the test lives.
+    /// Held as long as the test lives, so that nobody takes what is its own for what a dead one left.
     _lock: File,
+    /// The turn of this test.
+    _turn: File,
 }
 
 /// Which of the two networks.
@@ -58,7 +61,6 @@ impl Network {
         let dir = tempfile::Builder::new().prefix(MARK).tempdir().unwrap();
         let lock = File::create(dir.path().join("lock")).unwrap();
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
-        drop(all);
         let mark = dir.path().file_name().unwrap().to_str().unwrap().to_owned();
         let switch = format!("{mark}-switch");
         ip(&format!("netns add {switch}")).unwrap();
@@ -71,7 +73,7 @@ impl Network {
             ip(&format!("link add paasm-{number} type veth peer name test netns {switch}")).is_ok()
         };
         let number = (1..=250).find(link).expect("one of 250 networks is free");
-        let network = Self { dir, mark, number, machines: Cell::new(1), _lock: lock };
+        let network = Self { dir, mark, number, machines: Cell::new(1), _lock: lock, _turn: all };
         let address = network.address(Side::Users, 1);
         ip(&format!("addr add {address}/24 dev paasm-{number}")).unwrap();
         ip(&format!("link set paasm-{number} up")).unwrap();

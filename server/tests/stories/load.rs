@@ -23,15 +23,17 @@ use crate::wait;
 /// How long a visitor waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection, and its socket to look whether the other side has closed it.
+/// A connection to a router, and its socket to look whether the other side has closed it.
 struct Kept {
+    router: SocketAddr,
     sender: SendRequest<Empty<Bytes>>,
     socket: std::net::TcpStream,
 }
 
 /// What is asked, and what came of it so far.
 struct Visits {
-    router: SocketAddr,
+    /// They are asked in turn.
+    routers: Mutex<Vec<SocketAddr>>,
     host: String,
     path: String,
     idle: Mutex<Vec<Kept>>,
@@ -52,6 +54,8 @@ struct Seen {
 pub(crate) struct Failure {
     /// When the visitor came.
     pub(crate) came: Instant,
+    /// Who was asked.
+    pub(crate) router: SocketAddr,
     /// What happened instead of an answer: a status, or the error's words.
     pub(crate) what: String,
     /// It used a connection that was kept from an earlier request.
@@ -65,6 +69,8 @@ pub(crate) struct Load {
     runtime: Runtime,
     schedule: tokio::task::JoinHandle<()>,
     tracker: TaskTracker,
+    /// What failed while nothing was done.
+    between: Mutex<Vec<Failure>>,
 }
 
 /// What came of all of them.
@@ -80,10 +86,15 @@ pub(crate) struct Outcome {
 impl Load {
     /// Starts to ask for `path` of `host` so many times a second.
     pub(crate) fn start(router: SocketAddr, host: &str, path: &str, per_second: u32) -> Self {
+        Self::start_at(&[router], host, path, per_second)
+    }
+
+    /// The same with several routers, each of which gets its share.
+    pub(crate) fn start_at(routers: &[SocketAddr], host: &str, path: &str, per_second: u32) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let visits = Arc::new(Visits {
-            router,
+            routers: Mutex::new(routers.to_vec()),
             host: host.to_owned(),
             path: path.to_owned(),
             idle: Mutex::default(),
@@ -97,7 +108,7 @@ impl Load {
                 stop.run_until_cancelled(come).await;
             }
         });
-        Self { visits, stop, runtime, schedule, tracker }
+        Self { visits, stop, runtime, schedule, tracker, between: Mutex::default() }
     }
 
     /// Returns how many have had their answer so far, or a failure.
@@ -107,16 +118,25 @@ impl Load {
         seen.waits.len() + seen.failures.len()
     }
 
+    /// Sends visitors to these routers from now on, as whatever is in front of several servers does. Those who came
+    /// before have had their answers when it returns.
+    pub(crate) fn send_to(&self, routers: &[SocketAddr]) -> Outcome {
+        *self.visits.routers.lock().unwrap() = routers.to_vec();
+        Outcome::of(self.visits.next_phase())
+    }
+
     /// Does something while visitors keep coming, and prints what came of those who came meanwhile.
     pub(crate) fn during(&self, what: &str, change: impl FnOnce()) -> Outcome {
-        self.visits.next_phase();
+        let before = self.visits.next_phase();
+        self.between.lock().unwrap().extend(before.failures);
         change();
         let outcome = Outcome::of(self.visits.next_phase());
         eprintln!("{what}: {outcome}");
         outcome
     }
 
-    /// Waits for one more visitor, lets no more come, waits for those that are there, and prints what came of them.
+    /// Waits for one more visitor, lets no more come, waits for those that are there, and prints what came of them. What
+    /// failed between two changes counts as well.
     pub(crate) fn finish(self, what: &str) -> Outcome {
         wait::until("a visitor to come last", || (self.asked() > 0).then_some(()));
         self.stop.cancel();
@@ -127,7 +147,9 @@ impl Load {
             let _ = schedule.await;
             tracker.wait().await;
         });
-        let outcome = Outcome::of(self.visits.next_phase());
+        let mut last = self.visits.next_phase();
+        last.failures.append(&mut self.between.lock().unwrap());
+        let outcome = Outcome::of(last);
         eprintln!("{what}: {outcome}");
         outcome
     }
@@ -138,8 +160,10 @@ async fn come(visits: Arc<Visits>, tracker: TaskTracker, every: Duration) {
     let mut due = Instant::now();
     for turn in 0_u64.. {
         tokio::time::sleep_until(due.into()).await;
-        let (visits, phase, came) = (visits.clone(), visits.phase(), due);
-        tracker.spawn(async move { visits.visit(&phase, came, turn % 2 == 0).await });
+        // The phase first: those of a phase ask no router that was left before it began.
+        let (phase, router) = (visits.phase(), visits.router(turn / 2));
+        let (visits, came) = (visits.clone(), due);
+        tracker.spawn(async move { visits.visit(&phase, came, router, turn % 2 == 0).await });
         due += every;
     }
 }
@@ -165,10 +189,16 @@ impl Visits {
         })
     }
 
-    async fn visit(&self, phase: &Phase, came: Instant, fresh: bool) {
-        let idle = if fresh { None } else { self.idle() };
+    fn router(&self, turn: u64) -> SocketAddr {
+        let routers = self.routers.lock().unwrap();
+        let turn = usize::try_from(turn).unwrap() % routers.len();
+        routers[turn]
+    }
+
+    async fn visit(&self, phase: &Phase, came: Instant, router: SocketAddr, fresh: bool) {
+        let idle = if fresh { None } else { self.idle(router) };
         let kept = idle.is_some();
-        let asked = tokio::time::timeout_at((came + PATIENCE).into(), self.ask(idle, fresh)).await;
+        let asked = tokio::time::timeout_at((came + PATIENCE).into(), self.ask(router, idle, fresh)).await;
         let outcome = match asked {
             Ok(Ok(status)) if (200..300).contains(&status) => Ok(came.elapsed()),
             Ok(Ok(status)) => Err(format!("status {status}")),
@@ -178,29 +208,32 @@ impl Visits {
         let mut seen = phase.lock().unwrap();
         match outcome {
             Ok(wait) => seen.waits.push(wait),
-            Err(what) => seen.failures.push(Failure { came, what, kept }),
+            Err(what) => seen.failures.push(Failure { came, router, what, kept }),
         }
     }
 
-    /// Returns a connection that nobody uses, and that was not closed by the other side.
-    fn idle(&self) -> Option<Kept> {
+    /// Returns a connection to the router that nobody uses, and that was not closed by the other side.
+    fn idle(&self, router: SocketAddr) -> Option<Kept> {
         let mut idle = self.idle.lock().unwrap();
-        std::iter::from_fn(|| idle.pop()).find(Kept::is_open)
+        let mut next = || {
+            let last = idle.iter().rposition(|kept| kept.router == router)?;
+            Some(idle.swap_remove(last))
+        };
+        std::iter::from_fn(&mut next).find(Kept::is_open)
     }
 
-    async fn ask(&self, idle: Option<Kept>, fresh: bool) -> Result<u16, String> {
+    async fn ask(&self, router: SocketAddr, idle: Option<Kept>, fresh: bool) -> Result<u16, String> {
         let words = |step: &'static str| move |error| format!("{step}: {}", chain(error));
         let mut connection = match idle {
             Some(connection) => connection,
             None => {
-                let stream =
-                    TcpStream::connect(self.router).await.map_err(|error| format!("connect: {error}"))?;
+                let stream = TcpStream::connect(router).await.map_err(|error| format!("connect: {error}"))?;
                 let stream = stream.into_std().unwrap();
                 let socket = stream.try_clone().unwrap();
                 let stream = TcpStream::from_std(stream).unwrap();
                 let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(words("handshake"))?;
                 tokio::spawn(driver);
-                Kept { sender, socket }
+                Kept { router, sender, socket }
             }
         };
         let request = hyper::Request::get(&self.path).header("host", &self.host);
@@ -255,14 +288,14 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} requests, p50 {:?}, p99 {:?}, max {:?}", self.asked, self.p50, self.p99, self.max)?;
-        let mut kinds: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<(&str, SocketAddr, bool), usize> = BTreeMap::new();
         for failure in &self.failures {
-            *kinds.entry((&failure.what, failure.kept)).or_default() += 1;
+            *kinds.entry((&failure.what, failure.router, failure.kept)).or_default() += 1;
         }
         write!(f, ", {} failed", self.failures.len())?;
-        for ((what, kept), count) in kinds {
+        for ((what, router, kept), count) in kinds {
             let on = if kept { "a kept" } else { "a new" };
-            write!(f, "\n  {count} x {what}, on {on} connection")?;
+            write!(f, "\n  {count} x {what}, on {on} connection to {router}")?;
         }
         Ok(())
     }

@@ -249,7 +249,7 @@ impl TestPlatform {
     }
 
     fn stop_command(&self) -> Command {
-        let mut command = Command::new(binary("paasd"));
+        let mut command = command_after(&self.prefix, &binary("paasd"));
         command.args(["stop", "--data-dir"]).arg(&self.data);
         for name in ["--server-name", "--database-url"] {
             command

@@ -2,6 +2,8 @@
 //! and share one: the first starts it, and it ends some seconds after the last.
 
 use std::fs::File;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +17,8 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     /// Says that somebody uses the server; nothing when it is this test's own.
     shared: Option<File>,
+    /// The words that bring its commands to a machine of its own, if it has one; the others call it there.
+    machine: Option<Vec<String>>,
 }
 
 /// Returns the directory of the programs, if `Postgres` is installed: beside `pg_ctl` on PATH, or where Debian has it.
@@ -44,7 +48,7 @@ fn find_or_start() -> Postgres {
     let start = File::options().create(true).append(true).open(dir.join("start")).unwrap();
     rustix::fs::flock(&start, FlockOperation::LockExclusive).unwrap();
     rustix::fs::flock(&users, FlockOperation::LockShared).unwrap();
-    let postgres = Postgres { dir, programs, shared: Some(users) };
+    let postgres = Postgres { dir, programs, shared: Some(users), machine: None };
     if !postgres.answers() {
         postgres.make();
         postgres.start();
@@ -56,8 +60,18 @@ fn find_or_start() -> Postgres {
 impl Postgres {
     /// Starts one of this test's own in the directory.
     pub(crate) fn own(dir: &Path) -> Self {
+        Self::begin(dir, None)
+    }
+
+    /// Starts one of this test's own on another machine: the words bring its commands there.
+    #[allow(dead_code, reason = "the tests that have several machines are those of the server")]
+    pub(crate) fn on_machine(dir: &Path, words: Vec<String>) -> Self {
+        Self::begin(dir, Some(words))
+    }
+
+    fn begin(dir: &Path, machine: Option<Vec<String>>) -> Self {
         let programs = programs().expect("postgresql is installed");
-        let postgres = Self { dir: dir.to_owned(), programs, shared: None };
+        let postgres = Self { dir: dir.to_owned(), programs, shared: None, machine };
         postgres.make();
         postgres.start();
         postgres
@@ -68,11 +82,19 @@ impl Postgres {
         format!("postgres:///{database}?host={}&user=paas", self.dir.display())
     }
 
+    /// Returns the URL by which other machines call the one that it is on.
+    #[allow(dead_code, reason = "the tests that have several machines are those of the server")]
+    pub(crate) fn url_at(address: Ipv4Addr, database: &str) -> String {
+        format!("postgres://paas@{address}/{database}?sslmode=disable")
+    }
+
     /// Starts it after a stop.
     pub(crate) fn start(&self) {
-        // Without a network, and as fast as can be: what it survives is not what is tested.
+        // Without a network unless others are to call, and as fast as can be: what it survives is not what is tested.
+        let listen = if self.machine.is_some() { "*" } else { "" };
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c max_connections=300 -c fsync=off -c autovacuum=off",
+            "-c listen_addresses={listen} -c unix_socket_directories={} -c max_connections=300 -c fsync=off \
+             -c autovacuum=off",
             self.dir.display()
         );
         let (data, log) = (self.dir.join("data"), self.dir.join("log"));
@@ -101,6 +123,10 @@ impl Postgres {
         let arguments =
             ["-D", text(&data), "-U", "paas", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"];
         self.run("initdb", &arguments);
+        if self.machine.is_some() {
+            let mut rules = File::options().append(true).open(data.join("pg_hba.conf")).unwrap();
+            writeln!(rules, "host all all all trust").unwrap();
+        }
     }
 
     /// Leaves behind what ends the server when nobody has used it for a while.
@@ -121,7 +147,8 @@ impl Postgres {
     /// Runs one of its programs as an ordinary user, which it insists on.
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = self.programs.join(program);
-        let mut line: Vec<String> = prefix();
+        let mut line: Vec<String> = self.machine.clone().unwrap_or_default();
+        line.extend(prefix());
         line.push(text(&program).to_owned());
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         // Not a pipe: the server would hold it open.

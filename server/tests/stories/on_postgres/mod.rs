@@ -1,19 +1,18 @@
 //! Two servers on one Postgres and one data directory: whichever leads, the other can, whatever happens to it.
 
+mod eyes;
 mod failover;
 mod pushes;
 #[expect(dead_code, reason = "the store's tests share one server, these have one each")]
 #[path = "../../../store/tests/postgres/server.rs"]
-mod server;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 
+pub(crate) use eyes::Eyes;
 use server::Postgres;
-use store::{Leadership, Store};
-use tokio::runtime::Runtime;
 
 use crate::platform::TestPlatform;
-use crate::wait;
 
 /// Servers `a` and `b`, and their database.
 struct Servers {
@@ -23,12 +22,6 @@ struct Servers {
     eyes: Eyes,
     postgres: Postgres,
     _dir: tempfile::TempDir,
-}
-
-/// Looks at the database beside the servers.
-struct Eyes {
-    runtime: Runtime,
-    store: Store,
 }
 
 impl Servers {
@@ -43,26 +36,9 @@ impl Servers {
         let data = dir.path().join("data");
         let start = |name: &str| TestPlatform::start_sharing(&data, (name, &url), &["--host-grace", "6"]);
         let (a, b) = (start("a"), start("b"));
-        let runtime = Runtime::new().unwrap();
-        let store = runtime.block_on(Store::open_url(&url.parse().unwrap())).unwrap();
-        let eyes = Eyes { runtime, store };
-        let first =
-            wait::until("somebody to lead", || Some(eyes.leadership()?).filter(|seen| seen.owner.is_some()));
-        let (leader, other) = if first.owner.unwrap().starts_with("a/") { (a, b) } else { (b, a) };
+        let eyes = Eyes::open(&url);
+        let (leader, other) = if eyes.leader() == "a" { (a, b) } else { (b, a) };
         Self { leader, other, eyes, postgres, _dir: dir }
-    }
-}
-
-impl Eyes {
-    /// Returns who leads; nothing while the database is away.
-    fn leadership(&self) -> Option<Leadership> {
-        self.runtime
-            .block_on(async { store::find_leadership(&mut *self.store.read().await.ok()?).await.ok() })
-    }
-
-    /// Waits until a later term than this, and returns that.
-    fn next_term(&self, term: u64) -> u64 {
-        wait::until("another to lead", || Some(self.leadership()?.term).filter(|next| *next > term))
     }
 }
 
