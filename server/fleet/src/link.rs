@@ -19,8 +19,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
+use crate::credentials::Credentials;
 use crate::names::CONTROL;
 
 /// How long it may take until a line is there.
@@ -95,14 +96,23 @@ impl LinkError {
 pub struct Link {
     server: ServerUrl,
     config: Arc<ClientConfig>,
-    open: Mutex<Option<SendRequest<Full<Bytes>>>>,
+    /// What is shown when it is opened.
+    credentials: Arc<Credentials>,
+    open: Mutex<Option<Opened>>,
+}
+
+/// A line that is open, and the certificate that was shown then: the server goes by that one until another is opened,
+/// also when it has expired and there is a fresh one.
+struct Opened {
+    sender: SendRequest<Full<Bytes>>,
+    shown: Option<CertificateDer<'static>>,
 }
 
 impl Link {
-    /// Makes a line, which is opened with the first request.
+    /// Makes a line, which is opened with the first request; `config` shows the credentials.
     #[must_use]
-    pub fn new(server: ServerUrl, config: Arc<ClientConfig>) -> Self {
-        Self { server, config, open: Mutex::default() }
+    pub fn new(server: ServerUrl, config: Arc<ClientConfig>, credentials: Arc<Credentials>) -> Self {
+        Self { server, config, credentials, open: Mutex::default() }
     }
 
     /// Returns where the server is called.
@@ -160,7 +170,7 @@ impl Link {
         let request = request.body(Full::default()).map_err(LinkError::unreached)?;
         let fetched = timeout(CONNECT + ANSWER, async {
             // A line of its own: it is busy for as long as the bytes come.
-            let mut sender = self.connect().await?;
+            let Opened { mut sender, .. } = self.connect().await?;
             sender.send_request(request).await.map_err(LinkError::unreached)
         });
         let response = fetched.await.map_err(|_| LinkError::unreached("it did not answer in time"))??;
@@ -181,19 +191,22 @@ impl Link {
         let mut open = self.open.lock().await;
         // Taken out: a request that is given up must not leave half an answer to the next one.
         let usable = match open.take() {
-            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
-            None => None,
+            Some(mut opened) if opened.shown == self.credentials.certificate() => {
+                opened.sender.ready().await.is_ok().then_some(opened)
+            }
+            _ => None,
         };
-        let mut sender = match usable {
-            Some(sender) => sender,
+        let mut opened = match usable {
+            Some(opened) => opened,
             None => self.connect().await?,
         };
-        let response = sender.send_request(request).await.map_err(LinkError::unreached)?;
-        *open = Some(sender);
+        let response = opened.sender.send_request(request).await.map_err(LinkError::unreached)?;
+        *open = Some(opened);
         Ok(response)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, LinkError> {
+    async fn connect(&self) -> Result<Opened, LinkError> {
+        let shown = self.credentials.certificate();
         let connected = timeout(CONNECT, async {
             let stream = TcpStream::connect((self.server.host.as_str(), self.server.port)).await?;
             stream.set_nodelay(true)?;
@@ -205,7 +218,7 @@ impl Link {
         let (sender, connection) = connected.map_err(LinkError::unreached)?;
         // Its errors reach the request it was serving.
         tokio::spawn(connection);
-        Ok(sender)
+        Ok(Opened { sender, shown })
     }
 }
 

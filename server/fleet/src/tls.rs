@@ -22,6 +22,10 @@ pub type ServerTls = Arc<ServerConfig>;
 /// What connections to one host's entry have in common.
 pub type WayConfig = Arc<ClientConfig>;
 
+/// A session that is taken up again goes by the certificate that was shown when it began, also when that has expired and
+/// there is a fresh one: each connection begins anew.
+const NO_TICKETS: usize = 0;
+
 /// Returns how a server answers agents: those of hosts, and machines that join.
 ///
 /// # Errors
@@ -34,6 +38,7 @@ pub fn server_config(
     let mut config =
         builder.with_client_cert_verifier(HostsOrNobody::new(authority)?).with_cert_resolver(server);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.send_tls13_tickets = NO_TICKETS;
     Ok(Arc::new(config))
 }
 
@@ -98,7 +103,6 @@ pub fn entry_config(
 ) -> Result<Arc<ServerConfig>> {
     let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13])?;
     let mut config = builder.with_client_cert_verifier(ServersOnly::new(authority)?).with_cert_resolver(host);
-    // What a connection that is taken up again was verified by is gone: each one is verified.
-    config.send_tls13_tickets = 0;
+    config.send_tls13_tickets = NO_TICKETS;
     Ok(Arc::new(config))
 }

@@ -68,6 +68,11 @@ impl Identity {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns what this host shows of itself.
+    pub(super) fn credentials(&self) -> Arc<Credentials> {
+        self.credentials.clone()
+    }
+
     /// Returns how servers are called.
     pub(super) fn link_config(&self) -> Result<ClientTls> {
         fleet::link_config(&fleet::read_certificate(&self.joined().authority)?, self.credentials.clone())
@@ -153,7 +158,7 @@ async fn join(options: &Options, key: &HostKey, about: &About) -> Result<Joined>
     };
     let mut unreached = None;
     for server in &options.servers {
-        let link = Link::new(server.clone(), config.clone());
+        let link = Link::new(server.clone(), config.clone(), Credentials::empty());
         match link.ask::<Joined>("/agent/join", &join, Duration::ZERO).await {
             Ok(joined) => return Ok(joined),
             Err(error @ LinkError::Refused(..)) => return Err(error).context("this machine cannot join"),

@@ -57,7 +57,7 @@ impl Servers {
         let (sender, removed) = watch::channel(None);
         let (has, drills) = (Arc::default(), Arc::default());
         let server = |url: &fleet::ServerUrl| {
-            let link = || Link::new(url.clone(), config.clone());
+            let link = || Link::new(url.clone(), config.clone(), identity.credentials());
             Arc::new(Server {
                 wishes: link(),
                 reports: link(),

@@ -128,7 +128,10 @@ impl Fleet {
 /// Waits until so many replicas are healthy, and none is there beside them; returns how many each host has.
 pub(crate) fn wait_for_replicas(app: &TestApp<'_>, replicas: usize) -> BTreeMap<String, usize> {
     wait::until(&format!("{replicas} healthy replicas"), || {
-        let found = app.json(&["ps"]);
+        // The database may be away just now.
+        let output = app.try_paasctl(&["ps", "--json"]);
+        let found: Value =
+            output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())?;
         let found = found.as_array()?;
         let are_healthy = found.iter().all(|dyno| dyno["state"] == "up");
         (found.len() == replicas && are_healthy).then(|| {

@@ -6,6 +6,7 @@ mod census;
 mod control;
 mod death;
 mod drain;
+mod entries;
 mod failover;
 mod fleet;
 mod host;
