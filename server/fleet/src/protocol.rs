@@ -125,7 +125,7 @@ pub struct Kept {
     /// The lane has gone on: nothing more of this segment is wanted.
     #[serde(default)]
     pub unwanted: bool,
-    /// There is no such app: nothing of it is wanted.
+    /// There is no such app, or the host has no business with it: nothing of it is wanted.
     #[serde(default)]
     pub no_app: bool,
 }

@@ -1,5 +1,6 @@
-//! A host brings what its replicas wrote.
+//! A host brings what its replicas wrote. Of other apps than theirs nothing is taken.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ::logs::{Piece, Received};
@@ -7,11 +8,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
 use fleet::{Chunk, Kept, Taken, decode_chunks};
+use model::id::AppId;
 use store::Host;
 
 use super::admission::{Caller, admit};
 use super::refusal::Refusal;
 use crate::platform::Platform;
+
+/// Nothing of the app is wanted.
+const NO_APP: Kept = Kept { offset: 0, unwanted: true, no_app: true };
 
 pub(super) async fn take(
     State(platform): State<Arc<Platform>>,
@@ -20,10 +25,15 @@ pub(super) async fn take(
 ) -> Result<Json<Taken>, Refusal> {
     let host = admit(&platform, &caller).await?;
     let chunks = decode_chunks(body).ok_or_else(|| Refusal::invalid("these are no pieces of logs"))?;
+    let apps: BTreeSet<AppId> = chunks.iter().map(|(chunk, _)| chunk.app).collect();
+    let refused = platform.agents.trust.refused(&platform, &host, apps).await?;
     let taken = tokio::task::spawn_blocking(move || {
         let mut kept = Vec::with_capacity(chunks.len());
         for (chunk, bytes) in chunks {
-            kept.push(take_one(&platform, &host, chunk, &bytes)?);
+            kept.push(match refused.contains(&chunk.app) {
+                true => NO_APP,
+                false => take_one(&platform, &host, chunk, &bytes)?,
+            });
         }
         std::io::Result::Ok(Taken { kept })
     });
@@ -32,7 +42,7 @@ pub(super) async fn take(
 
 fn take_one(platform: &Platform, host: &Host, chunk: Chunk, bytes: &[u8]) -> std::io::Result<Kept> {
     let Some(log) = platform.logs.existing(chunk.app)? else {
-        return Ok(Kept { offset: 0, unwanted: true, no_app: true });
+        return Ok(NO_APP);
     };
     let piece = Piece {
         stream: String::new(),

@@ -15,6 +15,7 @@ pub(super) async fn trim(platform: &Platform, freed: &mut Freed) -> anyhow::Resu
     while forget(platform, freed).await? {}
     let mut tx = platform.store.write().await?;
     freed.operations += store::trim_operations(&mut tx).await?;
+    store::forget_host_apps(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 

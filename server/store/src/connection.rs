@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor as _};
+use sqlx::{AnyPool, Executor as _, Row as _};
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
+use crate::leadership::count_turns;
 use crate::postgres::{self, News};
 use crate::transaction::{Db, Transaction};
 use crate::vault::random;
@@ -34,10 +35,16 @@ pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../mi
 pub struct Store {
     readers: AnyPool,
     writers: AnyPool,
+    /// A connection that is asked for nothing but whether others have written.
+    watcher: Option<AnyPool>,
     server: Option<Arc<Server>>,
     /// How long a statement may take; one on a file takes as long as it takes.
     statement: Option<Duration>,
 }
+
+/// How much had been written at a moment. Equal ones say that nothing was written between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written(i64);
 
 /// A database server, which other processes use as well.
 struct Server {
@@ -75,12 +82,8 @@ impl Store {
         sqlx::any::install_default_drivers();
         let name: String = path.to_string_lossy().chars().map(escaped).collect();
         let url = format!("sqlite://{name}");
-        Ok(Self {
-            writers: pool(&url, 1).await?,
-            readers: pool(&url, READERS).await?,
-            server: None,
-            statement: None,
-        })
+        let (writers, readers) = (pool(&url, 1).await?, pool(&url, READERS).await?);
+        Ok(Self { writers, readers, watcher: Some(pool(&url, 1).await?), server: None, statement: None })
     }
 
     /// Opens the `Postgres` database and brings its tables up to date. Waits a minute for one that does not answer.
@@ -101,7 +104,7 @@ impl Store {
         let aside = postgres::pool(url, postgres::ASIDE).await?;
         let server = Server { url: url.clone(), aside, name: hex::encode(random::<8>()?) };
         let statement = Some(postgres::STATEMENT);
-        Ok(Self { readers, writers, server: Some(Arc::new(server)), statement })
+        Ok(Self { readers, writers, watcher: None, server: Some(Arc::new(server)), statement })
     }
 
     /// Waits no longer than this for what a statement comes to.
@@ -130,6 +133,25 @@ impl Store {
         match &self.server {
             Some(_) => postgres::begin_read(&self.readers, self.statement).await,
             None => Ok(Transaction::new(self.readers.begin().await?, self.statement)),
+        }
+    }
+
+    /// Returns how much has been written by anybody, which costs much less than to read it. What is read after this is at
+    /// least as new.
+    ///
+    /// # Errors
+    /// A database that fails, is away or is too busy.
+    pub async fn written(&self) -> Result<Written> {
+        match &self.watcher {
+            // <https://www.sqlite.org/pragma.html#pragma_data_version>
+            Some(watcher) => {
+                let row = sqlx::query("pragma data_version").fetch_one(watcher).await?;
+                Ok(Written(row.try_get(0)?))
+            }
+            None => {
+                let turns = count_turns(&mut *self.read().await?).await?;
+                Ok(Written(i64::try_from(turns).unwrap_or(i64::MAX)))
+            }
         }
     }
 
@@ -193,6 +215,9 @@ impl Store {
         }
         self.writers.close().await;
         self.readers.close().await;
+        if let Some(watcher) = &self.watcher {
+            watcher.close().await;
+        }
     }
 }
 

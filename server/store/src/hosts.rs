@@ -196,14 +196,14 @@ pub async fn set_host_facts(db: &mut Db, id: HostId, facts: &HostFacts) -> Resul
     Ok(())
 }
 
-/// Notes that a host was heard of just now. Once a minute is enough.
+/// Notes when a host was last heard of. Once a minute is enough.
 ///
 /// # Errors
 /// A database that fails.
-pub async fn touch_host(db: &mut Db, id: HostId) -> Result<()> {
+pub async fn touch_host(db: &mut Db, id: HostId, at: Timestamp) -> Result<()> {
     sqlx::query("update hosts set last_seen_at = $2 where id = $1 and state <> 'removed'")
         .bind(id.to_string())
-        .bind(now())
+        .bind(at.as_millisecond())
         .execute(db)
         .await?;
     Ok(())

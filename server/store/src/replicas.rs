@@ -9,6 +9,7 @@ use model::size::Size;
 use sqlx::any::AnyRow;
 
 use crate::error::{Error, Result};
+use crate::host_apps::remember_replica;
 use crate::row::{Columns as _, big, now};
 use crate::transaction::Db;
 
@@ -163,6 +164,18 @@ pub async fn list_replicas(db: &mut Db, app: AppId) -> Result<Vec<Replica>> {
     rows.iter().map(replica).collect()
 }
 
+/// Returns the replicas on a host, by app, type and number.
+///
+/// # Errors
+/// A database that fails.
+pub async fn list_host_replicas(db: &mut Db, host: HostId) -> Result<Vec<Replica>> {
+    let rows = sqlx::query("select * from replicas where host_id = $1 order by app_id, type, number, id")
+        .bind(host.to_string())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(replica).collect()
+}
+
 /// Says what should become of the replica from now on.
 ///
 /// # Errors
@@ -192,11 +205,12 @@ pub async fn set_replace(db: &mut Db, id: ReplicaId, replace: bool) -> Result<()
     Ok(())
 }
 
-/// Forgets the replica: its end was observed.
+/// Forgets the replica: its end was observed. Its host may speak of its app for a while yet: [`crate::has_run`].
 ///
 /// # Errors
 /// A database that fails.
 pub async fn delete_replica(db: &mut Db, id: ReplicaId) -> Result<()> {
+    remember_replica(db, id).await?;
     sqlx::query("delete from replicas where id = $1").bind(id.to_string()).execute(db).await?;
     Ok(())
 }

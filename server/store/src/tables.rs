@@ -39,6 +39,7 @@ pub const TABLES: &[Table] = &[
     table("lacks", 13),
     table("fleet_events", 13),
     table("replicas", 1),
+    table("host_apps", 12),
     table("pins", 1),
     table("activities", 1),
     table("watches", 3),

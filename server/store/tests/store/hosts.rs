@@ -123,3 +123,49 @@ async fn a_removed_host_is_gone_and_its_name_free() {
     assert!(set_host_drained(&mut tx, id, true, None).await.unwrap().is_none());
     assert!(create_host(&mut tx, "app-1", "a", "fingerprint").await.is_ok());
 }
+
+#[tokio::test]
+async fn a_host_may_speak_of_apps_whose_replicas_it_has_or_had_and_of_no_others() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let host = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    let other = create_host(&mut tx, "app-2", "a", "other").await.unwrap();
+    let app = world.app.id;
+    assert!(!has_run(&mut tx, host.id, app).await.unwrap());
+    let config = crate::world::config("A", "1");
+    let version = create_release(&mut tx, &world.vault, release(&world, &config)).await.unwrap().version;
+    let new = NewReplica {
+        app,
+        version,
+        generation: 1,
+        process: "web".parse().unwrap(),
+        number: 1,
+        host: host.id,
+        wish: ReplicaWish::Run,
+        command: None,
+        size: Size::default(),
+        operation: None,
+    };
+    for _ in 0..2 {
+        let replica = create_replica(&mut tx, new.clone()).await.unwrap();
+        assert!(has_run(&mut tx, host.id, app).await.unwrap());
+        delete_replica(&mut tx, replica.id).await.unwrap();
+    }
+    assert!(has_run(&mut tx, host.id, app).await.unwrap(), "what it wrote may be on its way");
+    assert!(!has_run(&mut tx, other.id, app).await.unwrap());
+    assert_eq!(forget_host_apps(&mut tx).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn how_much_was_written_changes_with_what_is_committed_and_with_nothing_else() {
+    let world = world().await;
+    let before = world.store.written().await.unwrap();
+    let mut tx = world.store.write().await.unwrap();
+    create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    drop(tx);
+    assert_eq!(world.store.written().await.unwrap(), before, "it was undone");
+    let mut tx = world.store.write().await.unwrap();
+    create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_ne!(world.store.written().await.unwrap(), before);
+}
