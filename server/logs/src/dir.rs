@@ -87,7 +87,7 @@ impl LogDir {
     /// # Errors
     /// Fails if there is no such lane, or a segment cannot be read or written.
     pub fn receive(&self, host: u128, piece: &Piece) -> io::Result<Received> {
-        receive::receive(&self.dir, host, piece)
+        receive::receive(&self.dir, &self.bounds, host, piece)
     }
 
     /// Deletes what is older or larger than the bounds allow. To be called now and then, for apps that write

@@ -6,11 +6,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::lane::Lane;
 use crate::segment::{self, Segment};
 use crate::spool::{Piece, lines_of};
+use crate::{Bounds, rotation};
 
 /// How much of a segment is here now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct Received {
     pub dropped: u64,
 }
 
-pub(crate) fn receive(dir: &Path, host: u128, piece: &Piece) -> io::Result<Received> {
+pub(crate) fn receive(dir: &Path, bounds: &Bounds, host: u128, piece: &Piece) -> io::Result<Received> {
     let lane: Option<Lane> = piece.lane.parse().ok();
     let lane = lane.and_then(|lane| lane.copied_from(host));
     let lane = lane.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such lane"))?;
@@ -46,6 +48,8 @@ pub(crate) fn receive(dir: &Path, host: u128, piece: &Piece) -> io::Result<Recei
         if let Some(file) = before.open(dir)? {
             segment::seal(&file)?;
         }
+        // Who writes on this machine does the same whenever a segment is full; of other hosts nobody else does.
+        rotation::trim(dir, bounds, Timestamp::now())?;
     }
     if let Some(lines) = piece.gone {
         return give_up(dir, segment, lines);

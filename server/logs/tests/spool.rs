@@ -108,3 +108,16 @@ fn a_server_that_lost_what_it_had_gets_what_is_still_there() {
     pair.send(|_| false);
     assert_eq!(pair.arrived(), lines(0..20));
 }
+
+#[test]
+fn what_a_host_brings_pushes_out_the_oldest_of_it_when_the_log_is_full() {
+    let mut pair = Pair::new(Bounds { segment: 1_000, ..Bounds::default() });
+    pair.server = LogDir::open(pair.dirs[1].path().join(STREAM), small()).unwrap();
+    pair.write(0..2_000);
+    pair.send(|_| false);
+    let files = std::fs::read_dir(pair.dirs[1].path().join(STREAM)).unwrap();
+    let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes <= small().total + small().segment * 2, "{bytes} bytes");
+    let arrived = pair.arrived();
+    assert!(arrived.len() > 10 && arrived == lines(2_000 - u32::try_from(arrived.len()).unwrap()..2_000));
+}
