@@ -86,21 +86,26 @@ impl Facts {
         // What took a longer way than the one after it says nothing new.
         let report = report.filter(|(number, _)| before.is_none_or(|before| before < *number));
         let is_news = match (report, elsewhere.get_mut(&host)) {
-            (Some((number, report)), _) => {
+            (None, None) => return None,
+            (Some((number, report)), None) => {
                 elsewhere.insert(host, Heard { report: Arc::new(report), number, at });
                 true
             }
-            (None, Some(heard)) => {
-                let before = std::mem::replace(&mut heard.at, at);
+            (report, Some(heard)) => {
                 // That nothing changed is news only of one that was late.
-                at.duration_since(before) >= LATE
+                let was_late = at.duration_since(std::mem::replace(&mut heard.at, at)) >= LATE;
+                let differs = report.is_some_and(|(number, report)| {
+                    let differs = !report.is_but_for_use(&heard.report);
+                    (heard.number, heard.report) = (number, Arc::new(report));
+                    differs
+                });
+                was_late || differs
             }
-            (None, None) => return None,
         };
         let number = elsewhere.get(&host).map(|heard| heard.number);
         drop(elsewhere);
         if is_news {
-            self.news.send_modify(|n| *n += 1);
+            self.wake();
         }
         number
     }
@@ -246,6 +251,11 @@ impl Facts {
     /// Notes that a replica answered through the entrance.
     pub fn verify(&self, id: ReplicaId) {
         lock(&self.verified).insert(id);
+    }
+
+    /// Wakes who waits for reports: something else was observed.
+    pub fn wake(&self) {
+        self.news.send_modify(|n| *n += 1);
     }
 
     /// Forgets what is known of replicas that exist no more, and the entrance of those that are not healthy.

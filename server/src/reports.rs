@@ -35,6 +35,11 @@ impl Reports {
         self.0.get(&host)
     }
 
+    /// Returns what was heard of each host.
+    pub fn heard(&self) -> impl Iterator<Item = (HostId, &Heard)> {
+        self.0.iter().map(|(host, heard)| (*host, heard))
+    }
+
     /// Returns what a host said of a replica. What it says of replicas that are not its own nobody asks for.
     #[must_use]
     pub fn status(&self, host: HostId, replica: ReplicaId) -> Option<&ReplicaStatus> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::config_value::ConfigValue;
 use crate::name::ConfigKey;
@@ -46,10 +47,21 @@ impl ConfigError {
     }
 }
 
-/// The config vars of an app or a release, in the order of their names.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ConfigVars(BTreeMap<ConfigKey, ConfigValue>);
+/// The config vars of an app or a release, in the order of their names. Copies share them: every replica has one.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ConfigVars(Arc<BTreeMap<ConfigKey, ConfigValue>>);
+
+impl Serialize for ConfigVars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConfigVars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|vars| Self(Arc::new(vars)))
+    }
+}
 
 /// Only names may be shown.
 impl fmt::Debug for ConfigVars {
@@ -67,7 +79,7 @@ impl ConfigVars {
         &self,
         changes: impl IntoIterator<Item = (ConfigKey, Option<ConfigValue>)>,
     ) -> Result<Self, ConfigError> {
-        let mut vars = self.0.clone();
+        let mut vars = BTreeMap::clone(&self.0);
         for (key, value) in changes {
             let Some(value) = value else {
                 vars.remove(&key);
@@ -83,7 +95,7 @@ impl ConfigVars {
             vars.insert(key, value);
         }
         let total = vars.iter().map(|(key, value)| key.as_str().len() + value.reveal().len() + 2).sum();
-        if total > TOTAL_BYTES_MAX { Err(ConfigError::TooMuch(total)) } else { Ok(Self(vars)) }
+        if total > TOTAL_BYTES_MAX { Err(ConfigError::TooMuch(total)) } else { Ok(Self(Arc::new(vars))) }
     }
 
     /// Returns the vars with their values.

@@ -142,6 +142,17 @@ impl HostReport {
     }
 }
 
+impl HostReport {
+    /// Tells whether this says the same as another one, whatever replicas use by now.
+    #[must_use]
+    pub fn is_but_for_use(&self, other: &Self) -> bool {
+        self.order() == other.order()
+            && self.degraded == other.degraded
+            && self.replicas.len() == other.replicas.len()
+            && self.replicas.iter().zip(&other.replicas).all(|(one, other)| one.is_but_for_use(other))
+    }
+}
+
 /// What an agent observed of one replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaStatus {
@@ -167,6 +178,12 @@ pub struct ReplicaStatus {
     /// Processor time, where it is counted.
     #[serde(default)]
     pub cpu: Option<CpuUse>,
+}
+
+impl ReplicaStatus {
+    fn is_but_for_use(&self, other: &Self) -> bool {
+        *self == Self { memory_bytes: self.memory_bytes, cpu: self.cpu, ..other.clone() }
+    }
 }
 
 /// The processor time of one run of a replica.
@@ -196,4 +213,39 @@ pub enum Phase {
     Ended,
     /// It cannot be started; the reason is in the last exit's lines.
     Impossible,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_replicas_use_makes_no_other_report_and_all_else_does() {
+        let status = ReplicaStatus {
+            id: ReplicaId::new(),
+            phase: Phase::Healthy,
+            since: jiff::Timestamp::UNIX_EPOCH,
+            address: None,
+            restarts: 0,
+            last_exit: None,
+            probe: None,
+            silent: false,
+            memory_bytes: Some(1),
+            cpu: None,
+        };
+        let of = |status: ReplicaStatus| HostReport { replicas: vec![status], ..HostReport::default() };
+        let before = of(status.clone());
+        let cpu = Some(CpuUse { used_ms: 100, millicores: None });
+        assert!(of(ReplicaStatus { memory_bytes: None, cpu, ..status.clone() }).is_but_for_use(&before));
+        let others = [
+            of(ReplicaStatus { silent: true, ..status.clone() }),
+            of(ReplicaStatus { restarts: 1, ..status }),
+            HostReport { generation: 1, ..before.clone() },
+            HostReport { degraded: vec!["no cgroups".to_owned()], ..before.clone() },
+            HostReport::default(),
+        ];
+        for other in others {
+            assert!(!other.is_but_for_use(&before), "{other:?}");
+        }
+    }
 }

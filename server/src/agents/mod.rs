@@ -5,9 +5,11 @@ mod admission;
 mod join;
 mod logs;
 mod refusal;
+mod seen;
 mod serve;
 mod slugs;
 mod sync;
+mod trust;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ pub struct Agents {
     server: Arc<Credentials>,
     ways: Mutex<BTreeMap<HostId, fleet::WayConfig>>,
     known: admission::Known,
+    trust: trust::Trust,
 }
 
 /// The authority as it is stored.
@@ -72,7 +75,8 @@ impl Agents {
     /// No random numbers.
     pub fn of(authority: Authority) -> anyhow::Result<Self> {
         let server = authority.server_credentials()?;
-        Ok(Self { authority, server, ways: Mutex::default(), known: admission::Known::default() })
+        let (known, trust) = (admission::Known::default(), trust::Trust::default());
+        Ok(Self { authority, server, ways: Mutex::default(), known, trust })
     }
 
     /// Lets certificates of hosts hold for so long.
@@ -86,6 +90,19 @@ impl Agents {
     #[must_use]
     pub fn join_token(&self, secret: &str) -> String {
         JoinToken { secret: secret.to_owned(), authority: self.authority.fingerprint() }.to_string()
+    }
+
+    /// Takes note of all hosts as they are now, or, without, that they are as before.
+    pub(crate) fn know(&self, hosts: Option<&[store::Host]>) {
+        match hosts {
+            Some(hosts) => self.known.all(hosts),
+            None => self.known.unchanged(),
+        }
+    }
+
+    /// Forgets a host that was removed: from now on it is refused.
+    pub(crate) fn forget(&self, host: HostId) {
+        self.known.remove(host);
     }
 
     /// Returns the way in to a replica on another host.

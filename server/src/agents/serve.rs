@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::admission::Caller;
-use super::{join, logs, slugs, sync};
+use super::{join, logs, seen, slugs, sync};
 use crate::platform::Platform;
 
 /// Most bytes of what a host says at once.
@@ -65,6 +65,7 @@ pub(crate) async fn run(platform: Arc<Platform>, listener: TcpListener, stop: Ca
     tokio::select! {
         () = fleet::take_calls(listener, config, stop.clone(), take) => {}
         () = renew => {}
+        () = seen::note(Arc::clone(&platform)) => {}
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::{Extension, Json};
 use fleet::{Sync, Synced};
-use jiff::{SignedDuration, Timestamp};
 use store::Host;
 use tokio::time::{Instant, timeout_at};
 
@@ -17,9 +16,6 @@ use crate::platform::Platform;
 
 /// The longest that an answer waits for news.
 const HOLD_MAX: Duration = Duration::from_secs(10);
-
-/// How old the note of when a host was last heard of may get.
-const TOUCH: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) async fn sync(
     State(platform): State<Arc<Platform>>,
@@ -61,25 +57,17 @@ pub(super) async fn sync(
     }
 }
 
-/// Notes what a host says of itself, and now and then that it was heard of. A failure costs no more than the note.
+/// Notes what a host says of itself if it is new. A failure costs no more than the note.
 async fn note(platform: &Platform, host: &Host, caller: &Caller, sync: &mut Sync) {
-    let about = sync.about.take().map(|about| facts(about, caller)).filter(|facts| *facts != host.facts);
-    let seen = host.last_seen_at.is_some_and(|seen| Timestamp::now().duration_since(seen) < TOUCH);
-    if about.is_none() && seen {
-        return;
-    }
+    let about = sync.about.take().map(|about| facts(about, caller));
+    let Some(about) = about.filter(|facts| *facts != host.facts) else { return };
     let noted = async {
         let mut tx = platform.store.write().await?;
-        match &about {
-            Some(facts) => store::set_host_facts(&mut tx, host.id, facts).await?,
-            None => store::touch_host(&mut tx, host.id).await?,
-        }
+        store::set_host_facts(&mut tx, host.id, &about).await?;
         anyhow::Ok(tx.commit().await?)
     };
     if let Err(error) = noted.await {
-        tracing::debug!(error = format!("{error:#}"), host.id = %host.id, "it was not noted that a host was heard of");
+        tracing::debug!(error = format!("{error:#}"), host.id = %host.id, "it was not noted what a host says of itself");
     }
-    if about.is_some() {
-        platform.signals.reconcile.notify_one();
-    }
+    platform.signals.reconcile.notify_one();
 }

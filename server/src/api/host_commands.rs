@@ -117,6 +117,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, ApiError> {
     }
     store::remove_host(&mut tx, host.id, &format!("{} removed it", call.actor().email)).await?;
     commit(tx).await?;
+    call.platform.agents.forget(host.id);
     call.platform.facts.forget(host.id);
     call.platform.wishes.forget(host.id);
     call.platform.wished();
@@ -135,6 +136,7 @@ pub(super) async fn drill(call: Call) -> Result<Answer, ApiError> {
     store::drill_host(&mut tx, host.id).await?;
     commit(tx).await?;
     call.platform.wishes.drill(host.id);
+    call.platform.wished();
     Ok(Answer::accepted(before).noting("host", host.name))
 }
 

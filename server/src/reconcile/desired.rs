@@ -84,12 +84,15 @@ fn wished(domain: &str, hosts: &[Host], apps: &[DesiredApp]) -> BTreeMap<HostId,
                 host.kept.insert(replica);
             }
         }
+        let ready: Vec<Digest> = fallback(app).into_iter().chain(coming(app)).collect();
+        if ready.is_empty() {
+            continue;
+        }
         // Where the app is, it comes back the soonest.
         let at: BTreeSet<_> = app.replicas.iter().map(|replica| replica.host_id).collect();
         for (id, host) in &mut wished {
             if at.is_empty() || at.contains(id) {
-                host.ready.extend(fallback(app));
-                host.ready.extend(coming(app));
+                host.ready.extend(ready.iter().cloned());
             }
         }
     }

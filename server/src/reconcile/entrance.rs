@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use model::id::ReplicaId;
 use router::{PROBE_HEADER, PROBE_MISS_HEADER, ProbeSecret};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tracing::debug;
 
 use crate::platform::Platform;
@@ -23,12 +24,16 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How long after a failed question the next one is asked.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Questions at a time; the replicas of a large rollout become healthy at once.
+const QUESTIONS: usize = 64;
+
 /// The way in for probes.
 #[derive(Clone)]
 pub struct Entrance {
     address: SocketAddr,
     secret: ProbeSecret,
     asking: Arc<Mutex<BTreeSet<ReplicaId>>>,
+    turns: Arc<Semaphore>,
 }
 
 /// What is asked of whom.
@@ -42,7 +47,7 @@ impl Entrance {
     /// Probes through the router that listens at the address.
     #[must_use]
     pub fn new(address: SocketAddr, secret: ProbeSecret) -> Self {
-        Self { address, secret, asking: Arc::default() }
+        Self { address, secret, asking: Arc::default(), turns: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 
     /// Asks in the background, once at a time for each replica, and wakes the loop with the answer.
@@ -53,17 +58,19 @@ impl Entrance {
         let (entrance, platform) = (self.clone(), platform.clone());
         tokio::spawn(async move {
             let id = question.replica;
+            let turn = entrance.turns.acquire().await;
             let answer = tokio::time::timeout(LIMIT, entrance.question(question)).await;
             match answer {
                 Ok(Ok(())) => platform.facts.verify(id),
                 Ok(Err(error)) => {
                     debug!(replica.id = %id, error = format!("{error:#}"), "no answer through the router yet");
+                    drop(turn);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(_) => debug!(replica.id = %id, "no answer through the router in time"),
             }
             entrance.lock().remove(&id);
-            platform.signals.reconcile.notify_one();
+            platform.facts.wake();
         });
     }
 

@@ -7,6 +7,7 @@ mod entrance;
 mod lookout;
 mod moment;
 mod progress;
+mod reader;
 mod rotation;
 mod table;
 mod unreadable;
@@ -15,7 +16,7 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use arc_swap::ArcSwap;
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::plan::{Action, ReplicaWish, plan};
 use router::Routes;
-use store::{DesiredApp, Host, Operation, ReleaseCache, Replica, Serving};
+use store::{DesiredApp, Operation, Replica, Serving};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -31,8 +32,8 @@ use crate::platform::Platform;
 use desired::Publisher;
 use entrance::Entrance;
 use lookout::Lookout;
-use moment::Moment;
 use progress::Progress;
+use reader::{Reader, Reading};
 use table::Table;
 use unreadable::Unreadable;
 
@@ -48,6 +49,9 @@ const WHILE_SHARED: Duration = Duration::from_secs(3);
 /// How long a turn may take; after that the database is taken for one that does not answer.
 const TURN: Duration = Duration::from_secs(60);
 
+/// While news keep coming, it rests as long as a turn takes, so that it is at it half of the time at most; but never longer.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// How long it rests while replicas drain, since the router's counts wake nobody.
 const WHILE_DRAINING: Duration = Duration::from_millis(100);
 
@@ -57,7 +61,7 @@ const TURNS_MAX: u32 = 1_000;
 /// What the loop needs beside the platform.
 pub struct Reconciler {
     platform: Arc<Platform>,
-    cache: ReleaseCache,
+    reader: Reader,
     publisher: Publisher,
     lookout: Lookout,
     table: Table,
@@ -87,7 +91,7 @@ impl Reconciler {
         let table = Table::new(routes, &platform.options.dir("secret-key"));
         Self {
             platform,
-            cache: ReleaseCache::default(),
+            reader: Reader::default(),
             publisher: Publisher::default(),
             lookout: Lookout::new(),
             table,
@@ -103,12 +107,13 @@ impl Reconciler {
     /// # Errors
     /// A database that fails.
     pub async fn publish_first_table(&mut self) -> anyhow::Result<()> {
-        let (_, hosts, apps) = self.read().await?;
+        let Reading { rows, .. } = self.read().await?;
+        let (hosts, apps) = (&rows.hosts, &rows.apps);
         let facts = &self.platform.facts;
         let reports = facts.reports();
-        let fleet = self.lookout.look(&self.platform, &hosts, &reports);
-        let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
-        self.table.publish(&self.platform, (&hosts, &apps), &world);
+        let fleet = self.lookout.look(&self.platform, hosts, &reports);
+        let world = world::world(facts, &reports, &self.publisher, (hosts, apps), &fleet);
+        self.table.publish(&self.platform, (hosts, apps), &world);
         Ok(())
     }
 
@@ -119,6 +124,7 @@ impl Reconciler {
         let turns = async {
             let mut in_a_row = 0;
             loop {
+                let began = Instant::now();
                 let turn = tokio::time::timeout(TURN, self.turn()).await;
                 let rest = match turn.unwrap_or_else(|_| Err(anyhow!("the database does not answer"))) {
                     Ok(turn) if turn.acted && in_a_row < TURNS_MAX => {
@@ -144,9 +150,14 @@ impl Reconciler {
                 };
                 in_a_row = 0;
                 self.lookout.rest(rest);
+                let breath = began.elapsed().min(BREATH);
+                let heard = async {
+                    tokio::time::sleep(breath).await;
+                    news.next().await
+                };
                 tokio::select! {
                     () = platform.signals.reconcile.notified() => {}
-                    heard = news.next() => {
+                    heard = heard => {
                         if heard.is_err() {
                             error!("the agent has ended");
                             return;
@@ -160,20 +171,24 @@ impl Reconciler {
     }
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
-        let (moment, hosts, apps) = self.read().await?;
-        self.platform.facts.keep(&wishes(&apps));
+        let Reading { moment, rows, is_new } = self.read().await?;
+        let (hosts, apps) = (&rows.hosts, &rows.apps);
+        self.platform.facts.keep(&wishes(apps));
         if self.led && !moment.leads {
             self.platform.wishes.withdraw();
             self.publisher = Publisher::default();
         }
+        // A server that does not lead repeats itself, too.
+        if is_new || !moment.leads || !self.led {
+            self.publisher.publish(&self.platform, moment, hosts, apps);
+        }
         self.led = moment.leads;
-        self.publisher.publish(&self.platform, moment, &hosts, &apps);
         let reports = self.platform.facts.reports();
-        let fleet = self.lookout.look(&self.platform, &hosts, &reports);
+        let fleet = self.lookout.look(&self.platform, hosts, &reports);
         let facts = &self.platform.facts;
-        let observe = || world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
+        let observe = || world::world(facts, &reports, &self.publisher, (hosts, apps), &fleet);
         facts.routers.begin(moment.turn());
-        self.table.publish(&self.platform, (&hosts, &apps), &observe());
+        self.table.publish(&self.platform, (hosts, apps), &observe());
         facts.routers.publish();
         if !moment.leads {
             // Whoever asks this server is told the same reasons.
@@ -185,22 +200,22 @@ impl Reconciler {
         // Requests in flight count from after the table was replaced: a replica that left it gets no new ones.
         let world = observe();
 
-        let told = self.progress.tell(&self.platform, &apps, &world).await?;
-        self.unreadable.tell(&self.platform, &apps);
+        let told = self.progress.tell(&self.platform, apps, &world).await?;
+        self.unreadable.tell(&self.platform, apps);
         let mut plan = plan(&world, Timestamp::now());
-        unreadable::amend(&apps, &mut plan.actions);
+        unreadable::amend(apps, &mut plan.actions);
         if fleet.doubt.is_some() {
             plan.actions.clear();
         }
         // Who is told that a release serves must be answered by it: the table is replaced before that is said.
-        if let Some(apps) = switched(&apps, &plan.actions) {
-            let world = world::world(facts, &reports, &self.publisher, (&hosts, &apps), &fleet);
-            self.table.publish(&self.platform, (&hosts, &apps), &world);
+        if let Some(apps) = switched(apps, &plan.actions) {
+            let world = world::world(facts, &reports, &self.publisher, (hosts, &apps), &fleet);
+            self.table.publish(&self.platform, (hosts, &apps), &world);
         }
         let quiet = plan.actions.is_empty() && fleet.doubt.is_none() && apps.iter().all(is_at_rest);
-        let mut acted = act::carry_out(&self.platform, &self.entrance, (&apps, &world), plan.actions).await;
-        acted |= lookout::declare_lost(&self.platform, &fleet, &hosts).await?;
-        acted |= lookout::take_back(&self.platform, &self.publisher, (&hosts, &apps), &reports).await?;
+        let mut acted = act::carry_out(&self.platform, &self.entrance, (apps, &world), plan.actions).await;
+        acted |= lookout::declare_lost(&self.platform, &fleet, hosts).await?;
+        acted |= lookout::take_back(&self.platform, &self.publisher, (hosts, apps), &reports).await?;
         if self.platform.outlook.set_waiting(plan.waiting) || acted || told {
             self.platform.changed();
         }
@@ -209,12 +224,11 @@ impl Reconciler {
         Ok(Turn { acted, draining, quiet, next: fleet.next })
     }
 
-    async fn read(&mut self) -> anyhow::Result<(Moment, Vec<Host>, Vec<DesiredApp>)> {
-        let mut db = self.platform.store.read().await?;
-        let moment = Moment::read(&mut db, &self.platform).await?;
-        let hosts = store::list_hosts(&mut db).await?;
-        let apps = store::desired_apps(&mut db, &self.platform.vault, &mut self.cache).await?;
-        Ok((moment, hosts, apps))
+    async fn read(&mut self) -> anyhow::Result<Reading> {
+        let Platform { store, vault, leadership, agents, .. } = &*self.platform;
+        let reading = self.reader.read(store, vault, leadership).await?;
+        agents.know(reading.is_new.then_some(&reading.rows.hosts[..]));
+        Ok(reading)
     }
 }
 

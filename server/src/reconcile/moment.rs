@@ -1,9 +1,9 @@
 //! When a turn read what it goes by, and whether this server led then.
 
 use jiff::Timestamp;
-use store::Db;
+use store::{Db, Store};
 
-use crate::platform::Platform;
+use crate::leadership::Leadership;
 
 /// The moment of a turn. What is decided in a later one comes later in its order, whichever server decides it.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +18,15 @@ pub(super) struct Moment {
 
 impl Moment {
     /// Reads it, in the transaction in which everything else is read.
-    pub(super) async fn read(db: &mut Db, platform: &Platform) -> store::Result<Self> {
+    pub(super) async fn read(db: &mut Db, store: &Store, leadership: &Leadership) -> store::Result<Self> {
         let term = store::find_leadership(db).await?.term;
-        let turn = if platform.store.is_shared() { Some(store::count_turns(db).await?) } else { None };
-        Ok(Self { term, leads: platform.leadership.term() == Some(term), turn })
+        let turn = if store.is_shared() { Some(store::count_turns(db).await?) } else { None };
+        Ok(Self { term, leads: false, turn }.now(leadership))
+    }
+
+    /// Returns the same moment with whether this server leads now: it may have lost that without a word of the database.
+    pub(super) fn now(self, leadership: &Leadership) -> Self {
+        Self { leads: leadership.term() == Some(self.term), ..self }
     }
 
     /// Returns the generation of wishes that are told now, after others of generation `before` in the same term.

@@ -52,51 +52,69 @@ impl Table {
         world: &World,
     ) {
         let entries = entries(platform, hosts);
-        let mut keys = Vec::new();
-        let mut routes = Vec::new();
         let reports = platform.facts.reports();
-        let is_silent = |replica: &ReplicaView| {
-            reports.status(replica.host, replica.id).is_some_and(|status| status.silent)
-        };
-        for (desired, view) in
-            apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none())
-        {
-            let in_rotation = rotation(view, is_silent);
-            let state = state(desired, view, in_rotation.is_empty());
-            let routed = backends((platform, &reports, &entries), in_rotation.into_iter());
-            let probed = backends((platform, &reports, &entries), view.probed());
-            let address = |found: &[Found]| found.iter().map(|(id, place, _)| (*id, *place)).collect();
-            let hosts = names(&platform.options.domain, desired);
-            keys.push(Key {
-                hosts: hosts.clone(),
-                state,
-                routed: address(&routed),
-                probed: address(&probed),
-                sticky: desired.app.settings.sticky_sessions,
-                limit: desired.app.settings.connection_limit,
+        let living = apps.iter().zip(&world.apps).filter(|(desired, _)| desired.app.deleted_at.is_none());
+        let planned: Vec<Planned<'_>> = living
+            .map(|(desired, view)| Planned::of((platform, &reports, &entries), desired, view))
+            .collect();
+        if !planned.iter().map(|planned| &planned.key).eq(&self.last) {
+            let routes = planned.iter().flat_map(|planned| {
+                let route = self.route(platform, planned);
+                planned.key.hosts.iter().map(move |host| (host.clone(), route.clone()))
             });
-
-            let only = |found: Vec<Found>| found.into_iter().map(|(_, _, backend)| backend).collect();
-            let log = platform.logs.requests(desired.app.id, platform.metrics.counters(desired.app.id));
-            let mut route = AppRoute::new(desired.app.name.as_str(), log, only(routed));
-            route.state = state;
-            route.probed = only(probed);
-            route.connection_limit = desired.app.settings.connection_limit.map(|limit| limit as usize);
-            if desired.app.settings.sticky_sessions {
-                route.stick(&self.sticky);
-            }
-            let route = Arc::new(route);
-            routes.extend(hosts.into_iter().map(|host| (host, route.clone())));
-        }
-        if keys != self.last {
-            self.routes.store(Arc::new(Routes::new(routes)));
-            self.last = keys;
+            self.routes.store(Arc::new(Routes::new(routes.collect::<Vec<_>>())));
+            self.last = planned.into_iter().map(|planned| planned.key).collect();
         }
         for replica in apps.iter().flat_map(|app| &app.replicas) {
             if let ReplicaWish::Drain { until } = replica.wish {
                 platform.facts.leave(replica.id, until);
             }
         }
+    }
+
+    fn route(&self, platform: &Platform, planned: &Planned<'_>) -> Arc<AppRoute> {
+        let app = &planned.desired.app;
+        let only = |found: &[Found]| found.iter().map(|(_, _, backend)| backend.clone()).collect();
+        let log = platform.logs.requests(app.id, platform.metrics.counters(app.id));
+        let mut route = AppRoute::new(app.name.as_str(), log, only(&planned.routed));
+        route.state = planned.key.state;
+        route.probed = only(&planned.probed);
+        route.connection_limit = app.settings.connection_limit.map(|limit| limit as usize);
+        if app.settings.sticky_sessions {
+            route.stick(&self.sticky);
+        }
+        Arc::new(route)
+    }
+}
+
+/// The route of one app as it should be.
+struct Planned<'a> {
+    desired: &'a DesiredApp,
+    key: Key,
+    routed: Vec<Found>,
+    probed: Vec<Found>,
+}
+
+impl<'a> Planned<'a> {
+    fn of(found_by: (&Platform, &Reports, &Entries), desired: &'a DesiredApp, view: &AppView) -> Self {
+        let (platform, reports, _) = found_by;
+        let is_silent = |replica: &ReplicaView| {
+            reports.status(replica.host, replica.id).is_some_and(|status| status.silent)
+        };
+        let in_rotation = rotation(view, is_silent);
+        let state = state(desired, view, in_rotation.is_empty());
+        let routed = backends(found_by, in_rotation.into_iter());
+        let probed = backends(found_by, view.probed());
+        let address = |found: &[Found]| found.iter().map(|(id, place, _)| (*id, *place)).collect();
+        let key = Key {
+            hosts: names(&platform.options.domain, desired),
+            state,
+            routed: address(&routed),
+            probed: address(&probed),
+            sticky: desired.app.settings.sticky_sessions,
+            limit: desired.app.settings.connection_limit,
+        };
+        Self { desired, key, routed, probed }
     }
 }
 
