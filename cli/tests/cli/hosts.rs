@@ -49,6 +49,22 @@ fn hosts_are_shown_with_their_room_and_the_reason_why_one_is_not_ready() {
 }
 
 #[test]
+fn of_very_many_hosts_those_in_one_state_can_be_asked_for_and_all_are_counted() {
+    let env = TestEnvironment::new();
+    let state = |number| if number % 10 == 7 { "draining" } else { "ready" };
+    let hosts: Vec<Value> =
+        (10..35).map(|number| host(&format!("app-{number}"), state(number), json!({}))).collect();
+    env.server.on("GET /hosts", json!(hosts)).on("GET /platform", json!({ "doubt": null }));
+    assert!(env.run(&["hosts"]).trim_end().ends_with("25 hosts: 23 ready, 2 draining"));
+    assert_snapshot!(env.run(&["hosts", "--state", "draining"]), @"
+    HOST    ZONE  STATE     REPLICAS  FREE GB   FREE CORES  VERSION  SEEN
+    app-17  a     draining  1         3.5 of 4  1.9 of 2    0.1.0    2.0 s ago
+    app-27  a     draining  1         3.5 of 4  1.9 of 2    0.1.0    2.0 s ago
+    ");
+    assert_eq!(env.run(&["hosts", "--zone", "b"]).lines().count(), 1);
+}
+
+#[test]
 fn one_host_is_shown_with_what_runs_there() {
     let env = TestEnvironment::new();
     let more = json!({"dynos": [dyno("web.1", "healthy", 0)], "degraded": ["no cgroup limits memory here"]});

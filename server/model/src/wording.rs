@@ -1,11 +1,24 @@
 //! Small phrases that more than one surface says, so that they are said alike.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// Returns `1 replica`, `3 replicas`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Returns how often each word comes, the most frequent first: `497 ready, 2 draining, 1 silent`.
+#[must_use]
+pub fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    words.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a size for people, such as `156 kB` or `47.0 MB`; units are powers of 1000.
@@ -82,6 +95,12 @@ mod tests {
             ["it failed", "boot failed.", "why? "].map(sentence),
             ["it failed.", "boot failed.", "why?"]
         );
+    }
+
+    #[test]
+    fn words_are_counted_the_most_frequent_first() {
+        assert_eq!(tally(["silent", "ready", "draining", "ready"]), "2 ready, 1 draining, 1 silent");
+        assert_eq!(tally([]), "");
     }
 
     #[test]

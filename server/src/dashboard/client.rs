@@ -3,6 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::header::{HOST, RANGE};
 use axum::http::{Method, Request, StatusCode};
+use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,6 +13,9 @@ use super::page::Visitor;
 
 /// Most bytes of an answer.
 const ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Most items of a list that is read as a whole.
+const LIST_MAX: usize = 10_000;
 
 /// Why the API did not do it, in its own words.
 #[derive(Debug, Deserialize)]
@@ -69,6 +73,19 @@ impl Visitor {
         read(self.call(Asked::to_read(path)).await?)
     }
 
+    /// Reads a whole list, piece after piece.
+    pub(super) async fn all<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Vec<T>, Refusal> {
+        let (mut items, mut range) = (Vec::new(), None::<String>);
+        loop {
+            let piece = self.response(Asked { range: range.as_deref(), ..Asked::to_read(path) }).await?;
+            range = piece.headers().get("next-range").and_then(|next| Some(next.to_str().ok()?.to_owned()));
+            items.append(&mut read::<Vec<T>>(whole(piece.into_body()).await?)?);
+            if range.is_none() || items.len() >= LIST_MAX {
+                return Ok(items);
+            }
+        }
+    }
+
     /// Reads the newest of a list.
     pub(super) async fn newest<T: DeserializeOwned>(&self, path: &[&str], range: &str) -> Result<T, Refusal> {
         read(self.call(Asked { range: Some(range), ..Asked::to_read(path) }).await?)
@@ -96,6 +113,10 @@ impl Visitor {
     }
 
     async fn answer(&self, asked: Asked<'_>) -> Result<Body, Refusal> {
+        Ok(self.response(asked).await?.into_body())
+    }
+
+    async fn response(&self, asked: Asked<'_>) -> Result<Response, Refusal> {
         let question = if asked.query.is_empty() { "" } else { "?" };
         let uri = format!("{}{question}{}", uri(asked.path)?, asked.query);
         let mut request = Request::builder().method(asked.method).uri(uri);
@@ -109,7 +130,7 @@ impl Visitor {
         let Ok(answer) = self.dashboard.api.clone().oneshot(request).await;
         let status = answer.status();
         if status.is_success() {
-            return Ok(answer.into_body());
+            return Ok(answer);
         }
         let refusal: Refusal = read(whole(answer.into_body()).await?)?;
         Err(Refusal { status, ..refusal })

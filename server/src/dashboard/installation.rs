@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::Query;
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -21,6 +22,9 @@ use super::words;
 /// How long the first token of a user works.
 const INVITATION_SECONDS: u32 = 7 * 86_400;
 
+/// Hosts that are shown unless all are asked for.
+const HOSTS: usize = 30;
+
 #[derive(Template)]
 #[template(path = "platform.html")]
 struct PlatformPage {
@@ -31,7 +35,12 @@ struct PlatformPage {
     reserve: String,
     /// How much of the disk is used, in percent.
     used: u64,
+    /// How many hosts there are, and how many stand how, where there are too many to see at a glance.
+    census: Option<String>,
+    /// Those that are shown: first those that somebody should look at.
     hosts: Vec<HostLine>,
+    /// How many are not.
+    more_hosts: usize,
     users: Vec<UserLine>,
     invitation: Option<Invitation>,
 }
@@ -90,6 +99,13 @@ struct HostLine {
     seen: Option<String>,
 }
 
+/// What part of the page is asked for.
+#[derive(Deserialize)]
+struct Part {
+    /// `all`, to see every host.
+    hosts: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct HostName {
     host: String,
@@ -131,15 +147,24 @@ pub(super) fn routes() -> Router<Arc<Dashboard>> {
         .route("/platform/users/disable", post(disable_user))
 }
 
-async fn show(visitor: Visitor) -> Response {
-    visitor.page(view(&visitor, None).await)
+async fn show(visitor: Visitor, Query(part): Query<Part>) -> Response {
+    let most = if part.hosts.as_deref() == Some("all") { usize::MAX } else { HOSTS };
+    visitor.page(view(&visitor, None, most).await)
 }
 
-async fn view(visitor: &Visitor, invitation: Option<Invitation>) -> Result<PlatformPage, Refusal> {
+async fn view(
+    visitor: &Visitor,
+    invitation: Option<Invitation>,
+    most: usize,
+) -> Result<PlatformPage, Refusal> {
     // Who may not see the users is refused by that route.
     let users: Vec<User> = visitor.get(&["users"]).await?;
     let now: Installation = visitor.get(&["platform"]).await?;
-    let hosts: Vec<HostJson> = visitor.get(&["hosts"]).await?;
+    let mut hosts: Vec<HostJson> = visitor.all(&["hosts"]).await?;
+    let census = (hosts.len() > HOSTS).then(|| census(&hosts));
+    let more_hosts = hosts.len().saturating_sub(most);
+    hosts.sort_by_key(|host| host.state == "ready");
+    hosts.truncate(most);
     let Disk { free_bytes, total_bytes, reserve_bytes } = now.disk;
     Ok(PlatformPage {
         frame: visitor.frame("Platform", "platform"),
@@ -147,11 +172,19 @@ async fn view(visitor: &Visitor, invitation: Option<Invitation>) -> Result<Platf
         total: wording::bytes(total_bytes),
         reserve: wording::bytes(reserve_bytes),
         used: (total_bytes.saturating_sub(free_bytes)) * 100 / total_bytes.max(1),
+        census,
         hosts: hosts.into_iter().map(host).collect(),
+        more_hosts,
         users: users.into_iter().map(|user| line(visitor, user)).collect(),
         now,
         invitation,
     })
+}
+
+/// Returns how many hosts there are and how many stand how, as a sentence: `500 hosts: 497 ready, 3 silent`.
+fn census(hosts: &[HostJson]) -> String {
+    let states = hosts.iter().map(|host| host.state.as_str());
+    format!("{}: {}", wording::count(hosts.len(), "host"), wording::tally(states))
 }
 
 fn host(host: HostJson) -> HostLine {
@@ -205,7 +238,7 @@ fn line(visitor: &Visitor, user: User) -> UserLine {
 /// Adds a user, with a token to sign in with the first time.
 async fn add_user(Submitted(visitor, new): Submitted<NewUser>) -> Response {
     match invite(&visitor, &new).await {
-        Ok(invitation) => visitor.page(view(&visitor, Some(invitation)).await),
+        Ok(invitation) => visitor.page(view(&visitor, Some(invitation), HOSTS).await),
         Err(refusal) => visitor.done("/platform", Err(refusal)),
     }
 }

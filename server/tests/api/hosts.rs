@@ -238,3 +238,25 @@ fn a_join_token_is_made_for_one_machine() {
     let taken = server.ask("POST", "/hosts").body(json!({ "name": "app-1" })).expect(422);
     assert!(taken["message"].as_str().unwrap().contains("app-1 already"), "{taken}");
 }
+
+#[test]
+fn of_very_many_hosts_the_dashboard_shows_those_to_look_at_first_and_all_when_asked() {
+    let server = Server::start();
+    server.run(async {
+        let mut tx = server.platform.store.write().await.unwrap();
+        for number in 0..250 {
+            let name = format!("app-{number:03}");
+            let host = store::create_host(&mut tx, &name, "a", &name).await.unwrap();
+            if number == 240 {
+                store::lose_host(&mut tx, host.id, "its rack burnt").await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+    });
+    let mut browser = Browser::of_admin(&server);
+    let page = browser.get("/dashboard/platform").text;
+    assert!(page.contains("its rack burnt") && page.contains("251 hosts: 250 ready, 1 lost"), "{page}");
+    assert!(!page.contains("app-239") && page.contains("221 more"), "{page}");
+    let all = browser.get("/dashboard/platform?hosts=all").text;
+    assert!(all.contains("app-239") && all.contains("app-249") && !all.contains(" more</a>"), "{all}");
+}

@@ -12,6 +12,9 @@ use crate::screen::{Screen, Tone};
 use crate::table::{Cell, Table};
 use crate::when;
 
+/// Most hosts that are seen at a glance.
+const GLANCE: usize = 20;
+
 /// List the hosts, their zones and their room
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -24,13 +27,22 @@ Example:
 pub(crate) struct List {
     #[command(flatten)]
     json: JsonOption,
+    /// Only those in this state: ready, draining, silent, lost or returning
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Only those in this zone
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
 }
 
 impl List {
     /// Prints them, and what the server thinks of itself if it hears of too few.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let api = context.api()?;
-        let body = api.all("/hosts")?;
+        let mut body = api.all("/hosts")?;
+        if let Value::Array(hosts) = &mut body {
+            hosts.retain(|host| self.is_asked_for(host));
+        }
         if self.json.json {
             return context.screen.json(&body);
         }
@@ -40,9 +52,16 @@ impl List {
         }
         Ok(())
     }
+
+    fn is_asked_for(&self, host: &Value) -> bool {
+        let fits = |field: &str, wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| host[field].as_str() == Some(wanted))
+        };
+        fits("state", &self.state) && fits("zone", &self.zone)
+    }
 }
 
-/// A reason stands under its host.
+/// A reason stands under its host. How many stand how is said where there are too many to see at a glance.
 fn table(screen: &Screen, body: &Value) -> Result<String> {
     let hosts: Vec<Host> = read(body)?;
     let mut table =
@@ -65,6 +84,10 @@ fn table(screen: &Screen, body: &Value) -> Result<String> {
         lines.push(line.to_owned());
         let reason = host.reason.as_deref().filter(|_| host.state != "ready");
         lines.extend(reason.map(|reason| format!("  {}", wording::plain(reason, 300))));
+    }
+    if hosts.len() > GLANCE {
+        let states = hosts.iter().map(|host| host.state.as_str());
+        lines.push(format!("{}: {}", wording::count(hosts.len(), "host"), wording::tally(states)));
     }
     Ok(lines.join("\n"))
 }
