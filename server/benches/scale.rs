@@ -5,19 +5,20 @@
 
 #[path = "scale/history.rs"]
 mod history;
+#[path = "scale/process.rs"]
+mod process;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use process::{Stopwatch, memory};
 
 /// How long the server is left alone before its memory is read, and again while its time is counted.
 const SETTLE: Duration = Duration::from_secs(8);
 const IDLE: Duration = Duration::from_secs(40);
 
 const STARTS: usize = 5;
-
-/// Ticks of the clock by which the kernel counts a process's time, per second.
-const TICKS: f64 = 100.0;
 
 fn main() {
     // `cargo bench` and `cargo nextest` pass flags of their own; a bench that is only listed must not run.
@@ -48,9 +49,9 @@ fn measure(data: &Path, name: &str) {
         }
         std::thread::sleep(SETTLE);
         let memory = memory(server.id());
-        let before = ticks(server.id());
+        let idle = Stopwatch::start(server.id());
         std::thread::sleep(IDLE);
-        let share = (ticks(server.id()) - before) / TICKS / IDLE.as_secs_f64() * 100.0;
+        let share = idle.share();
         starts.sort();
         let median = starts[starts.len() / 2].as_millis();
         println!("{name:<34}{median:>11} ms{memory:>11.1} MB{share:>12.2} %");
@@ -104,19 +105,4 @@ fn stop(server: &mut Child) {
     let pid = server.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     server.wait().unwrap();
-}
-
-/// Returns the resident memory of a process in megabytes.
-fn memory(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kilobytes * 1024.0 / 1e6
-}
-
-/// Returns the time a process has used, in ticks (proc(5): `utime` and `stime` of `stat`).
-fn ticks(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
 }

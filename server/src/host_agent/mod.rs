@@ -36,6 +36,7 @@ use identity::Identity;
 pub use options::AgentArgs;
 use options::Options;
 use servers::Servers;
+pub use ship::run as ship;
 
 /// How long replicas may take to end on a machine that is no host any more.
 const END: Duration = Duration::from_secs(60);

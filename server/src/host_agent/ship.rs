@@ -30,8 +30,8 @@ const PIECES: usize = 1_000;
 /// How often quiet segments are closed and old ones deleted.
 const EXPIRE: Duration = Duration::from_hours(1);
 
-/// Ships until it is told to stop.
-pub(super) async fn run(root: PathBuf, links: Vec<Arc<Link>>, stop: CancellationToken) {
+/// Ships the logs below a folder over these lines, each to one server, until it is told to stop.
+pub async fn run(root: PathBuf, links: Vec<Arc<Link>>, stop: CancellationToken) {
     let shipping = async {
         let mut spool = match Spool::open(root.clone()) {
             Ok(spool) => spool,

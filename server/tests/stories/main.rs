@@ -15,6 +15,10 @@ mod wait;
 #[path = "../machines/mod.rs"]
 mod machines;
 
+#[path = "../simulated/mod.rs"]
+#[allow(dead_code, reason = "what measures asks for more")]
+mod simulated;
+
 mod backup;
 mod browser;
 mod bucket;
@@ -31,6 +35,7 @@ mod hosts;
 mod isolation;
 mod log_flood;
 mod logs;
+mod many_hosts;
 mod metrics;
 #[path = "../../slug/tests/moto/mod.rs"]
 mod moto;

@@ -1,0 +1,111 @@
+//! Very many hosts that are none. Each joins with a token of its own, dials in over TLS, hears wishes, sends reports, lets
+//! routers in and ships logs as an agent does (`server/src/host_agent`); only its engine runs nothing.
+
+mod answers;
+mod engine;
+mod host;
+mod journal;
+mod population;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use engine::Running;
+pub(crate) use host::Host;
+pub(crate) use journal::Journal;
+pub(crate) use population::Population;
+
+/// How many join at a time.
+const JOINING: usize = 16;
+
+/// How a simulated host behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// How long a replica takes to become healthy.
+    pub(crate) boot: Duration,
+    /// How often it is measured what replicas use, which changes each time.
+    pub(crate) measure: Duration,
+}
+
+/// The hosts. Dropped, they fall silent.
+pub(crate) struct Simulated {
+    pub(crate) hosts: Vec<Arc<Host>>,
+    pub(crate) journal: Arc<Journal>,
+    stop: CancellationToken,
+    runtime: Option<Runtime>,
+}
+
+impl Simulated {
+    /// Joins with a token each, and keeps in touch from then on.
+    pub(crate) fn join(server: SocketAddr, population: &Population, dir: &Path, manner: Manner) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (journal, stop) = (Arc::<Journal>::default(), CancellationToken::new());
+        let hosts = runtime.block_on(async {
+            let answers = answers::start().await;
+            let join = |(number, token): (usize, &String)| {
+                let (dir, token) = (dir.join(format!("host-{number}")), token.clone());
+                let joining =
+                    host::Joining { server, answers, number, manner, dir, journal: journal.clone() };
+                async move { tokio::spawn(joining.join(token)).await.unwrap() }
+            };
+            let joining: Vec<_> = population.tokens.iter().enumerate().map(join).collect();
+            futures::stream::iter(joining).buffered(JOINING).collect::<Vec<_>>().await
+        });
+        let hosts: Vec<Arc<Host>> = hosts
+            .into_iter()
+            .map(|(host, entry)| {
+                runtime.spawn(entry.run(stop.clone()));
+                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().listen()));
+                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().report()));
+                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().measure()));
+                host
+            })
+            .collect();
+        Self { hosts, journal, stop, runtime: Some(runtime) }
+    }
+
+    /// Ships from now on what is written to the hosts' logs.
+    pub(crate) fn ship(&self) {
+        let runtime = self.runtime.as_ref().expect("it runs until it is dropped");
+        for host in &self.hosts {
+            runtime.spawn(host.clone().ship(self.stop.clone()));
+        }
+    }
+
+    /// Does something as a host would, and waits for it.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it runs until it is dropped").block_on(work)
+    }
+
+    /// Returns the replicas of all hosts, with the number of each one's host.
+    pub(crate) fn running(&self) -> Vec<(usize, Running)> {
+        let of_host = |(number, host): (usize, &Arc<Host>)| {
+            host.engine.running().into_iter().map(|running| (number, running)).collect::<Vec<_>>()
+        };
+        self.hosts.iter().enumerate().flat_map(of_host).collect()
+    }
+
+    /// Returns how many replicas of a release are healthy, and how many there are of others.
+    pub(crate) fn count(&self, app: &str, release: u64) -> (usize, usize) {
+        let of_app: Vec<_> =
+            self.running().into_iter().map(|(_, r)| r).filter(|r| r.spec.app_name.as_str() == app).collect();
+        let healthy = of_app.iter().filter(|r| r.spec.release.0 == release && r.is_healthy()).count();
+        (healthy, of_app.iter().filter(|r| r.spec.release.0 != release).count())
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
