@@ -15,6 +15,8 @@ pub(crate) struct App {
     pub(crate) owner: Option<Person>,
     /// The base system it runs on.
     pub(crate) stack: Option<Named>,
+    /// The one that its next build is for.
+    pub(crate) build_stack: Option<Named>,
     /// Whether visitors get the maintenance page.
     pub(crate) maintenance: bool,
     /// When it was made.

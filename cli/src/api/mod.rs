@@ -143,6 +143,19 @@ impl Api {
         self.send("DELETE", path, None, "")
     }
 
+    /// Puts bytes at an address that is its own key: the token is not sent there.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn upload(&self, url: &str, bytes: Vec<u8>) -> Result<()> {
+        let request = Request::put(url).body(bytes);
+        let request = request.map_err(|_| Error::failed("the server gave an address that cannot be read"))?;
+        let patience = Patience::with(&self.url);
+        let sent = self.agent.run(request).map_err(|error| refusal::unreachable(&self.url, &error, "PUT"));
+        drop(patience);
+        self.answer(sent?, ("PUT", "")).map(drop)
+    }
+
     /// Opens a stream of lines under the API; it may stay silent for as long as it likes.
     ///
     /// # Errors

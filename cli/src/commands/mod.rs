@@ -9,6 +9,7 @@ mod buildpacks;
 mod builds;
 mod completions;
 mod config;
+mod deploy;
 mod detect;
 mod doctor;
 mod domains;
@@ -29,6 +30,7 @@ mod ps;
 mod releases;
 mod run;
 mod settings;
+mod stack;
 mod tokens;
 mod trace;
 mod users;
@@ -72,6 +74,8 @@ commands! {
         "apps:rename" ["rename"] => AppsRename(apps::rename::Rename);
         "apps:destroy" ["destroy"] => AppsDestroy(apps::destroy::Destroy);
         "open" => Open(open::Open);
+        "stack" => Stack(stack::show::Show);
+        "stack:set" => StackSet(stack::set::Set);
         "settings" => Settings(settings::list::List);
         "settings:set" => SettingsSet(settings::set::Set);
         "domains" => Domains(domains::list::List);
@@ -100,6 +104,7 @@ commands! {
         "run:detached" => RunDetached(run::detached::Detached);
     }
     "Builds and releases" {
+        "deploy" => Deploy(deploy::Deploy);
         "releases" => Releases(releases::list::List);
         "releases:info" => ReleasesInfo(releases::info::Info);
         "releases:output" => ReleasesOutput(releases::output::Output);

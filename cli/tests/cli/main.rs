@@ -24,4 +24,5 @@ mod releases;
 mod server;
 mod settings;
 mod silence;
+mod stack;
 mod superseded;

@@ -1,7 +1,9 @@
 //! Decides the environment of a replica and the command that starts it.
 
 use model::config::ConfigValue;
+use model::image::ImageConfig;
 use model::replica::ReplicaSpec;
+use sandbox::Environment;
 
 /// Runs inside the sandbox, in `/app`: profile scripts, then the command line.
 ///
@@ -28,10 +30,25 @@ _paas_others() {
 while [ -n "$_paas" ] && _paas_others; do /bin/sleep 0.02; done
 exit $_paas_status"#;
 
+/// Where programs of an image are looked for that does not say, as Docker has it.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Returns the program and arguments that run a command line as a replica does.
 pub(crate) fn command(command_line: &str) -> Vec<String> {
     let words = ["/bin/bash", "--norc", "--noprofile", "-c", START, "bash", command_line];
     words.map(str::to_owned).to_vec()
+}
+
+/// Returns the variables that an image has by itself, but for those that no shell could pass on.
+pub(crate) fn of_image(image: &ImageConfig) -> Environment {
+    let mut environment = Environment::default();
+    let home = if image.home.is_empty() { "/" } else { &image.home };
+    let first = [("HOME", home), ("PATH", PATH)];
+    let own = image.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in first.into_iter().chain(own) {
+        let _ = environment.set(name, value);
+    }
+    environment
 }
 
 /// Returns the variables of a replica, without those that every program of the stack has.

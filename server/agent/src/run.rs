@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use model::config::ConfigValue;
+use model::image::ImageConfig;
 use model::replica::ReplicaSpec;
 use sandbox::{Bind, Environment, Identity, Limits, Sandbox};
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,11 @@ pub struct Run {
     pub(crate) name: String,
     /// The user and group of the app.
     pub(crate) uid: u32,
-    /// The writable copy of the slug that becomes `/app`.
+    /// The writable copy of the slug: `/app`, or of a container image the root of all.
     pub(crate) app: PathBuf,
+    /// The container image that it runs in; the stack where there is none.
+    #[serde(default)]
+    pub(crate) image: Option<ImageConfig>,
     /// Program and arguments.
     pub(crate) command: Vec<String>,
     /// The variables beside the stack's, in order; a later one overrules an earlier one.
@@ -42,20 +46,24 @@ impl Run {
             name: spec.name(),
             uid: spec.uid,
             app: app.to_owned(),
-            command: environment::command(&spec.command),
+            command: match &spec.image {
+                Some(image) => image.words(&spec.command),
+                None => environment::command(&spec.command),
+            },
+            image: spec.image.clone(),
             variables: environment::variables(spec, port),
             memory_mb: spec.size.memory_mb(),
             cpu_shares: spec.size.cpu_shares(),
         }
     }
 
-    /// Returns the sandbox of the run.
+    /// Returns the sandbox of the run. That of an image has no binds yet: its tree is the root of all.
     ///
     /// # Errors
     /// It would run as root, or a variable cannot be one.
     pub fn into_sandbox(self) -> Result<Sandbox> {
         let identity = Identity::new(self.uid, self.uid).context("a replica never runs as root")?;
-        let mut environment = Environment::base();
+        let mut environment = self.image.as_ref().map_or_else(Environment::base, environment::of_image);
         for (name, value) in &self.variables {
             environment.set(name, OsStr::from_bytes(value.reveal()))?;
         }
@@ -65,9 +73,13 @@ impl Run {
             pids: Some(PIDS),
             ..Limits::default()
         };
+        let (binds, workdir) = match &self.image {
+            Some(image) => (Vec::new(), PathBuf::from(image.workdir())),
+            None => (vec![Bind::read_write(self.app, "/app")], PathBuf::from("/app")),
+        };
         Ok(Sandbox {
-            binds: vec![Bind::read_write(self.app, "/app")],
-            workdir: PathBuf::from("/app"),
+            binds,
+            workdir,
             environment,
             hostname: Some(self.name.replace('_', "-")),
             limits,

@@ -1,14 +1,17 @@
 //! One build from source to slug: what happens in which order, and what the log says about it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use detection::{Buildpack, builtin, explain};
 use model::detection::DetectionTrace;
+use model::id::AppId;
 use model::pins::{Pin, Pins};
 use model::procfile::{PROCFILE_BYTES_MAX, Procfile};
 use model::slug::SlugManifest;
+use model::stack::BuildStack;
 use sandbox::{Cgroup, HostFacts};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +55,22 @@ impl Builder {
         &self.host.stack
     }
 
+    /// Tells whether it can build container images.
+    #[must_use]
+    pub fn builds_images(&self) -> bool {
+        self.containers.is_some()
+    }
+
+    /// Removes what is kept for builds of images, but for those of these apps.
+    ///
+    /// # Errors
+    /// The builder of images does not answer.
+    pub async fn keep_images_of(&self, apps: BTreeSet<AppId>) -> anyhow::Result<()> {
+        let Some(containers) = self.containers.clone() else { return Ok(()) };
+        let kept = tokio::task::spawn_blocking(move || containers.keep_images_of(&apps));
+        kept.await.context("a task was cut off")?
+    }
+
     /// Has buildpacks run in containers instead of bubblewrap, on the stack of those, and ends what a killed server left
     /// there. Blocks.
     #[must_use]
@@ -91,7 +110,12 @@ impl Builder {
     ) -> Result<BuildOutput, BuildFailure> {
         sandbox::leave_host_sockets();
         log.hide_credentials(&request.build_env);
-        let trees = vec![request.source.clone(), request.cache_dir.clone()];
+        let tree = match request.stack {
+            BuildStack::Buildpacks => &request.source,
+            // With the archives of the image.
+            BuildStack::Container => &request.work_dir,
+        };
+        let trees = vec![tree.clone(), request.cache_dir.clone()];
         let watch = Watch {
             host: &self.host,
             containers: self.containers.as_deref(),
@@ -120,15 +144,15 @@ impl Builder {
 }
 
 /// A build under way.
-struct Work<'a> {
-    request: &'a BuildRequest,
-    log: &'a BuildLog,
-    watch: Watch<'a>,
-    trace: DetectionTrace,
+pub(crate) struct Work<'a> {
+    pub(crate) request: &'a BuildRequest,
+    pub(crate) log: &'a BuildLog,
+    pub(crate) watch: Watch<'a>,
+    pub(crate) trace: DetectionTrace,
     /// The step that is under way.
     begun: Option<(&'static str, Instant)>,
     /// Those that are over.
-    steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Work<'_> {
@@ -139,6 +163,9 @@ impl Work<'_> {
         let host = self.watch.host;
         let (material, amount) = Material::prepare(self.request, host, tools)?;
         self.say_source(amount);
+        if self.request.stack == BuildStack::Container {
+            return self.build_image(&material);
+        }
         let chosen = self.choose(&material)?;
 
         self.begin_step("compile");
@@ -161,6 +188,7 @@ impl Work<'_> {
             versions: self.trace.versions.clone(),
             buildpacks: chosen.iter().map(|b| (b.name.clone(), b.version.clone())).collect(),
             packages: reports.iter().flat_map(|report| report.packages.clone()).collect(),
+            image: None,
         };
         self.say_slug(&slug);
         let pins = pins(&chosen, reports);
@@ -186,7 +214,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn procfile(&self) -> Result<Option<Procfile>, BuildFailure> {
+    pub(crate) fn procfile(&self) -> Result<Option<Procfile>, BuildFailure> {
         let failure = |reason: String| BuildFailure::new(FailureKind::Source, reason);
         let read = read_below(&self.request.source, "Procfile", PROCFILE_BYTES_MAX);
         let bytes = read.map_err(|error| failure(error.to_string()))?;
@@ -217,6 +245,13 @@ impl Work<'_> {
             failure.hint.clone_from(&self.trace.hint);
             return Err(failure);
         };
+        if std::fs::symlink_metadata(self.request.source.join("Dockerfile"))
+            .is_ok_and(|facts| facts.is_file())
+        {
+            self.log.detail(
+                "The Dockerfile is not used: `paasctl stack:set container` has the next push build its image",
+            );
+        }
         Ok(candidates.into_iter().filter(|b| !set.is_empty() || b.name == name).collect())
     }
 
@@ -225,20 +260,26 @@ impl Work<'_> {
         // As on Heroku, the last buildpack's defaults count.
         let release = reports.last().map(|report| Release::parse(&report.release)).unwrap_or_default();
         let name = chosen.last().map_or("", |buildpack| buildpack.name.as_str());
-        let processes = processes::decide(procfile.as_ref(), &release, name);
+        Ok(self.decided(processes::decide(procfile.as_ref(), &release, name)))
+    }
+
+    /// Says what there is to run, and returns it.
+    pub(crate) fn decided(&self, processes: Processes) -> Processes {
         self.log.step("Process types");
         for origin in &processes.origins {
             self.log.detail(&format!("{}: {}   ({})", origin.process, origin.command, origin.origin));
         }
         processes.warnings.iter().for_each(|warning| self.log.warn(warning));
-        Ok(processes)
+        processes
     }
 
     fn say_source(&self, amount: Amount) {
         let BuildRequest { commit, branch, .. } = self.request;
         let commit: String = commit.chars().take(8).collect();
         let (files, size) = (amount.files, kilobytes(amount.bytes));
-        self.log.step(&format!("Source: commit {commit} on {branch}, {files} files, {size}"));
+        // What was uploaded has none.
+        let branch = if branch.is_empty() { String::new() } else { format!(" on {branch}") };
+        self.log.step(&format!("Source: commit {commit}{branch}, {files} files, {size}"));
     }
 
     fn say_buildpacks(&self, chosen: &[Buildpack]) {
@@ -255,7 +296,7 @@ impl Work<'_> {
         }
     }
 
-    fn say_slug(&self, slug: &crate::BuiltSlug) {
+    pub(crate) fn say_slug(&self, slug: &crate::BuiltSlug) {
         let size = kilobytes(slug.bytes);
         self.log.step(&format!("Slug {}: {size}", slug.digest.short()));
         let shown = ["prepare", "detect", "compile", "pack"];
@@ -265,12 +306,12 @@ impl Work<'_> {
         self.log.detail(&parts.join(", "));
     }
 
-    fn begin_step(&mut self, name: &'static str) {
+    pub(crate) fn begin_step(&mut self, name: &'static str) {
         self.end_step();
         self.begun = Some((name, Instant::now()));
     }
 
-    fn end_step(&mut self) {
+    pub(crate) fn end_step(&mut self) {
         let ended = self.begun.take();
         self.steps
             .extend(ended.map(|(name, started)| Step { name: name.to_owned(), took: started.elapsed() }));

@@ -17,6 +17,7 @@ mod follow;
 pub mod fuzzing;
 mod group;
 mod ignore;
+mod image;
 mod keep;
 mod log;
 mod mask;
@@ -34,7 +35,7 @@ mod tree;
 
 pub use builder::Builder;
 pub use certificates::build_environment;
-pub use containers::{Attendant, Containers, Ran};
+pub use containers::{Attendant, Containers, Image, ImageOrder, Imaged, Ran};
 pub use detection::detect_locally;
 pub use failure::{BuildFailure, FailureKind};
 pub use follow::follow;

@@ -1,10 +1,11 @@
 //! Packs the finished tree, and stops packing when the build is cancelled.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sandbox::Cgroup;
-use slug::{PackLimits, SlugError, Workshop};
+use slug::{PackLimits, Packed, Rootfs, SlugError, Workshop};
 
 use crate::failure::{BuildFailure, FailureKind};
 use crate::material::Material;
@@ -16,6 +17,24 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Packs the source as the buildpacks left it into the work directory.
 pub(crate) fn pack(material: &Material<'_>, watch: &Watch<'_>) -> Result<BuiltSlug, BuildFailure> {
+    packed(material, watch, |image, workshop| slug::pack(&material.request.source, image, workshop))
+}
+
+/// Packs the files of a container image: their archive, what the image says of itself, and when it was made.
+pub(crate) fn pack_image(
+    material: &Material<'_>,
+    watch: &Watch<'_>,
+    (archive, about, made_at): (&Path, &[u8], u64),
+) -> Result<BuiltSlug, BuildFailure> {
+    let rootfs = Rootfs { archive, about, made_at };
+    packed(material, watch, |image, workshop| slug::pack_rootfs(&rootfs, image, workshop))
+}
+
+fn packed(
+    material: &Material<'_>,
+    watch: &Watch<'_>,
+    pack: impl FnOnce(&Path, &Workshop<'_>) -> Result<Packed, SlugError>,
+) -> Result<BuiltSlug, BuildFailure> {
     let request = material.request;
     let limits = PackLimits {
         slug_bytes: request.limits.slug_bytes,
@@ -30,7 +49,7 @@ pub(crate) fn pack(material: &Material<'_>, watch: &Watch<'_>) -> Result<BuiltSl
         limits,
     };
     let image = request.work_dir.join("slug.squashfs");
-    let packed = unless_cancelled(material, watch, || slug::pack(&request.source, &image, &workshop));
+    let packed = unless_cancelled(material, watch, || pack(&image, &workshop));
     let packed = packed.map_err(|error| failure(error, material, watch))?;
     packed.left_out.iter().for_each(|line| watch.log.warn(line));
     Ok(BuiltSlug { digest: packed.digest, bytes: packed.bytes, image })
@@ -66,6 +85,14 @@ fn failure(error: SlugError, material: &Material<'_>, watch: &Watch<'_>) -> Buil
             BuildFailure::new(FailureKind::TooLarge, error.to_string())
         }
         SlugError::TooSlow { .. } => crate::compile::ended(crate::sandboxed::End::TimedOut, material),
-        error => BuildFailure::ours(&anyhow::Error::new(error).context("the slug could not be packed")),
+        error => refused(error, "the slug could not be packed"),
+    }
+}
+
+/// Returns the failure for what holds something that no slug does, or for a fault of ours.
+pub(crate) fn refused(error: SlugError, what: &'static str) -> BuildFailure {
+    match error {
+        SlugError::Refused(_) => BuildFailure::new(FailureKind::Source, error.to_string()),
+        error => BuildFailure::ours(&anyhow::Error::new(error).context(what)),
     }
 }

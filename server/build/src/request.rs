@@ -11,6 +11,7 @@ use model::id::{AppId, BuildId};
 use model::name::AppName;
 use model::pins::Pins;
 use model::slug::{Digest, SlugManifest};
+use model::stack::BuildStack;
 use sandbox::Identity;
 
 /// One build to run. `Debug` shows no values of variables.
@@ -34,6 +35,8 @@ pub struct BuildRequest {
     pub config: ConfigVars,
     /// What earlier builds chose.
     pub pins: Pins,
+    /// What it makes a slug of.
+    pub stack: BuildStack,
     /// The buildpacks that the app's owner set; none lets detection choose.
     pub buildpacks: Vec<String>,
     /// The app's cache, made if it is missing.

@@ -77,15 +77,23 @@ impl Watch<'_> {
     }
 
     fn run_in(&mut self, containers: &dyn Containers, sandbox: &Sandbox) -> anyhow::Result<End> {
-        fail_point::reach(Step::BuildCompiling);
-        let mut attending = Attending { watch: self, end: None };
-        let ran = containers.run(sandbox, &mut attending)?;
-        Ok(match (attending.end, ran) {
+        Ok(match self.attended(|attendant| containers.run(sandbox, attendant))? {
             (Some(end), _) => end,
             (None, Ran::Exited(status)) => End::Exited(status),
             (None, Ran::OutOfMemory) => End::OutOfMemory,
             (None, Ran::Stopped) => anyhow::bail!("a container was ended, and nobody asked for it"),
         })
+    }
+
+    /// Has something run in containers that has to end when the build has to, and returns why it had to and what became of it.
+    pub(crate) fn attended<T>(
+        &mut self,
+        run: impl FnOnce(&mut dyn Attendant) -> anyhow::Result<T>,
+    ) -> anyhow::Result<(Option<End>, T)> {
+        fail_point::reach(Step::BuildCompiling);
+        let mut attending = Attending { watch: self, end: None };
+        let became = run(&mut attending)?;
+        Ok((attending.end, became))
     }
 
     /// Passes output on until the program ends (nothing) or has to be ended.

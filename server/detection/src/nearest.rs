@@ -32,10 +32,19 @@ const TO_COME: [(&str, &str); 14] = [
     ("deno.json", "deno"),
 ];
 
-/// Returns the nearest miss: in the root misspelt, then a language to come, then in a subdirectory.
+/// Returns the nearest miss: in the root misspelt, then a Dockerfile, then a language to come, then in a subdirectory.
 #[must_use]
 pub fn nearest(source: &Listing, all: &[Buildpack]) -> Option<Miss> {
-    misspelt(source, all).or_else(|| to_come(source, all)).or_else(|| elsewhere(source, all))
+    let near = misspelt(source, all).or_else(|| dockerfile(source)).or_else(|| to_come(source, all));
+    near.or_else(|| elsewhere(source, all))
+}
+
+/// It describes an image, which only an app on the stack of images is built from.
+fn dockerfile(source: &Listing) -> Option<Miss> {
+    let path = source.root().find(|name| *name == "Dockerfile")?.to_owned();
+    let hint =
+        "there is a `Dockerfile`: `paasctl stack:set container` has the next push build its image".to_owned();
+    Some(Miss { path, hint })
 }
 
 fn misspelt(source: &Listing, all: &[Buildpack]) -> Option<Miss> {
@@ -125,6 +134,12 @@ mod tests {
     #[test]
     fn a_language_to_come_is_named() {
         assert!(hint(&["package.json", "web/index.html"]).contains("no `nodejs` buildpack yet"));
+    }
+
+    #[test]
+    fn a_dockerfile_leads_to_the_stack_of_images() {
+        assert!(hint(&["Dockerfile", "package.json"]).contains("`paasctl stack:set container`"));
+        assert!(!hint(&["README.md", "docker/Dockerfile"]).contains("stack:set"));
     }
 
     #[test]

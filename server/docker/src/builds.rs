@@ -2,7 +2,9 @@
 //!
 //! A build has the host's network, as under bubblewrap, and the packet filter knows it by its user there, too.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,40 +12,46 @@ use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions,
     ListContainersOptions, RemoveContainerOptions, StartContainerOptions, WaitContainerOptions,
 };
-use build::{Attendant, Ran};
+use build::{Attendant, ImageOrder, Imaged, Ran};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use model::id::AppId;
 use sandbox::{Bind, HostFacts, Sandbox};
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::container::{Place, body};
+use crate::container::{Base, Place, body};
 use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::engine::networks::Networks;
 use crate::{input, labels, stack};
 
 /// How often cancel, deadline and disk are looked at.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// Most pieces of output that wait.
-const PIECES: usize = 256;
+pub(crate) const PIECES: usize = 256;
 /// The certificates that this host trusts, which may be more than those of the stack.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Runs builds in containers on the stack image.
 #[derive(Clone, Debug)]
 pub struct BuildContainers {
-    daemon: Daemon,
+    pub(crate) daemon: Daemon,
     host: HostFacts,
-    mark: String,
+    pub(crate) mark: String,
     image: String,
-    runtime: Handle,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) runtime: Handle,
 }
 
-/// Fits a sandbox to this host: shows it who its user is and whom this host trusts, and holds its limits below those of this
-/// process, which are mostly the daemon's too: it must not raise them.
-pub(crate) fn fit_to_host(sandbox: &mut Sandbox, host: &HostFacts) -> Result<()> {
+/// Holds the limits of a sandbox below those of this process, which are mostly the daemon's too: it must not raise them.
+pub(crate) fn bound_by_host(sandbox: &mut Sandbox, host: &HostFacts) {
     let open_files = &mut sandbox.limits.open_files;
     *open_files = (*open_files).min(host.open_files_max.unwrap_or(u64::MAX));
+}
+
+/// Shows a sandbox on the stack who its user is and whom this host trusts.
+pub(crate) fn show_etc(sandbox: &mut Sandbox, host: &HostFacts) -> Result<()> {
     sandbox.binds.extend(sandbox::etc_binds(host, sandbox.identity)?);
     sandbox.binds.push(Bind { optional: true, ..Bind::read_only(CERTIFICATES, CERTIFICATES) });
     Ok(())
@@ -54,15 +62,17 @@ impl BuildContainers {
     #[must_use]
     pub fn new(daemon: Daemon, host: HostFacts, dir: &Path, image: &str) -> Self {
         let (mark, image, runtime) = (labels::mark(dir), image.to_owned(), Handle::current());
-        Self { daemon, host, mark, image, runtime }
+        let networks = Arc::new(Networks::new(daemon.clone(), &mark));
+        Self { daemon, host, mark, image, networks, runtime }
     }
 
     async fn make(&self, sandbox: &Sandbox) -> Result<String> {
         let mut sandbox = sandbox.clone();
-        fit_to_host(&mut sandbox, &self.host)?;
+        bound_by_host(&mut sandbox, &self.host);
+        show_etc(&mut sandbox, &self.host)?;
         let name = sandbox.cgroup.clone().unwrap_or_default();
         let place = Place {
-            image: self.image.clone(),
+            base: Base::Stack(self.image.clone()),
             network: if sandbox.network { "host" } else { "none" }.to_owned(),
             labels: labels::of_build(&self.mark, &name),
             keeps_output: false,
@@ -124,7 +134,7 @@ impl BuildContainers {
         }
     }
 
-    async fn remove(&self, container: &str) {
+    pub(crate) async fn remove(&self, container: &str) {
         let options = RemoveContainerOptions { force: true, v: true, link: false };
         let removed = self.daemon.docker().remove_container(container, Some(options));
         match self.daemon.ask("remove a container", CHANGE, removed).await {
@@ -179,6 +189,14 @@ impl build::Containers for BuildContainers {
         following.abort();
         self.runtime.block_on(self.remove(&container));
         outcome
+    }
+
+    fn make_image(&self, order: &ImageOrder<'_>, attendant: &mut dyn Attendant) -> Result<Imaged> {
+        self.image(order, attendant)
+    }
+
+    fn keep_images_of(&self, apps: &BTreeSet<AppId>) -> Result<()> {
+        self.keep_only(apps)
     }
 
     fn clear(&self) {

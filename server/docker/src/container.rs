@@ -10,9 +10,10 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
     ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
-use sandbox::{Bind, Limits, Mode, Sandbox};
+use model::image::SHELL;
+use sandbox::{Bind, Environment, Limits, Mode, Sandbox};
 
-use crate::input::PRELUDE;
+use crate::input::{self, PRELUDE};
 use crate::labels::Labels;
 
 /// Most of a container's output that Docker keeps for us until it is in the app's log: files of this many bytes, and how many.
@@ -20,14 +21,54 @@ const OUTPUT: (&str, &str) = ("16m", "4");
 
 /// What a container is beside its sandbox.
 pub(crate) struct Place {
-    /// The image.
-    pub(crate) image: String,
+    /// What lies below the binds of the sandbox.
+    pub(crate) base: Base,
     /// The network: the name of one, `host` or `none`.
     pub(crate) network: String,
     /// Who it belongs to.
     pub(crate) labels: Labels,
     /// Whether Docker keeps its output, for somebody who reads it later.
     pub(crate) keeps_output: bool,
+}
+
+/// The image of a container, and what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Base {
+    /// The stack, which has bash.
+    Stack(String),
+    /// One without files: all of them come as binds, with whatever shell there is. Where Docker puts its first process they
+    /// would hide it, so it is one of them; where it was not found there is none.
+    Empty {
+        /// The image.
+        image: String,
+        /// The place of the first process.
+        init: Option<&'static str>,
+    },
+}
+
+impl Base {
+    fn image(&self) -> &str {
+        let (Self::Stack(image) | Self::Empty { image, .. }) = self;
+        image
+    }
+
+    /// Returns the words before the program's that give it its environment.
+    fn entry(&self) -> Vec<String> {
+        let words = match self {
+            Self::Stack(_) => vec!["/bin/bash", "--norc", "--noprofile", "-c", PRELUDE, "bash"],
+            Self::Empty { init: Some(init), .. } => vec![*init, "--", SHELL, "-s", "--"],
+            Self::Empty { init: None, .. } => vec![SHELL, "-s", "--"],
+        };
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Returns what the shell reads, first until the program may run and then so that it does.
+    pub(crate) fn input(&self, environment: &Environment) -> (Vec<u8>, &'static [u8]) {
+        match self {
+            Self::Stack(_) => (input::of(environment), input::END),
+            Self::Empty { .. } => (input::script_of(environment), input::SCRIPT_END),
+        }
+    }
 }
 
 /// Returns what makes the container of a sandbox; its environment is not in it, see `input`.
@@ -38,13 +79,12 @@ pub(crate) fn body(sandbox: &Sandbox, place: Place) -> anyhow::Result<ContainerC
     let text = |word: &std::ffi::OsString| word.to_str().map(str::to_owned);
     let command = sandbox.command.iter().map(text).collect::<Option<Vec<_>>>();
     let command = command.context("a command in a container must be text")?;
-    let entry = ["/bin/bash", "--norc", "--noprofile", "-c", PRELUDE, "bash"].map(str::to_owned);
     let (uid, gid) = (sandbox.identity.uid(), sandbox.identity.gid());
     let host = place.network == "host";
     Ok(ContainerCreateBody {
-        image: Some(place.image.clone()),
+        image: Some(place.base.image().to_owned()),
         user: Some(format!("{uid}:{gid}")),
-        entrypoint: Some(entry.to_vec()),
+        entrypoint: Some(place.base.entry()),
         cmd: Some(command),
         env: Some(Vec::new()),
         working_dir: sandbox.workdir.to_str().map(str::to_owned),
@@ -88,7 +128,7 @@ fn host_config(sandbox: &Sandbox, place: &Place) -> anyhow::Result<HostConfig> {
         security_opt: Some(vec!["no-new-privileges".into()]),
         ipc_mode: Some("private".into()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
-        init: Some(true),
+        init: Some(matches!(place.base, Base::Stack(_))),
         log_config: Some(log),
         // Who is started when is decided by the agent alone.
         restart_policy: Some(RestartPolicy {
@@ -143,7 +183,7 @@ mod tests {
         sandbox.limits.pids = Some(64);
         change(&mut sandbox);
         let place = Place {
-            image: "stack".into(),
+            base: Base::Stack("stack".into()),
             network: "apps".into(),
             labels: Labels::default(),
             keeps_output: true,

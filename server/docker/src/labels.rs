@@ -15,7 +15,7 @@ pub(crate) const REPLICA: &str = "paas.replica";
 pub(crate) const MEMORY_MB: &str = "paas.memory-mb";
 /// The label of what runs for a build.
 pub(crate) const BUILD: &str = "paas.build";
-/// The label with an app's id.
+/// The label with an app's id; of the network of builds, that word.
 pub(crate) const APP: &str = "paas.app";
 
 pub(crate) type Labels = HashMap<String, String>;

@@ -8,8 +8,10 @@ mod builds;
 mod container;
 mod daemon;
 mod engine;
+mod images;
 mod input;
 mod labels;
+mod rootfs;
 mod stack;
 
 pub use builds::BuildContainers;

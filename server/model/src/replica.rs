@@ -9,6 +9,7 @@ use crate::config::ConfigVars;
 use crate::exit::Exit;
 use crate::health::{HealthCheck, ProbeFailure};
 use crate::id::{AppId, ReplicaId};
+use crate::image::ImageConfig;
 use crate::name::{AppName, ProcessType};
 use crate::release::Version;
 use crate::size::Size;
@@ -53,6 +54,9 @@ pub struct ReplicaSpec {
     pub slug: Digest,
     /// The command line, run by a shell.
     pub command: String,
+    /// The container image whose files the slug holds; nothing where it is an app for the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageConfig>,
     /// The config vars of the release and the variables of the platform.
     pub config: ConfigVars,
     /// How much of the host it may use.

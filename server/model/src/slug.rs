@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::detection::VersionChoice;
+use crate::image::ImageConfig;
 use crate::procfile::ProcessTable;
 
 /// The SHA-256 of a slug's image, as 64 lower-case hexadecimal digits.
@@ -67,7 +68,7 @@ impl fmt::Display for Digest {
 pub struct SlugManifest {
     /// The command of each process type.
     pub processes: ProcessTable,
-    /// The base system it was built on, such as `debian-12`.
+    /// The base system it was built on, such as `debian-12`, or `container` for what brings its own.
     pub stack: String,
     /// Runtimes and tools.
     pub versions: Vec<VersionChoice>,
@@ -75,4 +76,7 @@ pub struct SlugManifest {
     pub buildpacks: Vec<(String, String)>,
     /// Installed packages by name, with their versions.
     pub packages: BTreeMap<String, String>,
+    /// What the container image says of itself whose files it holds; nothing for what buildpacks made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageConfig>,
 }

@@ -55,10 +55,7 @@ impl Survey {
 
     /// Returns the largest directories near the top, with their bytes.
     pub(crate) fn largest(&self) -> Vec<(PathBuf, u64)> {
-        let mut sizes: Vec<_> = self.sizes.clone().into_iter().collect();
-        sizes.sort_by_key(|(path, bytes)| (std::cmp::Reverse(*bytes), path.clone()));
-        sizes.truncate(NAMED);
-        sizes
+        largest(&self.sizes)
     }
 
     fn add(&mut self, name: PathBuf, facts: &fs::Metadata, waiting: &mut Vec<PathBuf>) {
@@ -68,14 +65,26 @@ impl Survey {
             waiting.push(name);
         } else if kind.is_file() {
             self.bytes += facts.len();
-            let parent = name.parent().unwrap_or(Path::new(""));
-            let near_top: PathBuf = parent.components().take(NAMED_DEPTH).collect();
-            let shown = if near_top.as_os_str().is_empty() { PathBuf::from(".") } else { near_top };
-            *self.sizes.entry(shown).or_default() += facts.len();
+            *self.sizes.entry(near_top(&name)).or_default() += facts.len();
         } else if !kind.is_symlink() {
             self.special.push(name);
         }
     }
+}
+
+/// Returns the directory near the top that the size of a file counts for.
+pub(crate) fn near_top(file: &Path) -> PathBuf {
+    let parent = file.parent().unwrap_or(Path::new(""));
+    let near_top: PathBuf = parent.components().take(NAMED_DEPTH).collect();
+    if near_top.as_os_str().is_empty() { PathBuf::from(".") } else { near_top }
+}
+
+/// Returns the largest of some directories.
+pub(crate) fn largest(sizes: &BTreeMap<PathBuf, u64>) -> Vec<(PathBuf, u64)> {
+    let mut sizes: Vec<_> = sizes.clone().into_iter().collect();
+    sizes.sort_by_key(|(path, bytes)| (std::cmp::Reverse(*bytes), path.clone()));
+    sizes.truncate(NAMED);
+    sizes
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use fail_point::Step;
 use model::access::Scope;
 use model::name::AppName;
+use model::stack::BuildStack;
 use serde_json::{Value, json};
 use store::{App, Release, Transaction};
 
@@ -10,7 +11,7 @@ use super::account;
 use super::answer::{Answer, time, time_or_null};
 use super::call::{Call, commit};
 use super::error::ApiError;
-use super::reference::{region_ref, stack_ref};
+use super::reference::{name_of, region_ref, stack_of, stack_ref};
 use crate::deploy;
 
 /// Names that are tried before a generated one is given up.
@@ -68,6 +69,8 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let id = call.app().id;
     let name: Option<AppName> = call.fields.name("name")?;
     let maintenance = call.fields.flag("maintenance")?;
+    let stack = call.fields.text("build_stack")?.map(|name| stack_of(&call.platform, &name)).transpose()?;
+    check_can_build(&call, stack)?;
     let mut tx = call.write().await?;
     let current = store::find_app_by_id(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app"))?;
     if let Some(name) = name.as_ref().filter(|name| **name != current.name) {
@@ -82,6 +85,9 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
         settings.maintenance = maintenance;
         store::set_settings(&mut tx, id, &settings).await?;
     }
+    if let Some(stack) = stack.filter(|stack| *stack != current.stack) {
+        store::set_stack(&mut tx, id, stack).await?;
+    }
     let app = store::find_app_by_id(&mut tx, id).await?.unwrap_or(current);
     let shown = app_json(&call, &mut tx, &app).await?;
     commit(tx).await?;
@@ -90,6 +96,9 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let mut answer = Answer::ok(shown);
     if let Some(name) = name {
         answer = answer.noting("name", name.as_str());
+    }
+    if let Some(stack) = stack {
+        answer = answer.noting("build_stack", name_of(&call.platform, stack));
     }
     Ok(match maintenance {
         Some(on) => answer.noting("maintenance", on),
@@ -103,6 +112,17 @@ pub(super) async fn destroy(call: Call) -> Result<Answer, ApiError> {
     drop(db);
     deploy::destroy_app(&call.platform, call.actor(), call.app()).await?;
     Ok(Answer::ok(shown))
+}
+
+/// Refuses a stack that nothing here builds.
+fn check_can_build(call: &Call, stack: Option<BuildStack>) -> Result<(), ApiError> {
+    if stack == Some(BuildStack::Container) && !call.platform.builder.builds_images() {
+        return Err(ApiError::invalid(
+            "container images are built and run by the Docker engine, and this server has another",
+        )
+        .hint("its operator can change that: `paasd stack build`, then `paasd serve --engine docker`"));
+    }
+    Ok(())
 }
 
 fn check_free(name: &AppName) -> Result<(), ApiError> {
@@ -159,7 +179,13 @@ fn some_name() -> Result<AppName, ApiError> {
 
 async fn app_json(call: &Call, db: &mut store::Db, app: &App) -> Result<Value, ApiError> {
     let release = current_release(db, app).await?;
-    let slug_size = release.and_then(|release| release.slug).map(|slug| slug.bytes);
+    let slug = release.and_then(|release| release.slug);
+    let manifest = match &slug {
+        Some(slug) => store::find_slug(db, slug.id).await?.map(|slug| slug.manifest),
+        None => None,
+    };
+    let build_stack = name_of(&call.platform, app.stack);
+    let stack = manifest.as_ref().map_or(build_stack, |manifest| manifest.stack.as_str());
     let name = app.name.as_str();
     Ok(json!({
         "id": app.id,
@@ -167,8 +193,8 @@ async fn app_json(call: &Call, db: &mut store::Db, app: &App) -> Result<Value, A
         "acm": false,
         "archived_at": null,
         "buildpack_provided_description": null,
-        "build_stack": stack_ref(),
-        "stack": stack_ref(),
+        "build_stack": stack_ref(build_stack),
+        "stack": stack_ref(stack),
         "generation": { "id": "00000000-0000-4000-8000-000000000003", "name": "cedar" },
         "git_url": format!("{}/{name}.git", call.base()),
         "web_url": format!("{}/", call.platform.options.web_url(name)),
@@ -179,7 +205,7 @@ async fn app_json(call: &Call, db: &mut store::Db, app: &App) -> Result<Value, A
         "owner": account::user(app.owner_id, &app.owner_email),
         "region": region_ref(),
         "repo_size": null,
-        "slug_size": slug_size,
+        "slug_size": slug.map(|slug| slug.bytes),
         "space": null,
         "team": null,
         "process_tier": "production",

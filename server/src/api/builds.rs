@@ -11,6 +11,7 @@ use model::build::BuildState;
 use model::id::BuildId;
 use model::keep;
 use model::release::CommitRef;
+use model::stack::{BuildStack, CONTAINER};
 use serde_json::{Value, json};
 use store::{Build, Db, NewBuild};
 
@@ -21,7 +22,7 @@ use super::call::Call;
 use super::capability::{self, Purpose};
 use super::error::ApiError;
 use super::fields::Fields;
-use super::reference::stack_name;
+use super::reference::name_of;
 use super::sources::{self, Source};
 use crate::builds;
 use crate::platform::Platform;
@@ -185,7 +186,7 @@ async fn build_json(call: &Call, db: &mut Db, build: &Build) -> Result<Value, Ap
             "version_description": build.commit.as_ref().map(|commit| &commit.subject),
         },
         "buildpacks": [],
-        "stack": stack_name(),
+        "stack": name_of(&call.platform, stack_of(build)),
         "output_stream_url": capability::url(call, Purpose::BuildOutput, &build.id)?,
         "user": account::user(build.user_id, &build.user_email),
         "app": app_ref(call.app()),
@@ -195,6 +196,13 @@ async fn build_json(call: &Call, db: &mut Db, build: &Build) -> Result<Value, Ap
         "created_at": time(build.created_at),
         "updated_at": time(build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
     }))
+}
+
+/// Returns what a build made its slug of, or tried to.
+fn stack_of(build: &Build) -> BuildStack {
+    let attempts = build.trace.iter().flat_map(|trace| &trace.attempts);
+    let is_image = attempts.map(|attempt| attempt.buildpack.as_str()).eq([CONTAINER]);
+    if is_image { BuildStack::Container } else { BuildStack::Buildpacks }
 }
 
 /// Returns the word of Heroku's that says most of it.

@@ -1,17 +1,18 @@
-//! Lists that are the same for everybody: one region, one stack, the sizes; and empty ones that Heroku's tools ask for.
-
-use std::sync::OnceLock;
+//! Lists that are the same for everybody: one region, two stacks, the sizes; and empty ones that Heroku's tools ask for.
 
 use model::size::Size;
+use model::stack::{BuildStack, CONTAINER};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use crate::platform::Platform;
 
 /// Ids of things that exist once and have no row; fixed, so that tools may keep them.
 const REGION_ID: &str = "00000000-0000-4000-8000-000000000001";
 const STACK_ID: &str = "00000000-0000-4000-8000-000000000002";
+const CONTAINER_ID: &str = "00000000-0000-4000-8000-000000000004";
 
 /// When the fixed things came to be, as far as clients care.
 const EPOCH: &str = "2026-01-01T00:00:00Z";
@@ -33,12 +34,12 @@ pub(super) async fn region(call: Call) -> Result<Answer, ApiError> {
     one(&[full_region()], call.parameter("region"), "region")
 }
 
-pub(super) async fn stacks(_: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::list(vec![full_stack()], &["name", "id"]))
+pub(super) async fn stacks(call: Call) -> Result<Answer, ApiError> {
+    Ok(Answer::list(full_stacks(&call.platform).to_vec(), &["name", "id"]))
 }
 
 pub(super) async fn stack(call: Call) -> Result<Answer, ApiError> {
-    one(&[full_stack()], call.parameter("stack"), "stack")
+    one(&full_stacks(&call.platform), call.parameter("stack"), "stack")
 }
 
 pub(super) async fn sizes(_: Call) -> Result<Answer, ApiError> {
@@ -62,27 +63,31 @@ pub(super) fn region_ref() -> Value {
     json!({ "id": REGION_ID, "name": "us" })
 }
 
-/// Returns the stack as other objects name it.
-pub(super) fn stack_ref() -> Value {
-    json!({ "id": STACK_ID, "name": stack_name() })
+/// Returns the stack of that name as other objects name it. A slug knows the name that the base system had when it was built.
+pub(super) fn stack_ref(name: &str) -> Value {
+    let id = if name == CONTAINER { CONTAINER_ID } else { STACK_ID };
+    json!({ "id": id, "name": name })
 }
 
-/// Returns the base system that builds and runs share.
-pub(super) fn stack_name() -> &'static str {
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        std::fs::read_to_string("/etc/os-release").map_or_else(|_| named(""), |text| named(&text))
-    })
+/// Returns the name of what builds make a slug of: for buildpacks that of the base system that builds and runs share.
+pub(super) fn name_of(platform: &Platform, stack: BuildStack) -> &str {
+    match stack {
+        BuildStack::Buildpacks => platform.builder.stack(),
+        BuildStack::Container => CONTAINER,
+    }
 }
 
-/// Returns `ID-VERSION_ID` of an os-release file, as in os-release(5).
-fn named(os_release: &str) -> String {
-    let field = |key: &str| {
-        let value = os_release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        Some(value.trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
+/// Returns the stack that a name or an id stands for.
+pub(super) fn stack_of(platform: &Platform, text: &str) -> Result<BuildStack, ApiError> {
+    let is = |stack: &BuildStack| {
+        let known = stack_ref(name_of(platform, *stack));
+        known["name"] == text || known["id"] == text
     };
-    let id = field("ID").unwrap_or_else(|| "linux".to_owned());
-    field("VERSION_ID").map_or_else(|| id.clone(), |version| format!("{id}-{version}"))
+    BuildStack::ALL.into_iter().find(is).ok_or_else(|| {
+        let names = BuildStack::ALL.map(|stack| name_of(platform, stack)).join(" and ");
+        ApiError::invalid(format!("there is no stack `{}`", model::wording::plain(text, 40)))
+            .hint(format!("the stacks are {names}"))
+    })
 }
 
 fn full_region() -> Value {
@@ -95,13 +100,14 @@ fn full_region() -> Value {
     region
 }
 
-fn full_stack() -> Value {
-    let mut stack = stack_ref();
-    merge(
-        &mut stack,
-        json!({ "state": "public", "default": true, "created_at": EPOCH, "updated_at": EPOCH }),
-    );
-    stack
+fn full_stacks(platform: &Platform) -> [Value; 2] {
+    BuildStack::ALL.map(|stack| {
+        let mut value = stack_ref(name_of(platform, stack));
+        let default = stack == BuildStack::default();
+        let more = json!({ "state": "public", "default": default, "created_at": EPOCH, "updated_at": EPOCH });
+        merge(&mut value, more);
+        value
+    })
 }
 
 /// Returns a size as other objects name it.

@@ -20,7 +20,7 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
         "bytes": slug.bytes,
         "process_types": slug.manifest.processes,
         "manifest": slug.manifest,
-        "stack": stack_ref(),
+        "stack": stack_ref(&slug.manifest.stack),
         "commit": null,
         "buildpack_provided_description": null,
         "blob": null,

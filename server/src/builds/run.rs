@@ -189,6 +189,7 @@ impl Work<'_> {
             branch: self.build.branch.clone().unwrap_or_default(),
             config,
             pins,
+            stack: self.app.stack,
             buildpacks: self.app.settings.buildpacks.clone(),
             cache_dir: options.dir("cache").join(self.app.id.to_string()),
             work_dir: self.dir.clone(),

@@ -63,6 +63,12 @@ pub(crate) async fn make_room(platform: &Arc<Platform>) -> anyhow::Result<Room> 
     Ok(Room::at(&options.data_dir)?)
 }
 
+/// Removes the steps that the builder of container images keeps of apps that are gone.
+pub(super) async fn forget_images(platform: &Platform) -> anyhow::Result<()> {
+    let apps = store::app_ids(&mut *platform.store.read().await?).await?;
+    platform.builder.keep_images_of(apps.into_iter().collect()).await
+}
+
 /// Returns the caches of all apps, the longest unused first.
 fn by_age(root: &Path) -> Vec<(AppId, PathBuf)> {
     let Ok(entries) = fs::read_dir(root) else { return Vec::new() };

@@ -61,10 +61,11 @@ pub(crate) async fn collect(platform: &Platform, strays: bool) -> anyhow::Result
     let mut freed = Freed::default();
     let slugs = images::collect(platform, &mut freed).await;
     let lost = if strays { images::collect_strays(platform, &mut freed).await } else { Ok(()) };
+    let steps = if strays { caches::forget_images(platform).await } else { Ok(()) };
     let history = history::trim(platform, &mut freed).await;
     let metrics = metrics::expire(platform).await;
     if freed != Freed::default() {
         info!("collected {freed}");
     }
-    slugs.and(lost).and(history).and(metrics).map(|()| freed)
+    slugs.and(lost).and(steps).and(history).and(metrics).map(|()| freed)
 }

@@ -137,6 +137,7 @@ fn spec(domain: &str, desired: &DesiredApp, replica: &Replica) -> Option<Replica
         number: replica.number,
         slug: slug.digest.clone(),
         command,
+        image: manifest.image.clone(),
         config: release.config.clone(),
         size: replica.size,
         health: app.settings.health.clone(),

@@ -5,6 +5,7 @@ use model::app::AppSettings;
 use model::id::{AppId, UserId};
 use model::name::AppName;
 use model::release::Version;
+use model::stack::BuildStack;
 use sqlx::any::AnyRow;
 
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub struct App {
     pub uid: u32,
     /// What its owner set.
     pub settings: AppSettings,
+    /// What its next build makes a slug of.
+    pub stack: BuildStack,
     /// What the router should send requests to: the last rollout that was done.
     pub serving: Option<Serving>,
     /// The newest generation that was handed out.
@@ -72,6 +75,7 @@ pub(crate) fn app(row: &AnyRow) -> Result<App> {
         owner_email: row.text("owner_email")?,
         uid: row.number("uid")?,
         settings: row.json("settings")?,
+        stack: row.parsed("stack")?,
         serving,
         generation: row.number("generation_counter")?,
         deleted_at: row.time_or_none("deleted_at")?,
@@ -194,6 +198,20 @@ pub async fn set_settings(db: &mut Db, id: AppId, settings: &AppSettings) -> Res
     sqlx::query("update apps set settings = $2, updated_at = $3 where id = $1")
         .bind(id.to_string())
         .bind(json(settings)?)
+        .bind(now())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Stores what the app's builds make a slug of from now on.
+///
+/// # Errors
+/// A database that fails.
+pub async fn set_stack(db: &mut Db, id: AppId, stack: BuildStack) -> Result<()> {
+    sqlx::query("update apps set stack = $2, updated_at = $3 where id = $1")
+        .bind(id.to_string())
+        .bind(stack.as_str())
         .bind(now())
         .execute(db)
         .await?;

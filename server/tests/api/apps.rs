@@ -39,6 +39,22 @@ fn an_app_is_made_found_renamed_and_destroyed() {
 }
 
 #[test]
+fn a_stack_that_nothing_here_builds_is_refused_and_the_present_one_may_be_set() {
+    let server = Server::start();
+    let made = server.ask("POST", "/apps").body(json!({ "name": "shop" })).expect(201);
+    let stacks = server.get("/apps/shop/available-stacks");
+    let names: Vec<_> = stacks.as_array().unwrap().iter().map(|stack| &stack["name"]).collect();
+    assert_eq!(names, [&json!("container"), &made["build_stack"]["name"]]);
+    // This server has no Docker engine.
+    let refused = server.ask("PATCH", "/apps/shop").body(json!({ "build_stack": "container" })).expect(422);
+    assert!(refused["message"].as_str().unwrap().contains("Docker engine"), "{refused}");
+    let unknown = server.ask("PATCH", "/apps/shop").body(json!({ "build_stack": "heroku-24" })).expect(422);
+    assert!(unknown["hint"].as_str().unwrap().contains("container"), "{unknown}");
+    let same = json!({ "build_stack": made["build_stack"]["id"] });
+    assert_eq!(server.ask("PATCH", "/apps/shop").body(same).expect(200)["build_stack"], made["build_stack"]);
+}
+
+#[test]
 fn without_a_name_one_is_generated() {
     let server = Server::start();
     let made = server.ask("POST", "/apps").expect(201);

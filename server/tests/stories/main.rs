@@ -25,6 +25,7 @@ mod bucket;
 mod builds;
 mod config;
 mod config_bytes;
+mod container;
 mod crash;
 mod deploy;
 mod disk;

@@ -47,7 +47,7 @@ impl Info {
             ("Address", app.web_url.unwrap_or_default()),
             ("Git", context.credentials()?.url.repository(&name)),
             ("Owner", app.owner.map(|owner| owner.email).unwrap_or_default()),
-            ("Stack", app.stack.map(|stack| stack.name).unwrap_or_default()),
+            ("Stack", stack(app.stack.unwrap_or_default().name, app.build_stack.unwrap_or_default().name)),
             ("Slug", size(app.slug_size)),
             ("Repository", size(app.repo_size)),
             ("Created", when::exactly(&context.screen, app.created_at)),
@@ -59,5 +59,14 @@ impl Info {
             table.row([Cell::toned(Tone::Faint, label), value.into()]);
         }
         context.screen.print(&table.render(&context.screen))
+    }
+}
+
+/// Returns the stack of what serves, and that of the next build if it is another.
+fn stack(serving: String, next: String) -> String {
+    if next.is_empty() || next == serving {
+        serving
+    } else {
+        format!("{serving} ({next} from the next push on)")
     }
 }

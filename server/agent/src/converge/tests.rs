@@ -27,6 +27,7 @@ fn spec(n: u128, wish: Wish) -> ReplicaSpec {
         number: 1,
         slug: "0".repeat(64).parse().unwrap(),
         command: "true".to_owned(),
+        image: None,
         config: model::config::ConfigVars::default(),
         size: Size::default(),
         health: HealthCheck::default(),

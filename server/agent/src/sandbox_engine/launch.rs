@@ -37,6 +37,11 @@ impl SandboxEngine {
                 })
                 .await;
         }
+        if spec.image.is_some() {
+            let reason =
+                "it is a container image, which hosts with the Docker engine run, and this host has another";
+            return Err(EngineError::Impossible(reason.to_owned()));
+        }
         self.clear(id).await?;
         dir.create().context("cannot make the replica's directory")?;
         dir.remove_run().context("cannot remove files of an earlier run")?;

@@ -120,6 +120,7 @@ impl App {
             branch: "main".into(),
             config: self.config.clone(),
             pins: self.pins.clone(),
+            stack: model::stack::BuildStack::Buildpacks,
             buildpacks: self.buildpacks.clone(),
             cache_dir: self.dir.path().join("cache"),
             work_dir: work,

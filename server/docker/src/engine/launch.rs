@@ -9,9 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::end::is_running;
 use super::{DockerEngine, Inner, RunFile};
-use crate::container::{Place, body};
+use crate::container::{Base, Place, body};
 use crate::daemon::{CHANGE, DaemonError, QUICK};
-use crate::{builds, input, labels};
+use crate::{builds, labels, rootfs};
 
 const NO_INPUT: &str = "a container did not take its input";
 
@@ -35,8 +35,20 @@ impl DockerEngine {
             .blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
             .await?;
         let mut sandbox = Run::of(spec, port, &app).into_sandbox()?;
-        builds::fit_to_host(&mut sandbox, &self.0.host)?;
-        self.0.run(spec, &sandbox).await?;
+        builds::bound_by_host(&mut sandbox, &self.0.host);
+        let base = match spec.image.clone() {
+            None => {
+                builds::show_etc(&mut sandbox, &self.0.host)?;
+                Base::Stack(self.0.options.image.clone())
+            }
+            Some(image) => {
+                sandbox.binds = self.blocking(move |_| rootfs::show(&app, identity, &image)).await?;
+                let init = rootfs::init();
+                sandbox.binds.extend(init.clone());
+                Base::Empty { image: rootfs::base(&self.0.daemon).await?, init: init.map(|_| rootfs::INIT) }
+            }
+        };
+        self.0.run(spec, &sandbox, base).await?;
         self.carry_output(id);
         Ok(())
     }
@@ -55,10 +67,10 @@ impl Inner {
         Ok(())
     }
 
-    async fn run(&self, spec: &ReplicaSpec, sandbox: &Sandbox) -> Result<(), EngineError> {
+    async fn run(&self, spec: &ReplicaSpec, sandbox: &Sandbox, base: Base) -> Result<(), EngineError> {
         let (network, _guard) = self.networks.of(spec.app).await?;
         let place = Place {
-            image: self.options.image.clone(),
+            base: base.clone(),
             network: network.clone(),
             labels: labels::of_replica(&self.mark, spec),
             keeps_output: true,
@@ -69,7 +81,7 @@ impl Inner {
         let made = self.daemon.docker().create_container(Some(options), body);
         let container = match self.noted(self.daemon.ask("make a container", CHANGE, made).await) {
             Ok(made) => made.id,
-            Err(DaemonError::Missing(why)) if why.contains("image") => {
+            Err(DaemonError::Missing(why)) if why.contains("image") && matches!(base, Base::Stack(_)) => {
                 let reason = format!(
                     "the stack image {} is not there; `paasd stack build` makes it",
                     self.options.image
@@ -78,7 +90,7 @@ impl Inner {
             }
             Err(error) => return Err(anyhow::Error::from(error).into()),
         };
-        self.begin(spec, &container, (&network, sandbox)).await?;
+        self.begin(spec, &container, (&network, base.input(&sandbox.environment))).await?;
         Ok(())
     }
 
@@ -87,7 +99,7 @@ impl Inner {
         &self,
         spec: &ReplicaSpec,
         container: &str,
-        (network, sandbox): (&str, &Sandbox),
+        (network, (variables, end)): (&str, (Vec<u8>, &[u8])),
     ) -> Result<()> {
         let (docker, daemon) = (self.daemon.docker(), &self.daemon);
         let options =
@@ -96,7 +108,6 @@ impl Inner {
         let mut attached = daemon.ask("attach to a container", QUICK, attached).await?;
         let started = docker.start_container(container, None::<StartContainerOptions>);
         self.noted(daemon.ask("start a container", CHANGE, started).await)?;
-        let variables = input::of(&sandbox.environment);
         let given = async {
             attached.input.write_all(&variables).await?;
             attached.input.flush().await
@@ -108,7 +119,7 @@ impl Inner {
         let run = RunFile { container: container.to_owned(), ip: self.address(spec.id, network).await? };
         self.dir(spec.id).write("run.json", &run, durability).context("cannot write run.json")?;
         let told = async {
-            attached.input.write_all(input::END).await?;
+            attached.input.write_all(end).await?;
             attached.input.flush().await?;
             attached.input.shutdown().await
         };

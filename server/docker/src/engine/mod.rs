@@ -5,7 +5,7 @@
 
 mod end;
 mod launch;
-mod networks;
+pub(crate) mod networks;
 mod output;
 mod processes;
 

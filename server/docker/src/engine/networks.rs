@@ -1,4 +1,5 @@
-//! A network for each app: its replicas reach the outside and each other, and those of no other app.
+//! A network for each app: its replicas reach the outside and each other, and those of no other app. And one for builds of
+//! images, which reach the outside only.
 //!
 //! Docker keeps bridges apart by itself. The addresses are ours to choose: of those that it gives by default there are some
 //! thirty networks' worth, which would be thirty apps.
@@ -22,8 +23,12 @@ const NETWORKS: u32 = 2048;
 const ADDRESSES: u32 = 64;
 const PREFIX: u32 = 32 - ADDRESSES.trailing_zeros();
 
+/// What stands for an app in the name of the network of builds.
+const BUILDS: &str = "builds";
+
 /// The networks of one server's apps.
-pub(super) struct Networks {
+#[derive(Debug)]
+pub(crate) struct Networks {
     daemon: Daemon,
     mark: String,
     /// Shared by who starts something in a network, so that none is removed under it.
@@ -33,33 +38,54 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    pub(super) fn new(daemon: Daemon, mark: &str) -> Self {
+    pub(crate) fn new(daemon: Daemon, mark: &str) -> Self {
         Self { daemon, mark: mark.to_owned(), use_or_remove: RwLock::new(()), making: Mutex::new(()) }
     }
 
     /// Returns the name of an app's network, made where it was not there. It stays while the guard is held.
     pub(super) async fn of(&self, app: AppId) -> anyhow::Result<(String, RwLockReadGuard<'_, ()>)> {
         let guard = self.use_or_remove.read().await;
+        Ok((self.ensure(&app.to_string()).await?, guard))
+    }
+
+    /// Returns the name of the network in which builds of images run, made where it was not there. It stays while the guard is
+    /// held.
+    pub(crate) async fn of_builds(&self) -> anyhow::Result<(String, RwLockReadGuard<'_, ()>)> {
+        let guard = self.use_or_remove.read().await;
+        Ok((self.ensure(BUILDS).await?, guard))
+    }
+
+    /// Removes the network of builds, unless one runs in it.
+    pub(crate) async fn give_up_that_of_builds(&self) {
+        let Ok(_guard) = self.use_or_remove.try_write() else { return };
+        self.remove(BUILDS).await;
+    }
+
+    async fn ensure(&self, whose: &str) -> anyhow::Result<String> {
         let _making = self.making.lock().await;
-        let name = self.name(app);
+        let name = self.name(whose);
         let there = self.daemon.docker().inspect_network(&name, None::<InspectNetworkOptions>);
         match self.daemon.ask("look at a network", QUICK, there).await {
             Ok(_) => {}
-            Err(DaemonError::Missing(_)) => self.make(app, &name).await?,
+            Err(DaemonError::Missing(_)) => self.make(whose, &name).await?,
             Err(error) => return Err(error.into()),
         }
-        Ok((name, guard))
+        Ok(name)
     }
 
     /// Removes the network of an app that has nothing in it any more.
     pub(super) async fn give_up(&self, app: AppId) {
         let _guard = self.use_or_remove.write().await;
-        let name = self.name(app);
+        self.remove(&app.to_string()).await;
+    }
+
+    async fn remove(&self, whose: &str) {
+        let name = self.name(whose);
         let removed = self.daemon.docker().remove_network(&name);
         match self.daemon.ask("remove a network", CHANGE, removed).await {
-            // Others of the app run in it.
+            // Others run in it.
             Ok(()) | Err(DaemonError::Missing(_) | DaemonError::Conflict(_)) => {}
-            Err(error) => tracing::warn!(%error, "the network of an app stays"),
+            Err(error) => tracing::warn!(%error, "a network stays"),
         }
     }
 
@@ -76,14 +102,14 @@ impl Networks {
         }
     }
 
-    fn name(&self, app: AppId) -> String {
-        format!("paas-{}-{app}", self.mark)
+    fn name(&self, whose: &str) -> String {
+        format!("paas-{}-{whose}", self.mark)
     }
 
-    async fn make(&self, app: AppId, name: &str) -> anyhow::Result<()> {
+    async fn make(&self, whose: &str, name: &str) -> anyhow::Result<()> {
         let mut refused = None;
         for subnet in free(&self.taken().await?).take(8) {
-            let made = self.daemon.docker().create_network(self.request(app, name, subnet));
+            let made = self.daemon.docker().create_network(self.request(whose, name, subnet));
             match self.daemon.ask("make a network", CHANGE, made).await {
                 Ok(_) => return Ok(()),
                 // Somebody made it at the same time, or has these addresses outside of Docker.
@@ -93,21 +119,25 @@ impl Networks {
             }
         }
         match refused {
-            Some(error) => Err(error).context("there is no network for the app"),
+            Some(error) => Err(error).context("there is no network for it"),
             None => anyhow::bail!("all {NETWORKS} networks for apps are in use"),
         }
     }
 
-    fn request(&self, app: AppId, name: &str, subnet: Ipv4Addr) -> NetworkCreateRequest {
-        let app = app.to_string();
-        let labels = [(labels::MARK, self.mark.clone()), (labels::APP, app.clone())];
-        let bridge = ("com.docker.network.bridge.name".to_owned(), labels::bridge(&self.mark, &app));
+    fn request(&self, whose: &str, name: &str, subnet: Ipv4Addr) -> NetworkCreateRequest {
+        let labels = [(labels::MARK, self.mark.clone()), (labels::APP, whose.to_owned())];
+        // Replicas of an app reach each other. Builds are of many apps.
+        let together = (whose != BUILDS).to_string();
+        let options = [
+            ("com.docker.network.bridge.name", labels::bridge(&self.mark, whose)),
+            ("com.docker.network.bridge.enable_icc", together),
+        ];
         let subnet = IpamConfig { subnet: Some(format!("{subnet}/{PREFIX}")), ..IpamConfig::default() };
         NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             ipam: Some(Ipam { config: Some(vec![subnet]), ..Ipam::default() }),
-            options: Some(HashMap::from([bridge])),
+            options: Some(options.map(|(name, value)| (name.to_owned(), value)).into()),
             labels: Some(labels.map(|(name, value)| (name.to_owned(), value)).into()),
             ..NetworkCreateRequest::default()
         }

@@ -10,6 +10,7 @@ mod stage;
 
 mod adoption;
 mod ends;
+mod images;
 mod isolation;
 mod output;
 mod slugs;

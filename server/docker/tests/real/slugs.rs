@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 2] = [
     ("bin/job", "#!/bin/bash\ncat /etc/os-release | head -1\necho built and run\n"),
 ];
 
-fn request(stage: &Stage, work: &Path, seconds: u64) -> BuildRequest {
+pub(crate) fn request(stage: &Stage, work: &Path, seconds: u64) -> BuildRequest {
     let source = work.join("app");
     for (name, content) in FILES {
         let path = source.join(name);
@@ -40,6 +40,7 @@ fn request(stage: &Stage, work: &Path, seconds: u64) -> BuildRequest {
         branch: "main".into(),
         config: ConfigVars::default().changed([("KEY".parse().unwrap(), Some("value".into()))]).unwrap(),
         pins: Pins::new(),
+        stack: model::stack::BuildStack::Buildpacks,
         buildpacks: Vec::new(),
         cache_dir: work.join("cache"),
         work_dir: work.to_owned(),

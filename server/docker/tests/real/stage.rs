@@ -165,6 +165,7 @@ impl Stage {
             number: *number,
             slug: slug.clone(),
             command: command.to_owned(),
+            image: None,
             config: ConfigVars::default(),
             size: Size::Basic,
             health: HealthCheck { settle_ms: 50, ..HealthCheck::default() },

@@ -5,6 +5,7 @@
 mod mounting;
 mod ordinary_user;
 mod packing;
+mod rootfs;
 mod storing;
 mod unpacking;
 mod world;

@@ -55,6 +55,10 @@ async fn the_rest_is_found_as_it_was_stored_and_migrations_run_twice() {
     settings.maintenance = true;
     set_settings(&mut tx, world.app.id, &settings).await.unwrap();
     rename_app(&mut tx, world.app.id, &"store".parse().unwrap()).await.unwrap();
+    assert_eq!(world.app.stack, model::stack::BuildStack::Buildpacks);
+    set_stack(&mut tx, world.app.id, model::stack::BuildStack::Container).await.unwrap();
+    let set = find_app_by_id(&mut tx, world.app.id).await.unwrap().unwrap();
+    assert_eq!(set.stack, model::stack::BuildStack::Container);
     let activity = NewActivity {
         user: Some((bob.id, bob.email.clone())),
         action: "app.rename".to_owned(),
