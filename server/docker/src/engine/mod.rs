@@ -3,6 +3,7 @@
 //! The daemon holds the containers, which outlive the server; what Docker does not keep, or not for good, is in the replica's
 //! directory: `run.json` and `exit.json` as the sandbox engine has them, and how far its output was carried.
 
+mod containers;
 mod end;
 mod launch;
 pub(crate) mod networks;
@@ -16,15 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agent::{AppTrees, Busy, Engine, EngineError, Instance, Memory, ReplicaDir, Usage};
+use agent::{AppTrees, Busy, Engine, EngineError, Instance, ReplicaDir, Usage};
 use anyhow::Context as _;
 use async_trait::async_trait;
-use bollard::models::ContainerInspectResponse;
-use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
-    StatsOptions,
-};
-use futures::StreamExt as _;
 use model::exit::Exit;
 use model::id::ReplicaId;
 use model::replica::ReplicaSpec;
@@ -34,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use slug::SlugStore;
 use tokio::task::spawn_blocking;
 
-use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::daemon::Daemon;
 use crate::labels;
 use networks::Networks;
 use output::Carrier;
@@ -314,92 +309,6 @@ impl Inner {
 
     fn name(&self, id: ReplicaId) -> String {
         labels::container(&self.mark, id)
-    }
-
-    /// Takes note of whether the daemon answers.
-    fn noted<T>(&self, answer: Result<T, DaemonError>) -> Result<T, DaemonError> {
-        let down = match &answer {
-            Err(error) if error.is_silence() => {
-                Some(format!("Replicas cannot be started or stopped: {error}."))
-            }
-            _ => None,
-        };
-        *lock(&self.down) = down;
-        answer
-    }
-
-    /// Returns the replicas that have a container of ours.
-    async fn containers(&self) -> Result<Vec<ReplicaId>, DaemonError> {
-        let options = ListContainersOptions {
-            all: true,
-            filters: Some(labels::filter(&self.mark, labels::REPLICA)),
-            ..ListContainersOptions::default()
-        };
-        let listed = self.daemon.docker().list_containers(Some(options));
-        let listed = self.noted(self.daemon.ask("list containers", CHANGE, listed).await)?;
-        let id = |labels: HashMap<String, String>| labels.get(labels::REPLICA)?.parse().ok();
-        Ok(listed.into_iter().filter_map(|container| id(container.labels?)).collect())
-    }
-
-    /// Returns the container of a replica, if it has one that is ours.
-    async fn inspect(&self, id: ReplicaId) -> Result<Option<ContainerInspectResponse>, DaemonError> {
-        let name = self.name(id);
-        let found = self.daemon.docker().inspect_container(&name, None::<InspectContainerOptions>);
-        match self.noted(self.daemon.ask("look at a container", QUICK, found).await) {
-            Ok(found) => {
-                let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
-                let ours = labels.is_some_and(|labels| labels.get(labels::MARK) == Some(&self.mark));
-                Ok(Some(found).filter(|_| ours))
-            }
-            Err(DaemonError::Missing(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn signal(&self, id: ReplicaId, signal: &str) -> Result<(), DaemonError> {
-        let options = KillContainerOptions { signal: signal.to_owned() };
-        let (name, docker) = (self.name(id), self.daemon.docker());
-        let killed = docker.kill_container(&name, Some(options));
-        match self.noted(self.daemon.ask("signal a container", CHANGE, killed).await) {
-            // What has ended already needs no signal.
-            Err(DaemonError::Missing(_) | DaemonError::Conflict(_)) => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Kills what runs of a replica and waits until it has ended.
-    async fn kill(&self, id: ReplicaId) -> anyhow::Result<()> {
-        if !self.inspect(id).await?.as_ref().is_some_and(end::is_running) {
-            return Ok(());
-        }
-        self.signal(id, "SIGKILL").await?;
-        tokio::time::timeout(CHANGE, self.wait(id)).await.context("a killed container does not end")
-    }
-
-    /// Removes the container of a replica.
-    async fn remove(&self, id: ReplicaId) -> anyhow::Result<()> {
-        let Some(found) = self.inspect(id).await? else { return Ok(()) };
-        let options = RemoveContainerOptions { force: true, v: true, link: false };
-        let container = found.id.unwrap_or_else(|| self.name(id));
-        let removed = self.daemon.docker().remove_container(&container, Some(options));
-        match self.noted(self.daemon.ask("remove a container", CHANGE, removed).await) {
-            Err(DaemonError::Missing(_)) => Ok(()),
-            other => Ok(other?),
-        }
-    }
-
-    async fn usage(&self, id: ReplicaId) -> Option<Usage> {
-        let (name, options) = (self.name(id), StatsOptions { stream: false, one_shot: true });
-        let mut stats = std::pin::pin!(self.daemon.docker().stats(&name, Some(options)));
-        let counted = tokio::time::timeout(QUICK, stats.next()).await.ok()??.ok()?;
-        let memory = counted.memory_stats?;
-        let field = |name| memory.stats.as_ref().and_then(|stats| stats.get(name).copied());
-        let memory = memory.usage.map(|bytes| Memory {
-            bytes,
-            files: field("shmem").or_else(|| field("total_shmem")).unwrap_or(0),
-        });
-        let cpu = counted.cpu_stats?.cpu_usage?.total_usage.map(Duration::from_nanos);
-        Some(Usage { memory, cpu })
     }
 }
 
