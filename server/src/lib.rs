@@ -24,6 +24,7 @@ pub mod disk;
 pub mod doubt;
 mod engine;
 pub mod facts;
+pub mod gc;
 pub mod host_agent;
 pub mod leadership;
 pub mod listeners;

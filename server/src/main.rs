@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use paasd::backup::{BackupArgs, RestoreArgs};
+use paasd::gc::GcArgs;
 use paasd::host_agent::AgentArgs;
 use paasd::options::ServeArgs;
 use paasd::stack::StackCommand;
@@ -26,6 +27,8 @@ enum Command {
     Backup(Box<BackupArgs>),
     /// Make a data directory of such a file
     Restore(Box<RestoreArgs>),
+    /// Show what nobody needs any more of a data directory
+    Gc(Box<GcArgs>),
     /// Run replicas on this machine, as a host of a platform that is served elsewhere
     Agent(Box<AgentArgs>),
     /// Make or list the images that the Docker engine runs replicas and builds on
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Stop(args) => paasd::serve::stop(*args),
         Command::Backup(args) => paasd::backup::backup_main(*args),
         Command::Restore(args) => paasd::backup::restore_main(*args),
+        Command::Gc(args) => paasd::gc::main(*args),
         Command::Agent(args) => paasd::host_agent::main(*args),
         Command::Stack(command) => paasd::stack::main(&command),
         Command::Supervise => agent::supervise_main(),

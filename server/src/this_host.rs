@@ -12,12 +12,12 @@ use crate::platform::Platform;
 pub(crate) async fn run(platform: Arc<Platform>, agent: Arc<Agent>, stop: CancellationToken) {
     let here = platform.facts.here();
     let mut told = platform.wishes.of(here);
-    let mut drills = 0;
+    let (mut drills, mut collections) = (0, 0);
     let passing = async {
         loop {
-            let (desired, begun) = {
+            let (desired, begun, collected) = {
                 let told = told.borrow_and_update();
-                (told.desired.clone(), told.drills)
+                (told.desired.clone(), told.drills, told.collections)
             };
             if let Some(desired) = desired {
                 agent.set_desired((*desired).clone());
@@ -26,6 +26,10 @@ pub(crate) async fn run(platform: Arc<Platform>, agent: Arc<Agent>, stop: Cancel
                 drills = begun;
                 warn!("a drill: all replicas of this host are killed");
                 agent.drill();
+            }
+            if collected > collections {
+                collections = collected;
+                agent.collect();
             }
             let doubted = platform.wishes.take_doubted(here);
             if !doubted.is_empty() {

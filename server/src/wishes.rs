@@ -16,6 +16,8 @@ pub struct Told {
     pub doubted: BTreeSet<ReplicaId>,
     /// How many drills were begun since this server started.
     pub drills: u64,
+    /// How many collections were begun since this server started.
+    pub collections: u64,
 }
 
 /// What every host is told.
@@ -55,6 +57,11 @@ impl Wishes {
     /// Has all replicas of a host killed. Other hosts than this one hear of it when they call the next time.
     pub fn drill(&self, host: HostId) {
         self.lock().entry(host).or_default().send_modify(|told| told.drills += 1);
+    }
+
+    /// Has this server's own host look for what nobody needs; others do so by themselves.
+    pub fn collect(&self, here: HostId) {
+        self.lock().entry(here).or_default().send_modify(|told| told.collections += 1);
     }
 
     /// Returns what tells what a host is told.

@@ -44,6 +44,7 @@ struct Garbage {
     kind: String,
     id: String,
     app: Option<String>,
+    host: Option<String>,
     bytes: u64,
     why: String,
 }
@@ -90,7 +91,10 @@ impl Gc {
                 Cell::toned(Tone::Name, format!("{} {}", garbage.kind, name(garbage))),
                 garbage.app.clone().unwrap_or_default().into(),
                 wording::bytes(garbage.bytes).into(),
-                garbage.why.clone().into(),
+                match &garbage.host {
+                    Some(host) => format!("{}, on host {host}", garbage.why).into(),
+                    None => garbage.why.clone().into(),
+                },
             ]);
         }
         context.screen.print(&table.render(&context.screen))?;
@@ -108,6 +112,8 @@ impl Gc {
 fn name(garbage: &Garbage) -> String {
     match garbage.kind.as_str() {
         "slug" => garbage.id.chars().take(12).collect(),
+        "image" | "container" => garbage.id.trim_start_matches("sha256:").chars().take(12).collect(),
+        "network" => garbage.id.clone(),
         _ => short_id(&garbage.id).to_owned(),
     }
 }

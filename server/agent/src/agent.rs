@@ -112,6 +112,11 @@ impl Agent {
         let _ = self.events.try_send(Event::Drill);
     }
 
+    /// Has what nobody needs on this host looked for now: what was reported as garbage before and still is, is removed.
+    pub fn collect(&self) {
+        let _ = self.events.try_send(Event::Collect);
+    }
+
     /// Returns the reports; there is always one, and a new one as soon as something changes.
     #[must_use]
     pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::exit::Exit;
 use model::id::ReplicaId;
+use model::keep::Belonging;
 use model::replica::ReplicaSpec;
 use model::slug::Digest;
 
@@ -89,6 +90,17 @@ pub trait Engine: Send + Sync {
     async fn ip(&self, id: ReplicaId) -> Option<IpAddr> {
         let _ = id;
         None
+    }
+
+    /// Returns what this engine has on the host beside the directories of replicas.
+    async fn belongings(&self) -> Vec<Belonging> {
+        Vec::new()
+    }
+
+    /// Removes one of these, unless something uses it by now.
+    async fn discard(&self, belonging: &Belonging) -> Result<(), EngineError> {
+        let _ = belonging;
+        Ok(())
     }
 
     /// Returns what this engine cannot do on this host, in sentences.

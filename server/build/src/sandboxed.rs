@@ -90,7 +90,6 @@ impl Watch<'_> {
         &mut self,
         run: impl FnOnce(&mut dyn Attendant) -> anyhow::Result<T>,
     ) -> anyhow::Result<(Option<End>, T)> {
-        fail_point::reach(Step::BuildCompiling);
         let mut attending = Attending { watch: self, end: None };
         let became = run(&mut attending)?;
         Ok((attending.end, became))

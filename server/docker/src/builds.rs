@@ -95,6 +95,7 @@ impl BuildContainers {
         let mut attached = self.daemon.ask("attach to a container", QUICK, attached).await?;
         let started = self.daemon.docker().start_container(&container, None::<StartContainerOptions>);
         self.daemon.ask("start a container", CHANGE, started).await?;
+        fail_point::reach(fail_point::Step::BuildCompiling);
         let given = async {
             attached.input.write_all(&input).await?;
             attached.input.write_all(input::END).await?;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -90,6 +90,18 @@ impl Daemon {
         Self::at(&socket()?)
     }
 
+    /// Returns the daemon behind a socket of this host without asking it anything, so that it may come later.
+    ///
+    /// # Errors
+    /// No client can be made.
+    pub fn at(socket: &Path) -> Result<Self, DaemonError> {
+        let name = socket.display().to_string();
+        let down = |error: Error| DaemonError::Down { socket: name.clone(), why: error.to_string() };
+        // The library wants a file that exists; one that is no socket refuses every connection.
+        let absent = client("/dev/null").map_err(down)?;
+        Ok(Self { found: Arc::default(), absent, socket: name })
+    }
+
     /// Tells whether the daemon has the network that this process has: only then its containers are in reach. Where that
     /// cannot be seen, it has.
     #[must_use]
@@ -98,13 +110,6 @@ impl Daemon {
         let daemon = UnixStream::connect(&self.socket).ok().and_then(|socket| socket_peercred(&socket).ok());
         let daemon = daemon.and_then(|peer| namespace(&peer.pid.as_raw_nonzero().to_string()));
         daemon.is_none_or(|daemon| Some(daemon) == namespace("self"))
-    }
-
-    fn at(socket: &str) -> Result<Self, DaemonError> {
-        let down = |error: Error| DaemonError::Down { socket: socket.to_owned(), why: error.to_string() };
-        // The library wants a file that exists; one that is no socket refuses every connection.
-        let absent = client("/dev/null").map_err(down)?;
-        Ok(Self { found: Arc::default(), absent, socket: socket.to_owned() })
     }
 
     pub(crate) fn docker(&self) -> &Docker {
@@ -163,10 +168,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn socket() -> Result<String, DaemonError> {
-    let Ok(host) = std::env::var("DOCKER_HOST") else { return Ok(SOCKET.to_owned()) };
-    match host.strip_prefix("unix://") {
-        Some(path) if PathBuf::from(path).is_absolute() => Ok(path.to_owned()),
+fn socket() -> Result<PathBuf, DaemonError> {
+    let Ok(host) = std::env::var("DOCKER_HOST") else { return Ok(PathBuf::from(SOCKET)) };
+    match host.strip_prefix("unix://").map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path),
         // Trees of slugs are bound into containers, so that the daemon must be of this host.
         _ => Err(DaemonError::Down { socket: host, why: "only a local socket can be used".to_owned() }),
     }
@@ -185,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_without_a_socket_is_away_and_not_an_error_before_it_is_asked() {
         let dir = tempfile::tempdir().unwrap();
-        let daemon = Daemon::at(dir.path().join("docker.sock").to_str().unwrap()).unwrap();
+        let daemon = Daemon::at(&dir.path().join("docker.sock")).unwrap();
         let asked = daemon.ask("tell its version", QUICK, daemon.docker().version()).await;
         assert!(asked.is_err_and(|error| error.is_silence() && error.to_string().contains("docker.sock")));
         // It comes: something listens there now, though nothing that speaks.

@@ -60,7 +60,7 @@ steps! {
     ReplicaPrepared = "replica-prepared",
     /// The slug is mounted; nothing is laid over it.
     SlugMounted = "slug-mounted",
-    /// A supervisor is started and has no order.
+    /// A supervisor is started and has no order, or a container waits for the word to become its program.
     SupervisorStarted = "supervisor-started",
     /// A replica runs; its host has not heard so.
     ReplicaStarted = "replica-started",
@@ -90,7 +90,7 @@ steps! {
     DrainWished = "drain-wished",
     /// A replica is to end.
     StopWished = "stop-wished",
-    /// A supervisor is told to end its replica.
+    /// A replica is told to end.
     ReplicaStopping = "replica-stopping",
     /// A replica has ended; its disk is gone and its mounts are not.
     ReplicaClearing = "replica-clearing",

@@ -1,5 +1,5 @@
 //! Decides what of the past is kept and what may go: slugs by the releases that need them, images by when they were
-//! stored. It removes nothing itself.
+//! stored, and what a host has by what uses it there. It removes nothing itself.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::id::SlugId;
 use crate::release::Version;
+
+mod host;
+
+pub use host::{Belonging, HostGarbage, HostUse, Purpose, SlugCopy, TOLD, YOUNG};
 
 /// The newest slugs of an app whose releases can be rolled back to, however many releases those are: a change of config
 /// is one without a slug of its own. As many of the newest that served are kept beside them, so that a series of failed

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::health::{HealthCheck, ProbeFailure};
 use crate::id::{AppId, ReplicaId};
 use crate::image::ImageConfig;
+use crate::keep::HostGarbage;
 use crate::name::{AppName, ProcessType};
 use crate::release::Version;
 use crate::size::Size;
@@ -136,6 +137,9 @@ pub struct HostReport {
     pub replicas: Vec<ReplicaStatus>,
     /// What the host cannot do, in sentences, such as limits without cgroups.
     pub degraded: Vec<String>,
+    /// What nobody needs there any more; the host removes it when it finds it so once more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub garbage: Vec<HostGarbage>,
 }
 
 impl HostReport {

@@ -2,18 +2,20 @@
 //! the digest that was asked for, and given up again when they take too much room.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
+use jiff::Timestamp;
+use model::keep::SlugCopy;
 use model::slug::Digest;
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -25,8 +27,6 @@ const PIECE_WITHIN: Duration = Duration::from_secs(30);
 const IN_VAIN_MAX: u32 = 5;
 /// How long to wait before that.
 const PAUSE: Duration = Duration::from_millis(500);
-/// An image that was fetched just now is about to be used.
-const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 /// Where images come from.
 #[async_trait]
@@ -125,37 +125,24 @@ async fn append(origin: &dyn Origin, digest: &Digest, part: &Path, from: u64) ->
     Ok(true)
 }
 
-/// Deletes the images in a folder that were there the longest, until the rest takes at most `bound` bytes. Those to be
-/// kept stay however large they are, and so do those that came just now. Blocks.
+/// Deletes the images in a folder that are too many for `bound` bytes, as `model::keep` has it. Blocks.
 pub(crate) fn trim(
     folder: &Path,
     suffix: &str,
     bound: u64,
     keep: &BTreeSet<Digest>,
 ) -> io::Result<Vec<PathBuf>> {
-    let mut images: BTreeMap<(SystemTime, PathBuf), (u64, bool)> = BTreeMap::new();
-    let now = SystemTime::now();
-    for entry in fs::read_dir(folder)?.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let Ok(facts) = entry.metadata() else { continue };
-        let digest = name.to_str().and_then(|name| name.strip_suffix(suffix)?.parse::<Digest>().ok());
-        let at = facts.modified().unwrap_or(now);
-        let young = now.duration_since(at).is_ok_and(|age| age < YOUNG);
-        let stays = digest.is_some_and(|digest| keep.contains(&digest)) || young;
-        images.insert((at, path), (facts.len(), stays));
-    }
-    let mut sum: u64 = images.values().map(|(bytes, _)| bytes).sum();
-    let mut gone = Vec::new();
-    for ((_, path), (bytes, stays)) in images {
-        if sum <= bound {
-            break;
-        }
-        if !stays && fs::remove_file(&path).is_ok() {
-            sum -= bytes;
-            gone.push(path);
-        }
-    }
-    Ok(gone)
+    let now = Timestamp::now();
+    let copy = |entry: fs::DirEntry| {
+        let (facts, name) = (entry.metadata().ok()?, entry.file_name());
+        let digest = name.to_str().and_then(|name| name.strip_suffix(suffix)?.parse().ok());
+        let came_at = facts.modified().ok().and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(now);
+        Some((entry.path(), SlugCopy { digest, bytes: facts.len(), came_at }))
+    };
+    let (paths, copies): (Vec<_>, Vec<_>) = fs::read_dir(folder)?.flatten().filter_map(copy).unzip();
+    let too_many =
+        SlugCopy::too_many(&copies, keep, bound, now).into_iter().map(|place| paths[place].clone());
+    Ok(too_many.filter(|path| fs::remove_file(path).is_ok()).collect())
 }
 
 #[cfg(test)]
@@ -229,7 +216,7 @@ mod tests {
     #[test]
     fn the_oldest_that_nobody_needs_go_first() {
         let dir = tempfile::tempdir().unwrap();
-        let old = SystemTime::now() - YOUNG * 2;
+        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
         let digests: Vec<Digest> = ["a", "b", "c", "d"].map(|c| c.repeat(64).parse().unwrap()).into();
         for (age, digest) in digests.iter().enumerate() {
             let path = dir.path().join(format!("{digest}.squashfs"));

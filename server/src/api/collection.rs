@@ -9,12 +9,16 @@ use crate::collect;
 
 /// Says what a collection would remove, and why.
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
-    let preview = collect::preview(&call.platform).await?;
+    let platform = &call.platform;
+    let reports = platform.facts.reports();
+    let preview =
+        collect::preview(&platform.store, &platform.slugs, &platform.options, Some(&reports)).await?;
     Ok(Answer::ok(serde_json::to_value(preview).map_err(anyhow::Error::from)?))
 }
 
 /// Collects, and says what was removed.
 pub(super) async fn run(call: Call) -> Result<Answer, ApiError> {
+    call.platform.wishes.collect(call.platform.facts.here());
     let freed = collect::collect(&call.platform, true).await?;
     Ok(Answer::ok(json!({
         "slugs": freed.images,

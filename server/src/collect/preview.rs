@@ -2,14 +2,19 @@
 //! `model::keep`, and removes nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use model::id::{AppId, SlugId};
-use model::keep::{self, image_may_go};
+use model::keep::{self, HostGarbage, image_may_go};
+use model::wording;
 use serde::Serialize;
+use slug::SlugStore;
+use store::Store;
 
 use crate::disk;
-use crate::platform::Platform;
+use crate::options::Options;
+use crate::reports::Reports;
 
 /// Most builds whose output is listed.
 const OUTPUTS: u32 = 1000;
@@ -17,12 +22,14 @@ const OUTPUTS: u32 = 1000;
 /// Something that may go.
 #[derive(Debug, Serialize)]
 pub(crate) struct Garbage {
-    /// `slug` or `output`.
-    kind: &'static str,
-    /// The slug's digest or the build's id.
+    /// `slug`, `output`, or what a host has: `container`, `network`, `image`.
+    kind: String,
+    /// The slug's digest, the build's id, or by what the engine of a host knows it.
     id: String,
     /// The app's name, if it belongs to one.
     app: Option<String>,
+    /// The name of the host that has it, if it is not the server's.
+    host: Option<String>,
     /// What it takes.
     bytes: u64,
     /// Why nobody needs it.
@@ -43,10 +50,15 @@ pub(crate) struct Preview {
     operations: u64,
 }
 
-/// Looks what may go.
-pub(crate) async fn preview(platform: &Platform) -> anyhow::Result<Preview> {
-    let stored = platform.slugs.list().await?;
-    let mut db = platform.store.read().await?;
+/// Looks what may go; on hosts only where their reports are known.
+pub(crate) async fn preview(
+    store: &Store,
+    slugs: &SlugStore,
+    options: &Options,
+    reports: Option<&Reports>,
+) -> anyhow::Result<Preview> {
+    let stored = slugs.list().await?;
+    let mut db = store.read().await?;
     let mut preview = Preview { held: store::is_collection_held(&mut db).await?, ..Preview::default() };
     let names: BTreeMap<AppId, String> = store::backed_up_apps(&mut db).await?.into_iter().collect();
     let given_up = given_up(&mut db, &names).await?;
@@ -62,24 +74,55 @@ pub(crate) async fn preview(platform: &Platform) -> anyhow::Result<Preview> {
                 None if of_slugs.released_at.is_some() => (None, "all of its slugs were given up".to_owned()),
                 None => (None, "no slug speaks of it; a server that died left it".to_owned()),
             };
-            preview.add(Garbage { kind: "slug", id: image.digest.to_string(), app, bytes: image.bytes, why });
+            let (kind, id) = ("slug".to_owned(), image.digest.to_string());
+            preview.add(Garbage { kind, id, app, host: None, bytes: image.bytes, why });
         }
     }
     for (build, app) in store::outputs_to_silence(&mut db, OUTPUTS).await? {
-        let dir = platform.options.dir("builds").join(build.to_string());
+        let dir = options.dir("builds").join(build.to_string());
         let bytes = tokio::task::spawn_blocking(move || disk::used(&dir)).await?.unwrap_or_default();
         let why = format!("older than the newest {} builds of its app", keep::BUILD_LOGS);
         preview.add(Garbage {
-            kind: "output",
+            kind: "output".to_owned(),
             id: build.to_string(),
             app: names.get(&app).cloned(),
+            host: None,
             bytes,
             why,
         });
     }
+    for host in store::list_hosts(&mut db).await? {
+        let heard = reports.and_then(|reports| reports.of(host.id));
+        for garbage in heard.iter().flat_map(|heard| &heard.report.garbage) {
+            let HostGarbage { kind, id, bytes, why } = garbage.clone();
+            preview.add(Garbage { kind, id, app: None, host: Some(host.name.clone()), bytes, why });
+        }
+    }
     preview.builds = store::count_builds_to_trim(&mut db).await?;
     preview.operations = store::count_operations_to_trim(&mut db).await?;
     Ok(preview)
+}
+
+impl fmt::Display for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.held {
+            writeln!(f, "A backup is under way: slugs stay until it is done.")?;
+        }
+        if self.garbage.is_empty() && self.builds + self.operations == 0 {
+            return f.write_str("There is nothing to remove.");
+        }
+        for garbage in &self.garbage {
+            let app = garbage.app.as_ref().map(|app| format!(" of {app}")).unwrap_or_default();
+            let (kind, id, size) = (&garbage.kind, &garbage.id, wording::bytes(garbage.bytes));
+            writeln!(f, "{kind} {id}{app}, {size}: {}", garbage.why)?;
+        }
+        write!(f, "{} in all", wording::bytes(self.bytes))?;
+        if self.builds + self.operations > 0 {
+            let (builds, operations) = (self.builds, self.operations);
+            write!(f, ", and the details of {builds} old builds and {operations} old operations")?;
+        }
+        Ok(())
+    }
 }
 
 impl Preview {

@@ -62,12 +62,13 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.entry).await;
     let listener = listener.with_context(|| format!("cannot open the entry at {}", options.entry))?;
     let entry_port = listener.local_addr()?.port();
-    let about = about::about(&options, entry_port);
+    // Before the token is used up: an engine that cannot be had is to be mended first.
+    let chosen = engine::choose(options.engine, &options.data_dir.join("agent")).await?;
+    let about = about::about(&options, entry_port, &chosen);
     let identity = Arc::new(Identity::open(&options, &about).await?);
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
-    let chosen = engine::choose(options.engine, &options.data_dir.join("agent")).await?;
     let agent =
         Arc::new(local_agent::start(Home::of_host(&options.data_dir, slugs, entry_port)?, &chosen).await?);
     for sentence in &agent.reports().borrow().degraded {

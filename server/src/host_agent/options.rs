@@ -35,7 +35,7 @@ pub struct AgentArgs {
     #[arg(long, env = "PAASD_SLUG_CACHE_MB", value_name = "MB")]
     slug_cache_mb: Option<u64>,
     /// How replicas are run
-    #[arg(long, env = "PAASD_ENGINE", value_enum, default_value = "sandbox")]
+    #[arg(long, env = "PAASD_ENGINE", value_enum, default_value = "auto")]
     engine: EngineChoice,
     /// Memory that is offered to replicas, in megabytes [default: nine tenths of what there is]
     #[arg(long, env = "PAASD_HOST_MB", value_name = "MB")]

@@ -78,6 +78,8 @@ fn spawn(machine: &Machine, data: &std::path::Path, servers: &[String]) -> Child
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
     let mut command = command_after(&machine.prefix(), &binary("paasd"));
     command.args(["agent", "--server", &servers.join(","), "--name", &machine.name, "--entry-port", ENTRY]);
+    // A Docker Engine is on another network than this machine.
+    command.args(["--engine", "sandbox"]);
     command.arg("--address").arg(machine.address(Side::Users).to_string());
     command.arg("--join-token").arg(data.with_extension("token")).arg("--data-dir").arg(data);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()

@@ -1,9 +1,9 @@
 //! A build and whoever waits for it: pushers that leave, come back, or cancel.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::time::Duration;
 
+use crate::gate::Gate;
 use crate::platform::TestPlatform;
 use crate::wait;
 
@@ -46,12 +46,11 @@ fn leaving_a_push_does_not_end_its_build_and_pushing_again_attaches() {
 fn pushing_again_during_the_rollout_attaches_to_it_and_says_which_types_do_not_run() {
     let platform = TestPlatform::start();
     let app = platform.app("again");
-    let gate = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = gate.local_addr().unwrap().port();
-    let web = format!("web: read -r < /dev/tcp/127.0.0.1/{port}; exec bin/web\nworker: sleep 1000\n");
+    let gate = Gate::new();
+    let web = format!("web: {}; exec bin/web\nworker: sleep 1000\n", gate.wait_here());
     app.greets("open").write("Procfile", &web).commit("Wait at the gate");
     let mut pusher = app.push_in_background();
-    let (mut boot, _) = gate.accept().unwrap();
+    let mut boot = gate.visitor();
     interrupt(&mut pusher);
     let mut again = app.push_in_background();
     let mut said = String::new();

@@ -69,7 +69,7 @@ fn an_app_that_listens_on_another_port() {
 fn an_app_that_never_listens() {
     let platform = TestPlatform::start();
     let text = push_fails(&platform, "deaf", |app| {
-        app.paasctl(&["settings:set", "boot-seconds=2"]);
+        app.paasctl(&["settings:set", "boot-seconds=10"]);
         app.write("bin/web", "#!/bin/bash\nexec sleep 1000\n");
     });
     assert!(text.contains("does not listen on $PORT"), "{text}");
@@ -79,7 +79,7 @@ fn an_app_that_never_listens() {
 fn an_app_that_answers_with_errors() {
     let platform = TestPlatform::start();
     let text = push_fails(&platform, "ill", |app| {
-        app.paasctl(&["settings:set", "boot-seconds=3"]);
+        app.paasctl(&["settings:set", "boot-seconds=10"]);
         app.write("Procfile", "web: STATUS=500 bin/web\n");
     });
     assert!(text.contains("answers 500 on /"), "{text}");

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod gate;
 mod load;
 mod platform;
 mod visitor;

@@ -26,6 +26,8 @@ impl Host {
                 doubted.for_each(|replica| replica.doubt.notify_one());
             }
             Event::Drill => self.drill(),
+            Event::Collect => self.look_at_belongings(),
+            Event::Belongs(belongings) => self.note_belongings(belongings),
             Event::Measured(measured) => {
                 for (id, usage, at) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod changes;
+mod collection;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use model::exit::Exit;
 use model::id::ReplicaId;
+use model::keep::{Belonging, HostGarbage};
 use model::replica::{HostDesired, HostReport, Phase, Wish};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
@@ -35,6 +37,8 @@ use crate::words;
 
 /// How often memory and processor time are measured and sentences about the host are renewed.
 const MEASURE: Duration = Duration::from_secs(10);
+/// How often the engine's belongings are looked at.
+const COLLECT: Duration = Duration::from_secs(600);
 /// The longest time without a look at everything, in case a clock jumped.
 const LOOK: Duration = Duration::from_secs(60);
 /// Most events that wait.
@@ -54,6 +58,10 @@ pub(crate) enum Event {
     Drill,
     /// What each replica that runs uses, and when that was looked up.
     Measured(Vec<(ReplicaId, Usage, Instant)>),
+    /// What nobody needs is to be looked for now.
+    Collect,
+    /// What the engine has on the host.
+    Belongs(Vec<Belonging>),
 }
 
 /// What a host is made of.
@@ -76,6 +84,8 @@ pub(crate) struct Host {
     events: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     reports: watch::Sender<Arc<HostReport>>,
     degraded: Vec<String>,
+    /// What was found that nobody needs.
+    garbage: Vec<HostGarbage>,
     /// Ends every task of this host when it is dropped.
     tasks: CancellationToken,
 }
@@ -90,7 +100,8 @@ impl Host {
         let (reports, receiver) = watch::channel(Arc::default());
         let degraded = parts.engine.degraded();
         let (replicas, events) = (BTreeMap::new(), mpsc::channel(EVENTS));
-        let mut host = Self { parts, desired, replicas, events, reports, degraded, tasks };
+        let garbage = Vec::new();
+        let mut host = Self { parts, desired, replicas, events, reports, degraded, garbage, tasks };
         if let Some(desired) = &host.desired {
             host.parts.engine.keep_ready(desired.ready.clone()).await;
         }
@@ -107,6 +118,7 @@ impl Host {
     /// Runs until it is stopped. Replicas go on.
     pub(crate) async fn run(mut self, mut wishes: watch::Receiver<Option<HostDesired>>) {
         let mut measure = tokio::time::interval(MEASURE);
+        let mut collect = tokio::time::interval(COLLECT);
         let stop = self.tasks.clone();
         loop {
             let wake = self.turn();
@@ -121,6 +133,7 @@ impl Host {
                 }
                 Some(event) = self.events.1.recv() => self.note(event),
                 _ = measure.tick() => self.measure(),
+                _ = collect.tick() => self.look_at_belongings(),
                 () = tokio::time::sleep(wake) => {}
             }
             while let Ok(event) = self.events.1.try_recv() {
@@ -220,6 +233,7 @@ impl Host {
             generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
             replicas: self.replicas.iter().map(|(id, replica)| replica.status(*id)).collect(),
             degraded: self.degraded.clone(),
+            garbage: self.garbage.clone(),
         };
         self.reports.send_if_modified(|present| {
             let changed = **present != report;

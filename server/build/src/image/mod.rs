@@ -100,6 +100,7 @@ impl Work<'_> {
             files,
             files_bytes: request.limits.disk_bytes,
         };
+        fail_point::reach(fail_point::Step::BuildCompiling);
         let (end, imaged) = self.watch.attended(|attendant| containers.make_image(&order, attendant))?;
         if let Some(end) = end {
             return Err(ended(end, material));

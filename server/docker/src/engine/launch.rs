@@ -3,6 +3,7 @@
 use agent::{Durability, EngineError, Run};
 use anyhow::{Context as _, Result};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
+use fail_point::Step;
 use model::replica::{ReplicaSpec, Wish};
 use sandbox::{Identity, Sandbox};
 use tokio::io::AsyncWriteExt as _;
@@ -34,6 +35,7 @@ impl DockerEngine {
         let app = self
             .blocking(move |inner| inner.trees.lay_out((id, &slug), &image, identity, inner.dir(id).path()))
             .await?;
+        fail_point::reach(Step::ReplicaPrepared);
         let mut sandbox = Run::of(spec, port, &app).into_sandbox()?;
         builds::bound_by_host(&mut sandbox, &self.0.host);
         let base = match spec.image.clone() {
@@ -108,6 +110,7 @@ impl Inner {
         let mut attached = daemon.ask("attach to a container", QUICK, attached).await?;
         let started = docker.start_container(container, None::<StartContainerOptions>);
         self.noted(daemon.ask("start a container", CHANGE, started).await)?;
+        fail_point::reach(Step::SupervisorStarted);
         let given = async {
             attached.input.write_all(&variables).await?;
             attached.input.flush().await
@@ -123,7 +126,9 @@ impl Inner {
             attached.input.flush().await?;
             attached.input.shutdown().await
         };
-        tokio::time::timeout(QUICK, told).await.context(NO_INPUT)?.context(NO_INPUT)
+        tokio::time::timeout(QUICK, told).await.context(NO_INPUT)?.context(NO_INPUT)?;
+        fail_point::reach(Step::ReplicaStarted);
+        Ok(())
     }
 
     /// Returns the address of a replica in its network; one that has ended already has none.

@@ -3,6 +3,7 @@
 //! The daemon holds the containers, which outlive the server; what Docker does not keep, or not for good, is in the replica's
 //! directory: `run.json` and `exit.json` as the sandbox engine has them, and how far its output was carried.
 
+mod belongings;
 mod containers;
 mod end;
 mod launch;
@@ -20,8 +21,10 @@ use std::time::Duration;
 use agent::{AppTrees, Busy, Engine, EngineError, Instance, ReplicaDir, Usage};
 use anyhow::Context as _;
 use async_trait::async_trait;
+use fail_point::Step;
 use model::exit::Exit;
 use model::id::ReplicaId;
+use model::keep::Belonging;
 use model::replica::ReplicaSpec;
 use model::slug::Digest;
 use sandbox::{Firewall, HostFacts, Privilege, Reach};
@@ -179,7 +182,9 @@ impl Engine for DockerEngine {
             }
             other => other.map_err(anyhow::Error::from)?,
         };
-        self.0.networks.sweep().await;
+        // Nobody waits for it: visitors wait for what is found.
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move { inner.networks.sweep().await });
         let ids: BTreeSet<_> = self
             .blocking(|inner| {
                 let ids = ReplicaDir::all(&inner.options.dir.join("replicas"))?;
@@ -238,6 +243,7 @@ impl Engine for DockerEngine {
             // Its first process passes a signal on.
             self.0.signal(id, "SIGTERM").await?;
         }
+        fail_point::reach(Step::ReplicaStopping);
         let (inner, container) = (Arc::clone(&self.0), found.id);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(spec.stop_seconds.into())).await;
@@ -263,6 +269,7 @@ impl Engine for DockerEngine {
         let turn = self.turn(id).await;
         let app = self.0.dir(id).spec().map(|spec| spec.app);
         self.clean_in_turn(id).await?;
+        fail_point::reach(Step::ReplicaCleared);
         self.blocking(move |inner| {
             let dir = inner.dir(id);
             match fs::remove_dir_all(dir.path()) {
@@ -292,6 +299,15 @@ impl Engine for DockerEngine {
 
     async fn ip(&self, id: ReplicaId) -> Option<IpAddr> {
         self.0.dir(id).read::<RunFile>("run.json")?.ip
+    }
+
+    async fn belongings(&self) -> Vec<Belonging> {
+        let found = self.0.belongings().await;
+        found.inspect_err(|error| tracing::debug!(%error, "cannot see what is there")).unwrap_or_default()
+    }
+
+    async fn discard(&self, belonging: &Belonging) -> Result<(), EngineError> {
+        self.0.discard(belonging).await
     }
 
     fn degraded(&self) -> Vec<String> {

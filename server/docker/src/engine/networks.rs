@@ -108,7 +108,8 @@ impl Networks {
 
     async fn make(&self, whose: &str, name: &str) -> anyhow::Result<()> {
         let mut refused = None;
-        for subnet in free(&self.taken().await?).take(8) {
+        let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+        for subnet in free(&self.taken().await?, &routes_of(&routes)).take(8) {
             let made = self.daemon.docker().create_network(self.request(whose, name, subnet));
             match self.daemon.ask("make a network", CHANGE, made).await {
                 Ok(_) => return Ok(()),
@@ -153,10 +154,28 @@ impl Networks {
     }
 }
 
-/// Returns the networks that nobody has, in order.
-fn free(taken: &BTreeSet<Ipv4Addr>) -> impl Iterator<Item = Ipv4Addr> {
-    let all = (0..NETWORKS).map(|n| Ipv4Addr::from(u32::from(FIRST) + n * ADDRESSES));
-    all.filter(move |first| !taken.contains(first))
+/// Addresses that this host knows a way to: the first, and the bits that all of them have in common.
+type Route = (u32, u32);
+
+/// Returns the networks that nobody has, in order. Of those outside of Docker, and of other daemons, the routes tell.
+fn free(taken: &BTreeSet<Ipv4Addr>, routes: &[Route]) -> impl Iterator<Item = Ipv4Addr> {
+    let own = !(ADDRESSES - 1);
+    let all = (0..NETWORKS).map(|n| u32::from(FIRST) + n * ADDRESSES);
+    let unrouted = all.filter(move |first| routes.iter().all(|(to, mask)| (first ^ to) & mask & own != 0));
+    unrouted.map(Ipv4Addr::from).filter(move |first| !taken.contains(first))
+}
+
+/// Returns the routes of a table as `/proc/net/route` has it, but for the default one: numbers in hexadecimal, in the
+/// order of bytes of the machine.
+fn routes_of(table: &str) -> Vec<Route> {
+    let number = |text: &str| {
+        u32::from_str_radix(text, 16).ok().map(|number| u32::from_be_bytes(number.to_ne_bytes()))
+    };
+    let route = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        Some((number(fields.get(1)?)?, number(fields.get(7)?)?))
+    };
+    table.lines().skip(1).filter_map(route).filter(|(_, mask)| *mask != 0).collect()
 }
 
 #[cfg(test)]
@@ -167,10 +186,23 @@ mod tests {
     fn networks_lie_side_by_side_and_none_is_given_twice() {
         let mut taken = BTreeSet::from([FIRST]);
         assert_eq!(PREFIX, 26);
-        let first = free(&taken).next().unwrap();
+        let first = free(&taken, &[]).next().unwrap();
         assert_eq!(first, Ipv4Addr::new(10, 213, 0, 64));
-        taken.extend(free(&BTreeSet::new()).take(5));
-        assert_eq!(free(&taken).next(), Some(Ipv4Addr::new(10, 213, 1, 64)));
-        assert_eq!(free(&BTreeSet::new()).last(), Some(Ipv4Addr::new(10, 214, 255, 192)));
+        taken.extend(free(&BTreeSet::new(), &[]).take(5));
+        assert_eq!(free(&taken, &[]).next(), Some(Ipv4Addr::new(10, 213, 1, 64)));
+        assert_eq!(free(&BTreeSet::new(), &[]).last(), Some(Ipv4Addr::new(10, 214, 255, 192)));
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn what_the_host_has_a_way_to_is_not_taken() {
+        let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n\
+            eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n\
+            vpn0\t0000D50A\t00000000\t0001\t0\t0\t0\t00FFFFFF\n\
+            vpn1\t4101D50A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\n";
+        let routes = routes_of(table);
+        assert_eq!(routes, [(0x0ad5_0000, 0xffff_ff00), (0x0ad5_0141, 0xffff_ffff)]);
+        let first: Vec<_> = free(&BTreeSet::new(), &routes).take(2).collect();
+        assert_eq!(first, [Ipv4Addr::new(10, 213, 1, 0), Ipv4Addr::new(10, 213, 1, 128)]);
     }
 }

@@ -48,7 +48,9 @@ async fn import(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<Strin
     };
     // Nothing is sent before the script has written something: until then it fails without an image of half a tree.
     let archive = bollard::body_try_stream(archive);
-    let said = daemon.docker().create_image(Some(options), Some(archive), None);
+    // The daemon answers when it has all of the archive, which is as long in the making.
+    let docker = daemon.docker().clone().with_timeout(WITHIN);
+    let said = docker.create_image(Some(options), Some(archive), None);
     let imported = said.map_ok(|info| info.status).try_collect::<Vec<_>>();
     let told = async {
         let mut lines = errors.lines();
@@ -60,10 +62,13 @@ async fn import(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<Strin
         last
     };
     let (imported, last, ended) = tokio::join!(imported, told, script.wait());
+    let said = imported.map_err(|error| daemon.explain("take in an image", error));
     if !ended.context("cannot wait for the script")?.success() {
-        bail!("{last}");
+        // Either may have failed because of the other.
+        let why = said.err().map(|error| format!("; {error}")).unwrap_or_default();
+        bail!("{last}{why}");
     }
-    let said = imported.map_err(|error| daemon.explain("take in an image", error))?;
+    let said = said?;
     let id = said.into_iter().flatten().find(|status| status.starts_with("sha256:"));
     id.context("the Docker Engine did not name the image")
 }

@@ -99,14 +99,19 @@ pub async fn build_stack(
 /// An image in use stays, and goes with the next one.
 async fn remove_older(daemon: &Daemon, progress: Progress<'_>) {
     for stack in list_stacks(daemon).await.unwrap_or_default().iter().filter(|stack| stack.image.is_none()) {
-        let remove = daemon.docker().remove_image(&stack.id, None::<RemoveImageOptions>, None);
-        match daemon.ask("remove an image", CHANGE, remove).await {
-            Ok(_) => progress(&format!("Removed the stack image of before, {}", short(&stack.id))),
+        match remove(daemon, &stack.id).await {
+            Ok(()) => progress(&format!("Removed the stack image of before, {}", short(&stack.id))),
             Err(error) => {
                 progress(&format!("The stack image of before stays, {}: {error}", short(&stack.id)))
             }
         }
     }
+}
+
+/// Removes an image that nothing uses; what is in use is refused.
+pub(crate) async fn remove(daemon: &Daemon, id: &str) -> Result<(), DaemonError> {
+    let removed = daemon.docker().remove_image(id, None::<RemoveImageOptions>, None);
+    daemon.ask("remove an image", CHANGE, removed).await.map(drop)
 }
 
 fn stack(image: ImageSummary) -> Stack {

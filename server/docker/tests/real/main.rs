@@ -6,11 +6,14 @@
     reason = "a failed unwrap is a failed test, and says more"
 )]
 
+mod dockerd;
 mod stage;
 
 mod adoption;
+mod collection;
 mod ends;
 mod images;
 mod isolation;
 mod output;
+mod restarts;
 mod slugs;

@@ -22,6 +22,8 @@ use sandbox::{HostFacts, Identity, Reach};
 use slug::{SlugStore, Workshop};
 use tempfile::TempDir;
 
+use crate::dockerd::Dockerd;
+
 /// The longest a story waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,9 @@ pub(crate) struct Stage {
     pub(crate) app: AppId,
     pub(crate) uid: u32,
     agent: Option<Agent>,
+    engine: Option<DockerEngine>,
+    /// The socket of a daemon of the test's own, if it is not that of the host.
+    socket: Option<PathBuf>,
     pub(crate) store: SlugStore,
     control_port: u16,
     generation: u64,
@@ -65,6 +70,15 @@ pub(crate) async fn daemon() -> Option<Daemon> {
 impl Stage {
     pub(crate) async fn new() -> Option<Self> {
         daemon().await?;
+        Some(Self::with(None).await)
+    }
+
+    /// Returns a host with a daemon of the test's own.
+    pub(crate) async fn on(dockerd: &Dockerd) -> Self {
+        Self::with(Some(dockerd.socket())).await
+    }
+
+    async fn with(socket: Option<PathBuf>) -> Self {
         let dir = TempDir::new().unwrap();
         let store = SlugStore::local(&dir.path().join("blobs")).unwrap();
         let uid = 300_000 + std::process::id() % 10_000;
@@ -74,18 +88,20 @@ impl Stage {
             app,
             uid,
             agent: None,
+            engine: None,
+            socket,
             store,
             control_port: 1,
             generation: 0,
             numbers: BTreeMap::new(),
         };
         stage.start_agent().await;
-        Some(stage)
+        stage
     }
 
     /// Starts anew, with a port of the control plane that apps must not reach.
     pub(crate) async fn with_control_port(mut self, port: u16) -> Self {
-        self.agent = None;
+        self.drop_agent();
         self.control_port = port;
         self.start_agent().await;
         self
@@ -105,21 +121,31 @@ impl Stage {
             reach: Some(reach),
             image: STACK.to_owned(),
         };
-        let engine = DockerEngine::new(options, daemon().await.unwrap()).unwrap();
+        let daemon = match &self.socket {
+            Some(socket) => Daemon::at(socket).unwrap(),
+            None => Daemon::local().unwrap(),
+        };
+        let engine = DockerEngine::new(options, daemon).unwrap();
         let options = AgentOptions {
             dir: self.agent_dir(),
             logs_dir: self.dir.path().join("logs"),
             probe_ip: IpAddr::from(Ipv4Addr::LOCALHOST),
             ports: AgentOptions::PORTS,
             seal: Arc::new(Inverted),
-            engine: Arc::new(engine),
+            engine: Arc::new(engine.clone()),
         };
+        self.engine = Some(engine);
         self.agent = Some(Agent::start(options).await.unwrap());
+    }
+
+    /// Returns the engine of the agent.
+    pub(crate) fn engine(&self) -> &DockerEngine {
+        self.engine.as_ref().unwrap()
     }
 
     /// Ends the agent without ceremony.
     pub(crate) fn drop_agent(&mut self) {
-        self.agent = None;
+        (self.agent, self.engine) = (None, None);
     }
 
     pub(crate) fn agent(&self) -> &Agent {
@@ -218,6 +244,13 @@ impl Stage {
         wait(&what, found, || self.log().join("\n")).await
     }
 
+    /// Asks the daemon in another way than the engine does.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> String {
+        let host = self.socket.as_ref().map(|socket| format!("unix://{}", socket.display()));
+        let there = host.as_ref().map(|host| ["-H", host.as_str()]);
+        docker(&[there.as_ref().map_or(&[][..], |there| &there[..]), arguments].concat())
+    }
+
     /// Returns the name of a replica's container.
     pub(crate) fn container(&self, spec: &ReplicaSpec) -> String {
         format!("paas-{}-{}", sandbox::mark(&self.agent_dir()), spec.id)
@@ -231,7 +264,7 @@ impl Stage {
         let mark = sandbox::mark(&self.agent_dir());
         for kind in [&["ps", "-aq"][..], &["network", "ls", "-q"]] {
             let filter = format!("label=paas.server={mark}");
-            assert_eq!(docker(&[kind, &["--filter", &filter]].concat()), "", "{kind:?}");
+            assert_eq!(self.docker(&[kind, &["--filter", &filter]].concat()), "", "{kind:?}");
         }
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.dir.path().to_str().unwrap()), "a mount is left:\n{mounts}");
@@ -241,13 +274,13 @@ impl Stage {
 impl Drop for Stage {
     /// Removes what a story that failed left.
     fn drop(&mut self) {
-        self.agent = None;
+        self.drop_agent();
         let filter = format!("label=paas.server={}", sandbox::mark(&self.agent_dir()));
-        for container in docker(&["ps", "-aq", "--filter", &filter]).lines() {
-            docker(&["rm", "-f", container]);
+        for container in self.docker(&["ps", "-aq", "--filter", &filter]).lines() {
+            self.docker(&["rm", "-f", container]);
         }
-        for network in docker(&["network", "ls", "-q", "--filter", &filter]).lines() {
-            docker(&["network", "rm", network]);
+        for network in self.docker(&["network", "ls", "-q", "--filter", &filter]).lines() {
+            self.docker(&["network", "rm", network]);
         }
         for replica in fs::read_dir(self.agent_dir().join("replicas")).into_iter().flatten().flatten() {
             let _ = slug::remove_overlay(&replica.path());

@@ -25,6 +25,7 @@ const ALLOWED: &[&str] = &[
     "agent/replicas/<replica>/disk/**",
     "agent/replicas/<replica>/lock",
     "agent/replicas/<replica>/memory-limit",
+    "agent/replicas/<replica>/output.position",
     "agent/replicas/<replica>/run.json",
     "agent/replicas/<replica>/spec.json",
     "agent/replicas/<replica>/state.json",

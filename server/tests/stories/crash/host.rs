@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::containers;
 use super::ledger::Ledger;
+use crate::platform::engine;
 
 /// Returns what should not be there.
 pub(super) fn judge(data: &Path, server: u32, ledger: &Ledger) -> Result<(), String> {
@@ -12,6 +14,9 @@ pub(super) fn judge(data: &Path, server: u32, ledger: &Ledger) -> Result<(), Str
     processes(&data, server, ledger)?;
     mounts(&data, ledger)?;
     loops(&data, ledger)?;
+    if engine() == "docker" {
+        containers::judge(&data, ledger)?;
+    }
     cgroups(&data, ledger)
 }
 
@@ -53,6 +58,10 @@ fn all_processes(data: &Path) -> BTreeMap<u32, Process> {
 
 fn processes(data: &Path, server: u32, ledger: &Ledger) -> Result<(), String> {
     let all = all_processes(data);
+    // Those of a container are the daemon's, and it knows them.
+    if engine() == "docker" {
+        return no_orphans(&all, |pid, process| pid == server || is_keeper(process));
+    }
     let supervisors: BTreeSet<u32> = ledger.replicas.keys().filter_map(|id| supervisor(data, id)).collect();
     if supervisors.len() != ledger.replicas.len() || !supervisors.iter().all(|pid| all.contains_key(pid)) {
         return Err(format!("{} replicas have the supervisors {supervisors:?}", ledger.replicas.len()));
@@ -64,9 +73,15 @@ fn processes(data: &Path, server: u32, ledger: &Ledger) -> Result<(), String> {
             None => return false,
         }
     };
-    let is_keeper = |process: &Process| process.words.contains(" keep-sockets ");
+    no_orphans(&all, |pid, process| pid == server || is_keeper(process) || is_supervised(pid))
+}
+
+fn is_keeper(process: &Process) -> bool {
+    process.words.contains(" keep-sockets ")
+}
+
+fn no_orphans(all: &BTreeMap<u32, Process>, is_known: impl Fn(u32, &Process) -> bool) -> Result<(), String> {
     let keepers = all.values().filter(|process| process.ours && is_keeper(process)).count();
-    let is_known = |pid: u32, process: &Process| pid == server || is_keeper(process) || is_supervised(pid);
     let orphans: Vec<_> = all
         .iter()
         // The test writes the server's log and started git.
@@ -79,8 +94,11 @@ fn processes(data: &Path, server: u32, ledger: &Ledger) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the process that supervises a replica.
+/// Returns the process that a replica ends with: its supervisor, or the first of its container.
 pub(super) fn supervisor(data: &Path, replica: &str) -> Option<u32> {
+    if engine() == "docker" {
+        return containers::first_process(data, replica);
+    }
     let file = fs::read(data.join("agent/replicas").join(replica).join("run.json")).ok()?;
     let json: serde_json::Value = serde_json::from_slice(&file).ok()?;
     u32::try_from(json["pid"].as_u64()?).ok()
@@ -90,9 +108,7 @@ pub(super) fn supervisor(data: &Path, replica: &str) -> Option<u32> {
 pub(super) fn keeper(data: &Path) -> Option<u32> {
     let data = data.canonicalize().unwrap();
     let all = all_processes(&data);
-    all.into_iter()
-        .find(|(_, process)| process.ours && process.words.contains(" keep-sockets "))
-        .map(|(pid, _)| pid)
+    all.into_iter().find(|(_, process)| process.ours && is_keeper(process)).map(|(pid, _)| pid)
 }
 
 fn mounts(data: &Path, ledger: &Ledger) -> Result<(), String> {

@@ -2,6 +2,7 @@
 //!
 //! Which steps there are says `fail_point::Step`; a test here holds that each has its case.
 
+mod containers;
 mod endings;
 mod files;
 mod host;

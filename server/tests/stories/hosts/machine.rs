@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{NewJoinToken, Store, Vault};
 
 use crate::app::TestApp;
-use crate::platform::{TestPlatform, binary};
+use crate::platform::{TestPlatform, binary, engine};
 use crate::wait;
 
 /// An agent with a data directory of its own. Dropped, it is stopped with everything it runs.
@@ -43,6 +43,7 @@ impl Machine {
             option("--entry-port", free_port().to_string()),
             option("--host-mb", "100000".to_owned()),
             option("--host-cores", "100".to_owned()),
+            option("--engine", engine()),
         ];
         let arguments = arguments.into_iter().flatten().collect();
         let agent = spawn(&data, &arguments);
