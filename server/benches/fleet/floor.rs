@@ -68,8 +68,9 @@ async fn poll(
         let certificate = authority.host_certificate(HostId::new(), &key.request().unwrap()).unwrap();
         let credentials = Credentials::empty();
         credentials.replace_pem(&certificate, &key).unwrap();
-        let config = fleet::link_config(authority.certificate(), credentials).unwrap();
-        let link = || Link::new(format!("https://{server}").parse().unwrap(), config.clone());
+        let config = fleet::link_config(authority.certificate(), credentials.clone()).unwrap();
+        let link =
+            || Link::new(format!("https://{server}").parse().unwrap(), config.clone(), credentials.clone());
         let (poll, line, answered) = (link(), link(), answered.clone());
         tokio::spawn(async move {
             loop {

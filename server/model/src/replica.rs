@@ -156,6 +156,7 @@ impl HostReport {
     pub fn is_but_for_use(&self, other: &Self) -> bool {
         self.order() == other.order()
             && self.degraded == other.degraded
+            && self.garbage == other.garbage
             && self.replicas.len() == other.replicas.len()
             && self.replicas.iter().zip(&other.replicas).all(|(one, other)| one.is_but_for_use(other))
     }

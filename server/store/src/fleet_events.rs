@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::Columns as _;
+use crate::transaction::Db;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

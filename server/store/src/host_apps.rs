@@ -3,9 +3,9 @@
 
 use model::id::{AppId, HostId, ReplicaId};
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::now;
+use crate::transaction::Db;
 
 /// For how long what a replica wrote may come after it, in milliseconds: older lines are kept nowhere.
 const REMEMBERED: i64 = 7 * 24 * 60 * 60 * 1_000;

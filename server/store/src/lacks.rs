@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use model::instances::Lack;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::Result;
 use crate::row::{Columns as _, json};
+use crate::transaction::Db;
 
 /// Remembers what a pool lacks, in place of what was remembered of the same.
 ///

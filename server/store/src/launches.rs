@@ -8,10 +8,10 @@ use model::instances::{Cause, InstanceId, Past, Pool, Wish};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::connection::Db;
 use crate::error::{Error, Result};
 use crate::row::Columns as _;
 use crate::tokens::hash;
+use crate::transaction::Db;
 
 /// An order for one instance, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

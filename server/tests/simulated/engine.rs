@@ -137,7 +137,7 @@ impl Engine {
     fn tell(&self, state: &State) {
         let (term, generation) = state.order;
         let replicas = state.replicas.values().map(|running| running.status.clone()).collect();
-        let report = Arc::new(HostReport { term, generation, replicas, degraded: Vec::new() });
+        let report = Arc::new(HostReport { term, generation, replicas, ..HostReport::default() });
         self.reports.send_if_modified(|last| std::mem::replace(last, report.clone()) != report);
     }
 

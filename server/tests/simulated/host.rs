@@ -68,7 +68,8 @@ impl Joining {
         let (key, token) =
             (HostKey::at(&self.dir.join("key.pem")).unwrap(), token.parse::<JoinToken>().unwrap());
         let server: ServerUrl = format!("https://{}", self.server).parse().unwrap();
-        let line = Link::new(server.clone(), fleet::join_config(token.authority).unwrap());
+        let line =
+            Link::new(server.clone(), fleet::join_config(token.authority).unwrap(), Credentials::empty());
         let (name, request) = (format!("host-{:03}", self.number), key.request().unwrap());
         let join = Join { secret: token.secret, name, request, about: about.clone() };
         let joined: Joined = line.ask("/agent/join", &join, Duration::ZERO).await.unwrap();
@@ -76,8 +77,8 @@ impl Joining {
         credentials.replace_pem(&joined.certificate, &key).unwrap();
         let authority = fleet::read_certificate(&joined.authority).unwrap();
         let entry = fleet::entry_config(&authority, credentials.clone()).unwrap();
-        let config: ClientTls = fleet::link_config(&authority, credentials).unwrap();
-        let link = || Link::new(server.clone(), config.clone());
+        let config: ClientTls = fleet::link_config(&authority, credentials.clone()).unwrap();
+        let link = || Link::new(server.clone(), config.clone(), credentials.clone());
         let host = Host {
             engine: Arc::new(Engine::new(self.answers, self.manner.boot, self.journal.clone())),
             manner: self.manner,
