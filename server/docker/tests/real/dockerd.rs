@@ -73,8 +73,14 @@ impl Dockerd {
     }
 
     pub(crate) async fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.live_restore).unwrap();
-        assert!(self.answers().await, "{}", self.log());
+        // It gives up by itself where containerd takes longer than it likes; a service manager starts it again.
+        for _ in 0..4 {
+            self.process = spawn(self.dir.path(), self.live_restore).unwrap();
+            if self.answers().await {
+                return;
+            }
+        }
+        panic!("dockerd does not start again: {}", self.log());
     }
 
     /// Waits until it answers; false if it ended instead.
