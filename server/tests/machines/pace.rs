@@ -8,8 +8,8 @@ use crate::visitor;
 /// What a platform is to bear on a machine with two cores.
 const PROMISED: u32 = 200;
 
-/// Which part of what the machine could do they take: there is a platform beside them.
-const SHARE: u32 = 4;
+/// Which part of what the machine could do they take: there is a platform beside them, and other tests come and go.
+const SHARE: u32 = 16;
 
 /// For how long it is tried what the machine can do, and by how many at a time.
 const TRIAL: Duration = Duration::from_secs(1);
