@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) struct Fleet {
     pub(crate) other: Server,
     pub(crate) eyes: Eyes,
     pub(crate) database: Database,
+    /// Where its developer has the app.
+    app: PathBuf,
     _network: Rc<Network>,
 }
 
@@ -62,7 +65,8 @@ impl Fleet {
         let mut servers = Vec::from(servers);
         servers.sort_by_key(|server| server.name() != eyes.leader());
         let (other, leader) = (servers.pop().unwrap(), servers.pop().unwrap());
-        Self { hosts, leader, other, eyes, database, _network: network }
+        let app = leader.platform.scratch().join(APP);
+        Self { hosts, leader, other, eyes, database, app, _network: network }
     }
 
     /// Deploys an app that tells who answers, on so many replicas, and waits until all of them answer.
@@ -80,7 +84,7 @@ impl Fleet {
 
     /// Returns the app that was deployed, as the server shows it that led at first.
     pub(crate) fn app(&self) -> TestApp<'_> {
-        self.leader.platform.known_app(APP)
+        TestApp { platform: &self.leader.platform, name: APP.to_owned(), dir: self.app.clone() }
     }
 
     /// Returns the same as the other server shows it.
