@@ -163,8 +163,12 @@ async fn group(clients: &Clients, wish: &Wish, id: &str) -> Result<(), Failure> 
 }
 
 async fn role(clients: &Clients, name: &str) -> Result<(), Failure> {
-    let call = clients.iam.delete_role_policy().role_name(name).policy_name(POLICY);
-    gone(call.send().await.of("iam:DeleteRolePolicy").map(drop))?;
+    // What is gone is not removed again, so that each run comes further than the one before.
+    let asked = clients.iam.get_role_policy().role_name(name).policy_name(POLICY);
+    if known(asked.send().await.of("iam:GetRolePolicy"))?.is_some() {
+        let call = clients.iam.delete_role_policy().role_name(name).policy_name(POLICY);
+        gone(call.send().await.of("iam:DeleteRolePolicy").map(drop))?;
+    }
     gone(clients.iam.delete_role().role_name(name).send().await.of("iam:DeleteRole").map(drop))
 }
 
