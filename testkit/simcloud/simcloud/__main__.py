@@ -55,7 +55,7 @@ def serve(arguments: argparse.Namespace) -> int:
         return enclosure.enter(arguments)
     from . import region, server
 
-    listener = enclosure.inherited_listener() or server.listen("127.0.0.1", arguments.port)
+    listener = enclosure.inherited_listener() or enclosure.listen("127.0.0.1", arguments.port)
     if arguments.machines:
         from . import whole
 

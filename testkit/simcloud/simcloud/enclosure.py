@@ -12,6 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
+BACKLOG = 1024
 LISTENER_VARIABLE = "SIMCLOUD_LISTENER"
 # TEST-NET-2 is the API as seen from inside, TEST-NET-3 the internet (RFC 5737).
 INSIDE_ADDRESS, INSIDE_PORT = "198.51.100.10", 80
@@ -30,11 +31,18 @@ def inherited_listener() -> socket.socket | None:
     return socket.socket(fileno=int(number)) if number else None
 
 
+def listen(address: str, port: int) -> socket.socket:
+    """Opens a listening socket; port 0 takes a free one."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(BACKLOG)
+    return listener
+
+
 def enter(arguments: argparse.Namespace) -> int:
     """Becomes the same command in new namespaces, with root's rights there; returns only if it cannot."""
-    from . import server
-
-    listener = server.listen("127.0.0.1", arguments.port)
+    listener = listen("127.0.0.1", arguments.port)
     os.set_inheritable(listener.fileno(), True)
     os.environ[LISTENER_VARIABLE] = str(listener.fileno())
     namespaces = [

@@ -13,8 +13,6 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .front import Front
 
-BACKLOG = 1024
-
 
 class Quiet(WSGIRequestHandler):
     """Writes no line per request, and no trace of a connection that a fault has broken."""
@@ -24,15 +22,6 @@ class Quiet(WSGIRequestHandler):
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
         """Says nothing: this is a client that went, or a fault."""
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """Opens a listening socket; port 0 takes a free one."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(BACKLOG)
-    return listener
 
 
 def serve(front: Front, listener: socket.socket) -> BaseWSGIServer:

@@ -31,5 +31,5 @@ def assemble(rootfs: str, shared: list[str]) -> Front:
     region.keep_moving(cloud, Checks(cloud, entrances.source, entrances.address_of).begin)
     front = Front(cloud, control, sight)
     # Machines and the internet reach the API here, the tests outside by the socket that was opened there.
-    server.serve(front, server.listen(enclosure.INSIDE_ADDRESS, enclosure.INSIDE_PORT))
+    server.serve(front, enclosure.listen(enclosure.INSIDE_ADDRESS, enclosure.INSIDE_PORT))
     return front
