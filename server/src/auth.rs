@@ -97,7 +97,7 @@ pub async fn sign_in(
     if token.last_used_at.is_none_or(stale) {
         let mut tx = store.write().await?;
         store::touch_token(&mut tx, token.id).await?;
-        tx.commit().await.map_err(store::Error::from)?;
+        tx.commit().await?;
     }
     let remote = remote.map(|address| address.to_canonical().to_string());
     Ok(Session {

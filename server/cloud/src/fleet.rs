@@ -175,7 +175,7 @@ impl<L: Ledger> Fleet<L> {
             store::forget_launches(&mut tx, now - KEPT).await?;
             store::forget_fleet_events(&mut tx, now - KEPT).await?;
         }
-        tx.commit().await.map_err(store::Error::from)?;
+        tx.commit().await?;
         if due {
             self.tidied_at = Some(now);
         }
@@ -312,7 +312,7 @@ impl<L: Ledger> Fleet<L> {
                 tell(&mut tx, &format!("launch {}", launch.id), &says, now).await?;
             }
         }
-        tx.commit().await.map_err(store::Error::from)?;
+        tx.commit().await?;
         Ok(())
     }
 }

@@ -72,6 +72,6 @@ impl Call {
 
 /// Ends a transaction that changed something.
 pub(super) async fn commit(tx: Transaction) -> Result<(), ApiError> {
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     Ok(())
 }

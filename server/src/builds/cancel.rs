@@ -36,7 +36,7 @@ pub async fn cancel_build(
             hint: Some(hint),
         });
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     platform.builds.cancel(id);
     platform.logs.event(app.id, "api", None, format!("Build {reason}"));
     platform.changed();

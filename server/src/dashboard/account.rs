@@ -174,7 +174,7 @@ async fn change_password(visitor: &Visitor, new: NewPassword) -> Result<String, 
     let mut tx = store.write().await?;
     store::set_password_hash(&mut tx, actor.user, &hash).await?;
     store::end_other_sessions(&mut tx, actor.user, Some(visitor.browser)).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     audit::complete(store, row, None, &Map::new()).await?;
     Ok("The password is set. All other browsers are signed out.".to_owned())
 }
@@ -190,7 +190,7 @@ async fn end(visitor: &Visitor, session: &str) -> Result<String, Refusal> {
     let row = audit::begin(store, actor, "session.end", None).await?;
     let mut tx = store.write().await?;
     store::end_session(&mut tx, actor.user, id).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     audit::complete(store, row, None, &Map::new()).await?;
     Ok("That browser is signed out.".to_owned())
 }

@@ -126,7 +126,7 @@ async fn find(
     if Timestamp::now().duration_since(browser.last_used_at) > TOUCH_PERIOD {
         let mut tx = store.write().await?;
         store::touch_session(&mut tx, browser.id).await?;
-        tx.commit().await.map_err(store::Error::from)?;
+        tx.commit().await?;
     }
     let session = Session {
         actor: Actor { user: user.id, email: user.email, token: None, remote },

@@ -155,7 +155,7 @@ pub(super) async fn sign_out(
     let ended = async {
         let mut tx = visitor.dashboard.platform.store.write().await?;
         store::end_session(&mut tx, visitor.session.actor.user, visitor.browser).await?;
-        tx.commit().await.map_err(store::Error::from)
+        tx.commit().await
     };
     if let Err(error) = ended.await {
         return visitor.refused(error.into());
@@ -197,7 +197,7 @@ async fn begin(dashboard: &Dashboard, comer: &Comer<'_>, given: SetUp) -> Result
     let hash = dashboard.passwords.hash(given.password).await.map_err(Refusal::internal)?;
     let mut tx = dashboard.platform.store.write().await?;
     store::set_password_hash(&mut tx, user.id, &hash).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     open(dashboard, comer, &user, scope, "").await
 }
 
@@ -270,7 +270,7 @@ async fn open(
     let mut tx = store.write().await?;
     let new = NewSession { user: user.id, scope, browser: &browser, remote: remote.as_deref() };
     let secret = store::create_session(&mut tx, new).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     audit::complete(store, row, None, &Map::from_iter([("browser".to_owned(), browser.into())])).await?;
     let mut response = redirect(&format!("{ROOT}{to}"));
     set_cookie(&mut response, &cookies::session(comer.headers, &secret));

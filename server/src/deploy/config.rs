@@ -43,7 +43,7 @@ pub async fn change_config(
     };
     let release = store::create_release(&mut tx, &platform.vault, new).await?;
     let made = begin(&mut tx, app, release, OperationKind::Config, actor).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::ConfigChanged);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();

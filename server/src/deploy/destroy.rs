@@ -14,7 +14,7 @@ use crate::platform::Platform;
 pub async fn destroy_app(platform: &Platform, actor: &Actor, app: &App) -> Result<(), ChangeError> {
     let mut tx = platform.store.write().await?;
     store::delete_app(&mut tx, app.id).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::AppDestroyed);
     tracing::info!(app.name = %app.name, user = %actor.email, "app destroyed");
     platform.builds.cancel_of(app.id);

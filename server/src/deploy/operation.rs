@@ -77,7 +77,7 @@ pub async fn cancel_operation(
     store::set_release_status(&mut tx, app.id, operation.version, ReleaseStatus::Cancelled, Some(&reason))
         .await?;
     let operation = store::find_operation(&mut tx, id).await?.unwrap_or(operation);
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     platform.logs.event(app.id, "api", Some(operation.version), format!("Rollout {reason}"));
     platform.wished();
     Ok(operation)

@@ -71,7 +71,7 @@ pub async fn release_slug(
         }
     }
     fail_point::reach(Step::ReleaseWritten);
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::ReleaseMade);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();

@@ -56,7 +56,7 @@ pub async fn restart(
         RestartTarget::All => Some(replace_all(&mut tx, &app, serving.version, actor).await?),
         some => replace_some(&mut tx, &app, some).await.map(|()| None)?,
     };
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::RestartBegun);
     platform.logs.event(app.id, "api", Some(serving.version), format!("{target} by {}", actor.email));
     platform.wished();

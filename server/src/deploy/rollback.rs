@@ -39,7 +39,7 @@ pub async fn roll_back(
     };
     let release = store::create_release(&mut tx, &platform.vault, new).await?;
     let made = begin(&mut tx, app, release, OperationKind::Rollback, actor).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::RolledBack);
     platform.logs.event(app.id, "api", Some(made.release.version), announcement(&made, actor));
     platform.wished();

@@ -62,7 +62,7 @@ pub async fn run_detached(
         operation: None,
     };
     let replica = store::create_replica(&mut tx, new).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     let text = format!("Starting process run.{} by {}", replica.number, actor.email);
     platform.logs.event(app.id, "api", Some(serving.version), text);
     platform.wished();
@@ -106,7 +106,7 @@ pub async fn stop_replicas(
             ReplicaWish::Drain { .. } | ReplicaWish::Stop => {}
         }
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     platform.logs.event(app.id, "api", None, format!("Stopping {name} by {}", actor.email));
     platform.wished();
     Ok(())

@@ -59,7 +59,7 @@ pub async fn scale(
         }
     }
     let words: Vec<String> = changed.iter().map(|(p, s)| format!("{p}@{}:{}", s.quantity, s.size)).collect();
-    tx.commit().await.map_err(store::Error::from)?;
+    tx.commit().await?;
     fail_point::reach(Step::Scaled);
     if !words.is_empty() {
         platform.logs.event(app.id, "api", None, format!("Scaled to {} by {}", words.join(" "), actor.email));

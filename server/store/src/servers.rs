@@ -92,7 +92,7 @@ impl Store {
         if sign.wakes {
             self.tell(&mut tx).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{wait, websocket};
 /// Large enough that it is in no buffer on the way.
 const LARGE: usize = 48 << 20;
 
-/// Tells how many bytes were sent and what they add up to; sends as many back as it is asked for; echoes WebSockets.
+/// Tells how many bytes were sent and what they add up to; sends as many back as it is asked for; echoes `WebSockets`.
 const WEB: &str = r#"#!/usr/bin/python3
 import base64, hashlib, http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):

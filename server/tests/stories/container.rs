@@ -2,6 +2,7 @@
 
 use crate::app::TestApp;
 use crate::platform::{TestPlatform, engine};
+use crate::wait;
 
 /// Says visibly that a story is skipped where replicas do not run in containers.
 fn has_docker() -> bool {
@@ -53,7 +54,7 @@ fn a_dockerfile_is_pushed_scaled_and_rolled_back_like_any_app() {
     app.paasctl(&["rollback"]);
     assert_eq!(app.get("/").body, "one");
     crowd.assert_none_failed();
-    assert_eq!(app.json(&["ps"]).as_array().map(Vec::len), Some(2));
+    wait::until("the replicas of before to end", || (app.json(&["ps"]).as_array()?.len() == 2).then_some(()));
     assert_eq!(app.json(&["apps:info"])["stack"]["name"], "container");
 }
 
@@ -97,8 +98,8 @@ fn an_image_that_exists_is_deployed_without_a_repository_of_its_own() {
     assert!(deployed.status.success(), "{said}\n{}", platform.server_log());
     assert!(said.contains(&format!("{image} is sha256:")) && said.contains("Released v1"), "{said}");
     assert_eq!(app.get("/").body, "out of the box");
-    let release = app.json(&["releases:info"]);
-    assert!(release.to_string().contains("sha256:"), "{release}");
+    let build = app.json(&["builds:info"]);
+    assert!(build["trace"]["versions"].to_string().contains("sha256:"), "{build}");
 }
 
 #[test]

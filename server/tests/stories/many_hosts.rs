@@ -25,6 +25,9 @@ struct Fleet {
     _dir: tempfile::TempDir,
 }
 
+/// How many healthy replicas each host has, by its zone and number, and each zone.
+type Spread = (BTreeMap<(&'static str, usize), usize>, BTreeMap<&'static str, usize>);
+
 impl Fleet {
     fn start(apps: &[&str], hosts: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -65,8 +68,8 @@ impl Fleet {
         });
     }
 
-    /// Returns how many healthy replicas each host has, and each zone; hosts and zones without any count as well.
-    fn spread(&self) -> (BTreeMap<(&'static str, usize), usize>, BTreeMap<&'static str, usize>) {
+    /// Hosts and zones without any count as well.
+    fn spread(&self) -> Spread {
         let hosts = &self.simulated.hosts;
         let mut by_host: BTreeMap<_, _> =
             hosts.iter().enumerate().map(|(number, host)| ((host.zone(), number), 0)).collect();

@@ -81,7 +81,7 @@ fn files_are_the_apps_with_plain_rights_and_what_is_of_the_container_is_left_out
     let lines: Vec<String> =
         listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for expected in [
-        "drwxr-xr-x 0/0 35 1980-01-01 00:00 squashfs-root/bin",
+        "drwxr-xr-x 0/0 36 1980-01-01 00:00 squashfs-root/bin",
         "-rwxr-xr-x 0/0 7 2001-09-09 01:46 squashfs-root/bin/ash",
         "-rwxr-xr-x 0/0 7 2001-09-09 01:46 squashfs-root/bin/sh",
         "-rw-r--r-- 0/0 7 2001-09-09 01:46 squashfs-root/etc/shadow",

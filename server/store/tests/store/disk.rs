@@ -42,7 +42,7 @@ async fn fill(store: &Store, from: u32) -> Vec<String> {
         let mut tx = store.write().await.unwrap();
         let written = set_fact(&mut tx, &key, &"x".repeat(30_000)).await;
         let done = match written {
-            Ok(()) => tx.commit().await.map_err(Error::from),
+            Ok(()) => tx.commit().await,
             Err(error) => Err(error),
         };
         match done {

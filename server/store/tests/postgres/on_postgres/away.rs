@@ -62,7 +62,7 @@ async fn carry(
 async fn write(store: &Store, value: &str) -> Result<()> {
     let mut tx = store.write().await?;
     set_fact(&mut tx, "key", value).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 async fn read(store: &Store) -> Result<Option<String>> {

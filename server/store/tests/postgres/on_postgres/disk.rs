@@ -27,7 +27,7 @@ impl Drop for SmallDisk<'_> {
 async fn write(store: &Store, key: &str, value: &str) -> Result<(), Error> {
     let mut tx = store.write().await?;
     set_fact(&mut tx, key, value).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 #[tokio::test]
