@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(Call::of(&HttpRequest::new(SdkBody::empty())).service, "");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn launches_have_a_narrow_bucket_and_do_not_take_from_describes() {
         let pace = Pace::new();
         let of = |action: &str| Call { service: "ec2".into(), action: action.into() };
