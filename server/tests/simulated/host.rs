@@ -13,7 +13,7 @@ use fleet::{
 use logs::{Bounds, LogDir, Origin, Source};
 use model::id::ReplicaId;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,7 @@ pub(crate) struct Host {
     journal: Arc<Journal>,
     sent: AtomicU64,
     wanted: Notify,
+    heard: watch::Sender<bool>,
 }
 
 /// A host that is about to join.
@@ -91,6 +92,7 @@ impl Joining {
             journal: self.journal,
             sent: AtomicU64::new(0),
             wanted: Notify::new(),
+            heard: watch::Sender::new(false),
         };
         let entry = Entry::new(listener, entry, Arc::new(Here(host.engine.clone())));
         (Arc::new(host), entry)
@@ -109,6 +111,11 @@ impl Host {
     /// Returns the zone that it joined in.
     pub(crate) fn zone(&self) -> &'static str {
         super::population::zone(self.number)
+    }
+
+    /// Waits until the server has heard of it.
+    pub(crate) async fn heard(&self) {
+        self.heard.subscribe().wait_for(|heard| *heard).await.expect("it is this host's");
     }
 
     /// Hears wishes, for ever.
@@ -153,6 +160,7 @@ impl Host {
                 continue;
             }
             self.journal.answered(began.elapsed());
+            self.heard.send_replace(true);
             tokio::select! {
                 changed = reports.changed() => changed.expect("the engine is this host's"),
                 () = self.wanted.notified() => {}

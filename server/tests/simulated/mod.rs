@@ -42,7 +42,7 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    /// Joins with a token each, and keeps in touch from then on.
+    /// Joins with a token each, and keeps in touch from then on. Returns when the server has heard of all.
     pub(crate) fn join(server: SocketAddr, population: &Population, dir: &Path, manner: Manner) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -53,21 +53,16 @@ impl Simulated {
                 let (dir, token) = (dir.join(format!("host-{number}")), token.clone());
                 let joining =
                     host::Joining { server, answers, number, manner, dir, journal: journal.clone() };
-                async move { tokio::spawn(joining.join(token)).await.unwrap() }
+                let stop = stop.clone();
+                async move { tokio::spawn(begin(joining, token, stop)).await.unwrap() }
             };
             let joining: Vec<_> = population.tokens.iter().enumerate().map(join).collect();
-            futures::stream::iter(joining).buffered(JOINING).collect::<Vec<_>>().await
+            let hosts: Vec<_> = futures::stream::iter(joining).buffered(JOINING).collect().await;
+            for host in &hosts {
+                host.heard().await;
+            }
+            hosts
         });
-        let hosts: Vec<Arc<Host>> = hosts
-            .into_iter()
-            .map(|(host, entry)| {
-                runtime.spawn(entry.run(stop.clone()));
-                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().listen()));
-                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().report()));
-                runtime.spawn(stop.clone().run_until_cancelled_owned(host.clone().measure()));
-                host
-            })
-            .collect();
         Self { hosts, journal, stop, runtime: Some(runtime) }
     }
 
@@ -99,6 +94,15 @@ impl Simulated {
         let healthy = of_app.iter().filter(|r| r.spec.release.0 == release && r.is_healthy()).count();
         (healthy, of_app.iter().filter(|r| r.spec.release.0 != release).count())
     }
+}
+
+async fn begin(joining: host::Joining, token: String, stop: CancellationToken) -> Arc<Host> {
+    let (host, entry) = joining.join(token).await;
+    tokio::spawn(entry.run(stop.clone()));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(host.clone().listen()));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(host.clone().report()));
+    tokio::spawn(stop.run_until_cancelled_owned(host.clone().measure()));
+    host
 }
 
 impl Drop for Simulated {
