@@ -39,7 +39,10 @@ use serde_json::json;
 use simulated::{Manner, Population, Simulated};
 
 const HOSTS: usize = 500;
-const REPLICAS: usize = 1_000;
+
+/// Apps with many replicas, and how many each has: the most that one process type may.
+const APPS: usize = 10;
+const EACH: usize = 100;
 
 /// How long nothing is done while processor time is counted.
 const IDLE: Duration = Duration::from_secs(10);
@@ -84,7 +87,9 @@ impl Fleet {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         std::fs::create_dir_all(&data).unwrap();
-        let population = Population::write(&data, &["big", "small"], HOSTS);
+        let names: Vec<String> = (0..APPS).map(big).chain(["small".to_owned()]).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let population = Population::write(&data, &names, HOSTS);
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let listen = free.to_string();
         // What the server's own machine offers is too little for a replica.
@@ -108,14 +113,18 @@ impl Fleet {
 
     fn scale_up(&self) {
         let watch = Stopwatch::start(self.pid());
-        self.ask("PATCH", "/apps/big/formation/web", Some(json!({ "quantity": REPLICAS })));
-        wait::until("all replicas", || (self.simulated.count("big", 1).0 == REPLICAS).then_some(()));
+        for app in (0..APPS).map(big) {
+            self.ask("PATCH", &format!("/apps/{app}/formation/web"), Some(json!({ "quantity": EACH })));
+        }
+        for app in (0..APPS).map(big) {
+            wait::until("all replicas", || (self.simulated.count(&app, 1).0 == EACH).then_some(()));
+        }
         row(
-            &format!("scale 0 to {REPLICAS}"),
+            &format!("{APPS} apps from 0 to {EACH} replicas"),
             &format!("{:.2} s, {}", watch.elapsed().as_secs_f64(), used(watch)),
         );
         wait::until("an answer of the app", || {
-            visitor::get(self.platform.router, "big.localhost", "/")
+            visitor::get(self.platform.router, "big-0.localhost", "/")
                 .is_ok_and(|answer| answer.status == 200)
                 .then_some(())
         });
@@ -155,22 +164,26 @@ impl Fleet {
         self.simulated.journal.take_answered();
         process::forget_peak(self.pid());
         let watch = Stopwatch::start(self.pid());
-        self.ask("PATCH", "/apps/big/config-vars", Some(json!({ "GREETING": "two" })));
-        wait::until("the release", || {
-            let release = self.ask("GET", "/apps/big/releases/2", None);
-            assert_ne!(release["status"], "failed", "{release}");
-            (release["status"] == "succeeded").then_some(())
-        });
+        for app in (0..APPS).map(big) {
+            self.ask("PATCH", &format!("/apps/{app}/config-vars"), Some(json!({ "GREETING": "two" })));
+        }
+        for app in (0..APPS).map(big) {
+            wait::until("the release", || {
+                let release = self.ask("GET", &format!("/apps/{app}/releases/2"), None);
+                assert_ne!(release["status"], "failed", "{release}");
+                (release["status"] == "succeeded").then_some(())
+            });
+        }
         let text = format!(
             "{:.2} s, {}, at most {:.0} MB",
             watch.elapsed().as_secs_f64(),
             used(watch),
             process::peak(self.pid())
         );
-        row(&format!("deploy of {REPLICAS} replicas"), &text);
-        wait::until("the old ones to end", || {
-            (self.simulated.count("big", 2) == (REPLICAS, 0)).then_some(())
-        });
+        row(&format!("deploy of {} replicas", APPS * EACH), &text);
+        for app in (0..APPS).map(big) {
+            wait::until("the old ones to end", || (self.simulated.count(&app, 2) == (EACH, 0)).then_some(()));
+        }
         row(
             "  until the old ones are gone",
             &format!("{:.2} s, {}", watch.elapsed().as_secs_f64(), used(watch)),
@@ -190,8 +203,12 @@ impl Fleet {
         };
         row("GET /hosts (200 of them)", &timed("/hosts"));
         row("GET /hosts/host-007", &timed("/hosts/host-007"));
-        row("GET /apps/big/dynos (200 of them)", &timed("/apps/big/dynos"));
+        row("GET /apps/big-0/dynos (100)", &timed("/apps/big-0/dynos"));
     }
+}
+
+fn big(number: usize) -> String {
+    format!("big-{number}")
 }
 
 fn used(watch: Stopwatch) -> String {

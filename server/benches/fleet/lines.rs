@@ -11,30 +11,28 @@ use logs::{Bounds, LogDir, Query, Source};
 use crate::process::Stopwatch;
 use crate::{Fleet, row, used, wait};
 
-/// Lines of each host. All together stay below what an app's log keeps.
-const LINES: usize = 600;
+/// Lines of each replica. Those of one app stay below what its log keeps.
+const LINES: usize = 300;
 
 /// The text of a line, about as long as those of web servers.
 const TEXT: &str = "10.0.0.1 - - \"GET /a/path/of/some/length HTTP/1.1\" 200 1234 \"a browser\"";
 
 pub(crate) fn measure(fleet: &Fleet) {
-    let app = fleet.population.apps[0];
     let mut written = 0;
-    for (number, host) in fleet.simulated.hosts.iter().enumerate() {
-        let running = host.engine.running().into_iter().find(|running| running.spec.app == app);
-        let Some(running) = running else { continue };
-        host.write_lines(&running, &format!("{TEXT} host {number} line"), 0..LINES);
+    for (host, running) in fleet.simulated.running() {
+        let text = format!("{TEXT} {} line", running.spec.id);
+        fleet.simulated.hosts[host].write_lines(&running, &text, 0..LINES);
         written += LINES;
     }
-    let spooled: Vec<Vec<u8>> = (0..fleet.simulated.hosts.len())
-        .map(|number| content(&fleet.dir.path().join(format!("hosts/host-{number}/logs/{app}"))))
-        .collect();
+    let spool = |number: usize| fleet.dir.path().join(format!("hosts/host-{number}/logs"));
+    let spooled: Vec<Vec<u8>> =
+        (0..fleet.simulated.hosts.len()).map(|number| content(&spool(number))).collect();
     let bytes: usize = spooled.iter().map(Vec::len).sum();
-    let log = fleet.platform.data.join("logs").join(app.to_string());
-    let before = size(&log);
+    let logs = fleet.platform.data.join("logs");
+    let before = size(&logs);
     let watch = Stopwatch::start(fleet.pid());
     fleet.simulated.ship();
-    wait::until("all lines", || (size(&log) - before >= bytes).then_some(()));
+    wait::until("all lines", || (size(&logs) - before >= bytes).then_some(()));
     let took = watch.elapsed();
     let rate = written as f64 / took.as_secs_f64();
     row(
@@ -45,9 +43,10 @@ pub(crate) fn measure(fleet: &Fleet) {
     row("  floor: appended to a file per host", &format!("{:.0} lines/s", written as f64 / floor));
     let mut lines = BTreeSet::new();
     let mut count = 0;
-    let query = Query { source: Some(Source::App), ..Query::default() };
-    for found in LogDir::open(&log, Bounds::default()).unwrap().range(query).unwrap() {
-        for line in found.unwrap() {
+    for app in &fleet.population.apps {
+        let query = Query { source: Some(Source::App), ..Query::default() };
+        let log = LogDir::open(logs.join(app.to_string()), Bounds::default()).unwrap();
+        for line in log.range(query).unwrap().flat_map(Result::unwrap) {
             count += 1;
             lines.insert(line.text);
         }
@@ -69,12 +68,16 @@ fn append(dir: &Path, spooled: &[Vec<u8>]) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
+/// Returns the files of the logs below a folder.
+fn files(dir: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    let logs = fs::read_dir(dir).into_iter().flatten().flatten();
+    logs.flat_map(|log| fs::read_dir(log.path()).into_iter().flatten().flatten())
+}
+
 fn content(dir: &Path) -> Vec<u8> {
-    let files = fs::read_dir(dir).into_iter().flatten().flatten();
-    files.flat_map(|file| fs::read(file.path()).unwrap()).collect()
+    files(dir).flat_map(|file| fs::read(file.path()).unwrap()).collect()
 }
 
 fn size(dir: &Path) -> usize {
-    let files = fs::read_dir(dir).into_iter().flatten().flatten();
-    files.map(|file| usize::try_from(file.metadata().unwrap().len()).unwrap()).sum()
+    files(dir).map(|file| usize::try_from(file.metadata().unwrap().len()).unwrap()).sum()
 }

@@ -9,11 +9,12 @@ mod population;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use engine::Running;
@@ -38,6 +39,7 @@ pub(crate) struct Simulated {
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) journal: Arc<Journal>,
     stop: CancellationToken,
+    shipping: Mutex<Vec<JoinHandle<()>>>,
     runtime: Option<Runtime>,
 }
 
@@ -63,15 +65,14 @@ impl Simulated {
             }
             hosts
         });
-        Self { hosts, journal, stop, runtime: Some(runtime) }
+        Self { hosts, journal, stop, shipping: Mutex::default(), runtime: Some(runtime) }
     }
 
     /// Ships from now on what is written to the hosts' logs.
     pub(crate) fn ship(&self) {
         let runtime = self.runtime.as_ref().expect("it runs until it is dropped");
-        for host in &self.hosts {
-            runtime.spawn(host.clone().ship(self.stop.clone()));
-        }
+        let ship = |host: &Arc<Host>| runtime.spawn(host.clone().ship(self.stop.clone()));
+        *self.shipping.lock().unwrap() = self.hosts.iter().map(ship).collect();
     }
 
     /// Does something as a host would, and waits for it.
@@ -109,6 +110,9 @@ impl Drop for Simulated {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(runtime) = self.runtime.take() {
+            // What reads a log must not be cut off.
+            let shipping = self.shipping.get_mut().map(std::mem::take).unwrap_or_default();
+            let _ = runtime.block_on(futures::future::join_all(shipping));
             runtime.shutdown_background();
         }
     }
