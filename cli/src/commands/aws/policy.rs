@@ -5,7 +5,7 @@ use aws::setup::{self, ClusterName, Names, POLICIES};
 use crate::context::{Context, JsonOption};
 use crate::error::{Error, Result};
 
-/// Print the IAM policy of the installer, the control plane or a host
+/// Print the IAM policy of installer, control plane or host
 ///
 /// The installer's is what `aws:up` and `aws:down` need; the other two are what `aws:up` gives. AWS is not asked.
 #[derive(Debug, clap::Args)]

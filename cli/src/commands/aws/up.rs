@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::question;
 use crate::table::Table;
 
-/// Make the set-up of a platform on AWS, or what is missing of it
+/// Make the set-up on AWS, or what is missing of it
 ///
 /// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same options.
 #[derive(Debug, clap::Args)]

@@ -211,7 +211,7 @@ fn is_barren(deciding: &mut Deciding, zone: &str) -> bool {
     let until = wording::duration(REST - deciding.ago(*last));
     let says = format!(
         "the last {} in {zone} became no hosts: none is started there for {until}; the console output of one of them says \
-         why, and `paasctl aws:events` which they were",
+         why",
         wording::count(at.len(), "instance")
     );
     deciding.alarm(Alarm { about: format!("barren {zone}"), says });
@@ -235,7 +235,7 @@ fn lament(deciding: &mut Deciding, size: Size) {
         .collect();
     let says = if !fits {
         format!(
-            "no type of instance that may be used holds a replica of size {size}; `hosts:limits` adds one"
+            "no type of instance that may be used holds a replica of size {size}; a larger type allows it"
         )
     } else if !room {
         "every zone has as many instances as it may; a higher `max` allows more".to_owned()
