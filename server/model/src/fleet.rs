@@ -54,7 +54,8 @@ impl fmt::Display for Doubt {
         write!(
             f,
             "{} of {} hosts are not heard of at once: it is probably this server that is cut off, so it declares none \
-             lost, keeps the last routes and changes nothing until it hears of more",
+             lost, keeps the last routes and changes nothing until it hears of more; `paasctl hosts:remove HOST --force` \
+             tells it of one that is gone for good",
             self.unheard, self.of
         )
     }

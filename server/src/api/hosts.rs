@@ -131,20 +131,30 @@ impl Sight {
     /// Returns how a host stands in one word, and why.
     fn standing(&self, host: &Host, seen: Option<Timestamp>) -> (&'static str, Option<String>) {
         match host.state {
-            HostState::Ready | HostState::Draining if self.fleet.silent.contains(&host.id) => {
+            HostState::Ready | HostState::Draining if self.is_silent(host) => {
                 let ago = seen.map(|seen| wording::duration(Timestamp::now().duration_since(seen)));
                 let what = ago.map_or_else(
                     || "nothing was heard of it".to_owned(),
                     |ago| format!("nothing was heard of it for {ago}"),
                 );
+                let follows = match self.fleet.silent.contains(&host.id) {
+                    true => "no new request goes there",
+                    false => "its routes are kept, since too many are silent at once",
+                };
                 let draining = if host.state == HostState::Draining { "; it drains" } else { "" };
-                ("silent", Some(format!("{what}; no new request goes there{draining}")))
+                ("silent", Some(format!("{what}; {follows}{draining}")))
             }
             HostState::Lost if self.is_heard(host) => {
                 ("returning", Some("it was lost and answers again; what it still runs ends first".to_owned()))
             }
             state => (state.as_str(), host.state_reason.clone()),
         }
+    }
+
+    /// Tells whether a host is not heard of, also while so many are that nothing follows from it.
+    fn is_silent(&self, host: &Host) -> bool {
+        let is_doubted = self.fleet.doubt.is_some() && !host.is_embedded() && !self.is_heard(host);
+        is_doubted || self.fleet.silent.contains(&host.id)
     }
 
     fn is_heard(&self, host: &Host) -> bool {

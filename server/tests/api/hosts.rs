@@ -141,6 +141,13 @@ fn a_host_that_is_not_heard_of_is_silent_and_so_is_the_platform_in_doubt() {
     server.platform.outlook.set_fleet(Arc::new(Fleet { doubt, ..Fleet::default() }));
     let told = server.get("/platform")["doubt"].as_str().unwrap().to_owned();
     assert!(told.starts_with("2 of 3 hosts are not heard of at once: it is probably this server"), "{told}");
+    assert!(
+        told.ends_with("`paasctl hosts:remove HOST --force` tells it of one that is gone for good"),
+        "{told}"
+    );
+    let unheard = &server.get("/hosts")[0];
+    assert_eq!(unheard["state"], "silent");
+    assert!(unheard["reason"].as_str().unwrap().contains("its routes are kept"), "{unheard}");
 }
 
 #[test]
