@@ -6,7 +6,7 @@ use super::replace;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
-/// Set the stack of an app: `container` has its Dockerfile built
+/// Set the stack: `container` has a Dockerfile built
 ///
 /// It takes effect with the next push; what serves stays as it is.
 #[derive(Debug, clap::Args)]
