@@ -39,6 +39,7 @@ const ALLOWED: &[&str] = &[
     "logs/<app>/*",
     "repos/<app>.git/**",
     "repos/.hooks/pre-receive",
+    "repos/occupied",
     "run/addresses.json",
     "run/ballast",
     "run/etc/**",
