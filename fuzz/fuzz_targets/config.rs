@@ -5,12 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use model::config::{ConfigValue, ConfigVars};
 use model::name::ConfigKey;
+use model::shell_words;
 use serde_json::Value;
 
 #[path = "../../cli/src/commands/config/quoting.rs"]
 mod quoting;
-#[path = "../../cli/src/commands/config/words.rs"]
-mod words;
 
 /// Stands between the name, the value and what was stored.
 const BETWEEN: u8 = 0x1e;
@@ -43,8 +42,9 @@ fn check_value(bytes: &[u8]) {
     if !bytes.contains(&0) {
         let words = [quoting::word(&value), quoting::escaped(bytes)];
         assert!(words[1].is_ascii() && !words[1].contains(|c: char| c.is_ascii_control()));
-        let read = words::split(words.join(" \t\n").as_bytes());
-        assert_eq!(read, Some(vec![bytes.to_vec(), bytes.to_vec()]));
+        let read = shell_words::by_line(words.join(" \t\n").as_bytes()).expect("they are whole words");
+        let read: Vec<_> = read.into_iter().map(|(_, word)| word).collect();
+        assert_eq!(read, [bytes, bytes]);
     }
 }
 
