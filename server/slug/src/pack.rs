@@ -77,19 +77,13 @@ pub struct Packed {
 const TIME: &str = "315532800";
 pub(crate) const TIME_SECONDS: u64 = 315_532_800;
 
-/// Packs everything named after it. Only whether a file can be executed is kept of its mode, and
-/// no links between files: both depend on where and how a tree was made.
-const SCRIPT: &str = r#"chmod -R u+rwX /tree 2>/dev/null; exec mksquashfs /tree /out/slug "$@""#;
-const ARGUMENTS: &[&str] = &[
+/// What is the same whatever is packed.
+const COMMON: &[&str] = &[
     "-comp",
     "zstd",
     "-Xcompression-level",
     "3",
     "-reproducible",
-    "-mkfs-time",
-    TIME,
-    "-all-time",
-    TIME,
     "-all-root",
     "-root-mode",
     "0755",
@@ -97,12 +91,22 @@ const ARGUMENTS: &[&str] = &[
     "-no-recovery",
     "-no-xattrs",
     "-no-exports",
-    "-no-hardlinks",
     "-exit-on-error",
     "-quiet",
     "-no-progress",
     "-mem",
     "256M",
+];
+
+/// Packs everything named after it. Only whether a file can be executed is kept of its mode, and
+/// no links between files: both depend on where and how a tree was made.
+const SCRIPT: &str = r#"chmod -R u+rwX /tree 2>/dev/null; exec mksquashfs /tree /out/slug "$@""#;
+const ARGUMENTS: &[&str] = &[
+    "-mkfs-time",
+    TIME,
+    "-all-time",
+    TIME,
+    "-no-hardlinks",
     "-action",
     "exclude@type(b)||type(c)||type(p)||type(s)",
     "-action",
@@ -114,27 +118,7 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 /// Packs an archive whose modes and owners were decided already.
-const ARCHIVE_SCRIPT: &str = r#"exec mksquashfs - /out/slug "$@" </archive"#;
-const ARCHIVE_ARGUMENTS: &[&str] = &[
-    "-tar",
-    "-comp",
-    "zstd",
-    "-Xcompression-level",
-    "3",
-    "-reproducible",
-    "-all-root",
-    "-root-mode",
-    "0755",
-    "-noappend",
-    "-no-recovery",
-    "-no-xattrs",
-    "-no-exports",
-    "-exit-on-error",
-    "-quiet",
-    "-no-progress",
-    "-mem",
-    "256M",
-];
+const ARCHIVE_SCRIPT: &str = r#"exec mksquashfs - /out/slug -tar "$@" </archive"#;
 
 /// What bubblewrap returns when a program is killed for writing too large a file.
 const FILE_TOO_LARGE: i32 = 128 + 25;
@@ -156,7 +140,7 @@ pub fn pack(tree: &Path, out: &Path, workshop: &Workshop<'_>) -> Result<Packed, 
     }
     let beside = beside(out, workshop)?;
     let script = ["bash", "-c", SCRIPT, "pack"];
-    let mut sandbox = Sandbox::new(workshop.identity, script.iter().chain(ARGUMENTS));
+    let mut sandbox = Sandbox::new(workshop.identity, script.iter().chain(COMMON).chain(ARGUMENTS));
     sandbox.binds = vec![Bind::read_write(tree, "/tree")];
     let (digest, bytes) =
         squash(sandbox, &beside, out, workshop).map_err(|error| named(error, || survey.largest()))?;
@@ -187,7 +171,7 @@ pub fn pack_rootfs(rootfs: &Rootfs<'_>, out: &Path, workshop: &Workshop<'_>) -> 
     let sifted = sift(BufReader::new(source), rootfs.about, bounds, BufWriter::new(target))?;
     fs::remove_file(from).map_err(SlugError::file("remove", from))?;
     let script = ["bash", "-c", ARCHIVE_SCRIPT, "pack"];
-    let mut sandbox = Sandbox::new(workshop.identity, script.iter().chain(ARCHIVE_ARGUMENTS));
+    let mut sandbox = Sandbox::new(workshop.identity, script.iter().chain(COMMON));
     sandbox.binds = vec![Bind::read_only(&to, "/archive")];
     // The time of the root directory is not in the archive, and would be that of packing.
     sandbox.environment.set("SOURCE_DATE_EPOCH", rootfs.made_at.max(TIME_SECONDS).to_string())?;

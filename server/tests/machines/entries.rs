@@ -15,41 +15,6 @@ use crate::{wait, websocket};
 /// Large enough that it is in no buffer on the way.
 const LARGE: usize = 48 << 20;
 
-/// Tells how many bytes were sent and what they add up to; sends as many back as it is asked for; echoes `WebSockets`.
-const WEB: &str = r#"#!/usr/bin/python3
-import base64, hashlib, http.server, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_POST(self):
-        left, digest = int(self.headers["Content-Length"]), hashlib.sha256()
-        while left:
-            piece = self.rfile.read(min(left, 65536))
-            left -= len(piece)
-            digest.update(piece)
-        self.answer(digest.hexdigest().encode())
-    def do_GET(self):
-        key = self.headers.get("Sec-WebSocket-Key")
-        if not key:
-            return self.answer(b"x" * int(self.path[1:] or 0))
-        accept = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
-        self.end_headers()
-        self.close_connection = True
-        while data := self.connection.recv(65536):
-            self.connection.sendall(data)
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *arguments):
-        pass
-http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
-"#;
-
 /// Connects to each port of an address and prints those where somebody answers.
 const KNOCK: &str = "import socket, sys
 for port in sys.argv[2:]:
@@ -70,7 +35,10 @@ with context.wrap_socket(socket.create_connection((sys.argv[1], 5002), 5), serve
 fn websockets_and_large_bodies_go_through_the_entry_of_a_host_and_strangers_do_not() {
     let fleet = Fleet::start(&["a", "b"]);
     let app = fleet.leader.platform.app("shop");
-    app.write("bin/web", WEB).executable("bin/web").write("Procfile", "web: bin/web\n").commit("Take all");
+    app.write("bin/web", websocket::SERVER)
+        .executable("bin/web")
+        .write("Procfile", "web: bin/web\n")
+        .commit("Take all");
     app.deploy();
     app.paasctl(&["scale", "web=2"]);
     assert_eq!(wait_for_replicas(&app, 2).len(), 2, "one on each host");

@@ -6,16 +6,23 @@ use std::time::Duration;
 
 use crate::platform::TestPlatform;
 
-/// Answers HTTP, switches to WebSocket when asked, and sends every byte back that comes then.
-const SERVER: &str = r#"#!/usr/bin/python3
+/// Says what the bytes of a POST add up to, answers a GET of `/N` with N bytes, and switches to WebSocket when asked: then
+/// it sends every byte back that comes.
+pub(crate) const SERVER: &str = r#"#!/usr/bin/python3
 import base64, hashlib, http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        left, digest = int(self.headers["Content-Length"]), hashlib.sha256()
+        while left:
+            piece = self.rfile.read(min(left, 65536))
+            left -= len(piece)
+            digest.update(piece)
+        self.answer(digest.hexdigest().encode())
     def do_GET(self):
         key = self.headers.get("Sec-WebSocket-Key")
         if not key:
-            self.send_response(204)
-            return self.end_headers()
+            return self.answer(b"x" * int(self.path[1:] or 0))
         accept = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
         self.send_response(101)
         self.send_header("Upgrade", "websocket")
@@ -23,8 +30,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
         self.end_headers()
         self.close_connection = True
-        while data := self.connection.recv(1000):
+        while data := self.connection.recv(65536):
             self.connection.sendall(data)
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
     def log_message(self, *arguments):
         pass
 http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()

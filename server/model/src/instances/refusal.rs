@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::pool::{Lack, Pool, Scope};
 
-/// Why there was no instance, from the code of EC2's answer.
+/// Why there was no instance, in whatever words the cloud said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// None is left in this pool just now.
@@ -30,46 +30,6 @@ pub enum Refusal {
     Invalid,
     /// There was no answer, or none that says whether it was done.
     Unanswered,
-}
-
-impl Refusal {
-    /// Reads an error code of EC2. What is not known says nothing about what was done.
-    #[must_use]
-    pub fn of_code(code: &str) -> Self {
-        match code {
-            "InsufficientInstanceCapacity"
-            | "InsufficientHostCapacity"
-            | "InsufficientReservedInstanceCapacity"
-            | "UnfulfillableCapacity"
-            | "SpotMaxPriceTooLow" => Self::NoCapacity,
-            "Unsupported" | "UnsupportedOperation" | "InvalidInstanceType" => Self::NotOffered,
-            "VcpuLimitExceeded" | "InstanceLimitExceeded" => Self::Limit,
-            "MaxSpotInstanceCountExceeded" | "MaxSpotFleetRequestCountExceeded" => Self::SpotLimit,
-            "InsufficientFreeAddressesInSubnet" => Self::NoAddress,
-            "RequestLimitExceeded"
-            | "Throttling"
-            | "ThrottlingException"
-            | "RequestThrottled"
-            | "SlowDown"
-            | "TooManyRequestsException"
-            | "EC2ThrottledException"
-            | "PriorRequestNotComplete" => Self::Throttled,
-            "UnauthorizedOperation" | "AuthFailure" | "OptInRequired" | "PendingVerification" | "Blocked" => {
-                Self::Forbidden
-            }
-            "RequestExpired" | "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" => {
-                Self::Expired
-            }
-            "IdempotentParameterMismatch" => Self::Mismatch,
-            code if code.starts_with("Invalid")
-                || code.starts_with("Missing")
-                || code.starts_with("Malformed") =>
-            {
-                Self::Invalid
-            }
-            _ => Self::Unanswered,
-        }
-    }
 }
 
 /// What follows from a refusal.
@@ -136,49 +96,41 @@ mod tests {
         Pool { zone: zone.to_owned(), instance_type: "m7g.large".to_owned(), lifecycle }
     }
 
-    fn judge(code: &str, attempts: u32) -> Consequence {
-        let pool = pool("a", Lifecycle::Spot);
-        consequence(Refusal::of_code(code), &pool, attempts, "no", Timestamp::UNIX_EPOCH)
+    fn judge(refusal: Refusal, attempts: u32) -> Consequence {
+        consequence(refusal, &pool("a", Lifecycle::Spot), attempts, "no", Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn a_lack_is_remembered_for_what_it_is_about() {
-        let covers = |code: &str, zone: &str, lifecycle| {
-            judge(code, 1).lack.unwrap().covers(&pool(zone, lifecycle), Timestamp::UNIX_EPOCH)
+        let covers = |refusal, zone: &str, lifecycle| {
+            judge(refusal, 1).lack.unwrap().covers(&pool(zone, lifecycle), Timestamp::UNIX_EPOCH)
         };
         use Lifecycle::{OnDemand, Spot};
-        for (code, other_zone, on_demand) in [
-            ("InsufficientInstanceCapacity", false, false),
-            ("VcpuLimitExceeded", true, false),
-            ("MaxSpotInstanceCountExceeded", true, false),
-            ("InsufficientFreeAddressesInSubnet", false, true),
-            ("UnauthorizedOperation", true, true),
+        for (refusal, other_zone, on_demand) in [
+            (Refusal::NoCapacity, false, false),
+            (Refusal::Limit, true, false),
+            (Refusal::SpotLimit, true, false),
+            (Refusal::NoAddress, false, true),
+            (Refusal::Forbidden, true, true),
         ] {
-            assert!(covers(code, "a", Spot), "{code}");
+            assert!(covers(refusal, "a", Spot), "{refusal:?}");
             assert_eq!(
-                (covers(code, "b", Spot), covers(code, "a", OnDemand)),
+                (covers(refusal, "b", Spot), covers(refusal, "a", OnDemand)),
                 (other_zone, on_demand),
-                "{code}"
+                "{refusal:?}"
             );
         }
-        let lack = judge("InsufficientInstanceCapacity", 1).lack.unwrap();
+        let lack = judge(Refusal::NoCapacity, 1).lack.unwrap();
         assert!(!lack.covers(&pool("a", Spot), Timestamp::UNIX_EPOCH + SignedDuration::from_mins(5)));
     }
 
     #[test]
     fn what_may_have_been_done_is_ordered_again_and_ever_more_seldom() {
-        for code in [
-            "RequestLimitExceeded",
-            "RequestExpired",
-            "InternalError",
-            "",
-            "SomethingNew",
-            "IdempotentParameterMismatch",
-        ] {
-            assert_eq!(judge(code, 0), Consequence { over: false, lack: None }, "{code}");
+        for refusal in [Refusal::Throttled, Refusal::Expired, Refusal::Unanswered, Refusal::Mismatch] {
+            assert_eq!(judge(refusal, 0), Consequence { over: false, lack: None }, "{refusal:?}");
         }
-        assert!(judge("UnauthorizedOperation", 0).over);
-        assert!(!judge("UnauthorizedOperation", 1).over, "the first attempt may have been done");
+        assert!(judge(Refusal::Forbidden, 0).over);
+        assert!(!judge(Refusal::Forbidden, 1).over, "the first attempt may have been done");
         assert_eq!([0, 1, 3, 9].map(|attempts| pause(attempts).as_secs()), [2, 4, 16, 60]);
     }
 }

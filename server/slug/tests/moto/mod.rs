@@ -17,7 +17,7 @@ impl Bucket {
     pub(crate) fn start() -> Option<Self> {
         let moto = Path::new(env!("CARGO_MANIFEST_DIR"))
             .ancestors()
-            .find_map(|dir| Some(dir.join("target/tools/moto")).filter(|dir| dir.is_dir()));
+            .find_map(|dir| Some(dir.join("target/tools/simcloud")).filter(|dir| dir.is_dir()));
         let Some(moto) = moto else {
             eprintln!("SKIPPED: there is no S3 server here; `scripts/prerequisites test` installs one");
             return None;
