@@ -13,6 +13,7 @@ from .throttle import Throttle
 
 if TYPE_CHECKING:
     from .ec2.lives import Lives
+    from .ec2.shown import Shown
     from .elb.targets import TargetGroups
 
 
@@ -52,6 +53,7 @@ class Cloud:
     expired: set[str] = field(default_factory=set)
     """Access keys whose calls are refused as expired."""
     lives: Lives = field(init=False)
+    shown: Shown = field(init=False)
     targets: TargetGroups = field(init=False)
 
     def clear(self) -> None:

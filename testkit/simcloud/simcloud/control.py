@@ -45,6 +45,8 @@ class Control:
         self.asks: dict[str, Callable[[dict[str, list[str]]], Any]] = {
             "ready": lambda _query: {"ready": True},
             "state": lambda _query: state.dump(cloud, bodies),
+            "instances": lambda _query: state.instances(cloud),
+            "groups": lambda _query: state.groups(cloud),
             "calls": lambda query: cloud.calls.after(int(query.get("after", ["0"])[0])),
             "counts": lambda _query: cloud.calls.counts(),
             "faults": lambda _query: cloud.faults.describe(),

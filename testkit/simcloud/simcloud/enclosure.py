@@ -71,11 +71,19 @@ def way_in(process: int) -> list[str]:
     if not is_one(process):
         return []
     core = _children(process)[0]
-    neighbour = next(each for each in _children(core) if b"internet" in Path(f"/proc/{each}/cmdline").read_bytes())
+    neighbour = next(each for each in _children(core) if b"internet" in _read(Path(f"/proc/{each}/cmdline")))
     user = [] if os.getuid() == 0 else ["--user", "--preserve-credentials"]
     return ["nsenter", "--target", str(neighbour), *user, "--net", "--mount", f"--wd={os.getcwd()}"]
 
 
 def _children(process: int) -> list[int]:
     threads = Path(f"/proc/{process}/task")
-    return [int(child) for each in threads.iterdir() for child in (each / "children").read_text().split()]
+    return [int(child) for each in threads.iterdir() for child in _read(each / "children").split()]
+
+
+def _read(path: Path) -> bytes:
+    """Returns what a file of a process or thread says; nothing if that has ended meanwhile."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

@@ -78,6 +78,7 @@ class Front:
             with self.cloud.lock:
                 if call.service == "ec2":
                     self.sight.check_ids(call)
+                    self.cloud.shown.forget(call)
                 return self._ask_moto(environ)
         except Refused:
             raise

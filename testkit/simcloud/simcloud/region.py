@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from .ec2 import console, dependencies, templates
 from .ec2.images import Images
 from .ec2.launches import Launches
 from .ec2.lives import Lives
+from .ec2.shown import Shown
 from .ec2.sight import Sight
 from .elb.balancers import Balancers
 from .elb.groups import Groups
@@ -34,6 +36,7 @@ def assemble(bodies: Any | None = None) -> tuple[Cloud, Sight]:
     cloud.lives.install()
     cloud.targets.install()
     Launches(cloud)
+    cloud.shown = Shown()
     Images(cloud, bodies.keep_disk if bodies else None)
     Balancers(cloud)
     Groups(cloud)
@@ -56,13 +59,16 @@ def keep_moving(cloud: Cloud, check: Callable[[list[tuple[Any, Any]]], None] | N
     """Starts the clock; targets that are due for a health check go to `check`."""
 
     def move() -> None:
-        pause = threading.Event()
+        pause, took = threading.Event(), 0.0
         while True:
-            pause.wait(TICK_SECONDS)
+            # With very many targets a look takes its time, and calls want the lock, too.
+            pause.wait(max(TICK_SECONDS, 4 * took))
             try:
                 with cloud.lock:
+                    began = time.monotonic()
                     cloud.lives.advance()
                     due = cloud.targets.advance()
+                    took = time.monotonic() - began
             except Exception:
                 # A clock that stops would let every test run into its time limit without a word.
                 traceback.print_exc(file=sys.stderr)

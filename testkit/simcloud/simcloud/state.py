@@ -21,9 +21,9 @@ def dump(cloud: Cloud, bodies: Described | None) -> Json:
     """Returns instances by id, load balancers and target groups by ARN, machines by instance id, and misfortunes."""
     with cloud.lock:
         return {
-            "instances": {life.instance.id: _instance(life.instance) for life in cloud.lives.lives.values()},
+            "instances": instances(cloud),
             "balancers": balancers(cloud),
-            "groups": _groups(cloud),
+            "groups": groups(cloud),
             "machines": bodies.describe() if bodies else {},
             "capacity": dict(cloud.capacity.left),
             "expired": sorted(cloud.expired),
@@ -31,10 +31,22 @@ def dump(cloud: Cloud, bodies: Described | None) -> Json:
         }
 
 
+def instances(cloud: Cloud) -> Json:
+    """Returns the instances by id, those that have ended too."""
+    with cloud.lock:
+        return {life.instance.id: _instance(life.instance) for life in cloud.lives.lives.values()}
+
+
 def balancers(cloud: Cloud) -> Json:
     """Returns the load balancers with their listeners and rules, by ARN."""
     with cloud.lock:
         return {each.arn: _balancer(each) for each in account.load_balancers()}
+
+
+def groups(cloud: Cloud) -> Json:
+    """Returns the target groups with their targets, by ARN."""
+    with cloud.lock:
+        return {group.arn: _group(cloud, group) for backend in account.elb_regions() for group in backend.target_groups.values()}
 
 
 def _instance(instance: Any) -> Json:
@@ -82,16 +94,9 @@ def _rule(rule: Any) -> Json:
     }
 
 
-def _groups(cloud: Cloud) -> Json:
-    shown: Json = {}
-    for backend in account.elb_regions():
-        for group in backend.target_groups.values():
-            shown[group.arn] = {
-                "name": group.name,
-                "balancers": list(group.load_balancer_arns),
-                "targets": {
-                    f"{each.id}:{each.port}": {"state": each.state, "reason": each.reason}
-                    for each in cloud.targets.of(group.arn)
-                },
-            }
-    return shown
+def _group(cloud: Cloud, group: Any) -> Json:
+    return {
+        "name": group.name,
+        "balancers": list(group.load_balancer_arns),
+        "targets": {f"{each.id}:{each.port}": {"state": each.state, "reason": each.reason} for each in cloud.targets.of(group.arn)},
+    }

@@ -113,14 +113,14 @@ class CloudTest(unittest.TestCase):
     def setUp(self) -> None:
         self.addCleanup(self.cloud.do, "clear")
         number = next(NAMES)
-        self.name = f"n{number}"
-        self.vpc = self.ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
+        self.name, self.net = f"test-{number}", f"10.{number}"
+        self.vpc = self.ec2.create_vpc(CidrBlock=f"{self.net}.0.0/16")["Vpc"]["VpcId"]
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
         table = self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["RouteTables"][0]
         self.ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         self.subnets = [
-            self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.{number}.{part}.0/24", AvailabilityZone=zone)["Subnet"][
+            self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"{self.net}.{part}.0/24", AvailabilityZone=zone)["Subnet"][
                 "SubnetId"
             ]
             for part, zone in enumerate(ZONES)

@@ -93,7 +93,7 @@ class Launches(CloudTest):
 
     def test_a_subnet_can_be_full(self) -> None:
         small = self.ec2.create_subnet(
-            VpcId=self.vpc, CidrBlock=f"10.{self.name[1:]}.200.0/28", AvailabilityZone="us-east-1a"
+            VpcId=self.vpc, CidrBlock=f"{self.net}.200.0/28", AvailabilityZone="us-east-1a"
         )["Subnet"]["SubnetId"]
         self.launch_some(least=11, most=11, SubnetId=small)
         self.assert_refused("InsufficientFreeAddressesInSubnet", self.launch, SubnetId=small)

@@ -49,6 +49,14 @@ class Machines(MachineTest):
         plain = self.running(1, UserData="#!/bin/sh\ncat /opt/simcloud-baked || echo nothing\n")
         wait_until(lambda: "nothing" in self.console(plain), "other machines do not have it")
 
+    def test_a_machine_that_switches_itself_off_is_stopped_or_ended_as_its_launch_said(self) -> None:
+        off = "#!/bin/sh\necho going off\n/usr/bin/python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x4321FEDC)'\n"
+        stopped = self.launch(UserData=off)
+        ended = self.launch(1, UserData=off, InstanceInitiatedShutdownBehavior="terminate")
+        self.wait_state(stopped, "stopped")
+        self.wait_state(ended, "terminated")
+        self.assertIn("going off", self.console(stopped))
+
     def test_metadata_wants_a_token_where_it_is_required(self) -> None:
         instance = self.running(
             MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled"},
@@ -59,6 +67,8 @@ class Machines(MachineTest):
         self.assertEqual(instance, self.metadata(instance, "meta-data/instance-id"))
         self.assertEqual("us-east-1a", self.metadata(instance, "meta-data/placement/availability-zone"))
         self.assertEqual("c1", self.metadata(instance, "meta-data/tags/instance/cluster"))
+        shown = self.run_in(instance, f"{TOKEN.replace('-sf', '-si')}; echo $TOKEN")
+        self.assertIn("x-aws-ec2-metadata-token-ttl-seconds: 60", shown.lower())
         forwarded = TOKEN.replace("-X PUT", "-X PUT -H 'X-Forwarded-For: 10.0.0.1' -w '%{http_code}'")
         self.assertIn("403", self.run_in(instance, f"{forwarded.replace('-sf', '-s')}; echo $TOKEN"))
 

@@ -34,7 +34,7 @@ class Bodies(Protocol):
         """Starts to boot a machine again."""
 
     def state(self, instance_id: str) -> str | None:
-        """Returns `booting`, `up`, `failed`, `off`, or None if there is none."""
+        """Returns `booting`, `up`, `failed`, `off`, `halted` if it has switched itself off, or None if there is none."""
 
     def take(self, instance_id: str, for_good: bool) -> None:
         """Switches a machine off; its disk goes too if `for_good`."""
@@ -137,6 +137,7 @@ class Lives:
                 )
             if life.next_state is not None and now >= life.next_at:
                 self._enter(life, life.next_state, now)
+            self._follow(life)
             if life.ended_at is not None and now - life.ended_at > TERMINATED_SHOWN_SECONDS:
                 self._forget(life)
 
@@ -174,6 +175,14 @@ class Lives:
             life.ended_at = now
             _free_addresses(life.instance)
         _set_state(life.instance, state)
+
+    def _follow(self, life: Life) -> None:
+        """Stops or terminates an instance whose machine has switched itself off, as the launch said."""
+        if self.bodies is None or life.instance.state != "running":
+            return
+        if self.bodies.state(life.instance.id) == "halted":
+            ends = life.instance.instance_initiated_shutdown_behavior == "terminate"
+            (life.instance.terminate if ends else life.instance.stop)()
 
     def _fail(self, life: Life, now: float) -> None:
         life.instance.terminate()

@@ -55,9 +55,9 @@ class Hosting:
             self._work.submit(self._reboot, machine, instance)
 
     def state(self, instance_id: str) -> str | None:
-        """Returns `booting`, `up`, `failed` or `off`."""
+        """Returns `booting`, `up`, `failed`, `off`, or `halted` if it has switched itself off."""
         machine = self._machines.get(instance_id)
-        return machine.state if machine else None
+        return machine.look() if machine else None
 
     def take(self, instance_id: str, for_good: bool) -> None:
         """Shuts a machine down in a while."""

@@ -26,6 +26,8 @@ class Machine:
     shared: list[str]
     state: str = "booting"
     frozen: bool = False
+    told: bool = False
+    """Whether it was asked to end, so that its end is not its own wish."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while it is started or ended."""
@@ -42,6 +44,7 @@ class Machine:
 
     def power_on(self, user_data: bytes) -> int:
         """Starts its namespaces; returns a process in its network, which waits for `go`."""
+        self.told = False
         for name in ("upper", "work", "root"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         (self.directory / "user-data").write_bytes(user_data)
@@ -73,8 +76,15 @@ class Machine:
         self.process.stdin.write(b"go\n")
         self.process.stdin.close()
 
+    def look(self) -> str:
+        """Returns its state, after a look whether it has switched itself off: reboot(2) ends a PID namespace."""
+        if self.state == "up" and not self.told and self.process is not None and self.process.poll() is not None:
+            self.state = "halted"
+        return self.state
+
     def shut_down(self, grace: float) -> None:
         """Asks its processes to end, and cuts the power after `grace` seconds."""
+        self.told = True
         for child in children(self.process.pid) if self.process else []:
             _signal(child, signal.SIGCONT)
             _signal(child, signal.SIGTERM)

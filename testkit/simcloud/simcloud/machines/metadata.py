@@ -25,6 +25,7 @@ from .identity import Signer, document
 from .network import METADATA_ADDRESS
 
 LONGEST_TOKEN_SECONDS = 21600
+TOKEN_SECONDS = "X-aws-ec2-metadata-token-ttl-seconds"
 CREDENTIAL_SECONDS = 6 * 3600
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -74,6 +75,9 @@ class Metadata:
         request.send_response(status)
         request.send_header("Content-Type", "text/plain")
         request.send_header("Content-Length", str(len(body)))
+        if request.command == "PUT" and status == 200:
+            # SDKs take no token without it.
+            request.send_header(TOKEN_SECONDS, request.headers[TOKEN_SECONDS])
         request.end_headers()
         request.wfile.write(body)
 
@@ -93,7 +97,7 @@ class Metadata:
         return (404, b"") if found is None else (200, found)
 
     def _new_token(self, instance: Any, path: str, headers: Any) -> tuple[int, bytes]:
-        wanted = headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
+        wanted = headers.get(TOKEN_SECONDS, "")
         if path != "/latest/api/token":
             return 404, b""
         # A reverse proxy in the machine must not hand tokens out.
