@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::occupancy::{self, Work};
 use crate::process::Group;
 use crate::push::INCOMING;
 use crate::terminal::clean_line;
 use crate::visits::is_quarantine;
-use crate::{Repository, command, occupancy, shallow};
+use crate::{Repository, command, shallow};
 
 /// Packs from which maintenance pays: each lookup may ask each of them.
 const MANY_PACKS: usize = 30;
@@ -60,7 +61,7 @@ impl Repository {
     /// Removes what killed processes have left: locks, quarantines, half-written files, pushes without an answer. Returns
     /// whether that could be done: nothing is touched while a server, be it another, works in the repository. Blocks.
     pub fn recover(&self) -> anyhow::Result<bool> {
-        let Some(_alone) = occupancy::alone(self.path())? else { return Ok(false) };
+        let Some(_alone) = occupancy::alone(self.path(), Work::ANY)? else { return Ok(false) };
         let at = |part: &str| self.path().join(part);
         remove(self.path(), &|name| name.ends_with(".lock") || name.starts_with("shallow_"))?;
         remove_unfinished_references(&at("refs"))?;

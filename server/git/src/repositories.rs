@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use anyhow::{Context, bail};
 
-use crate::occupancy::{self, Stay};
+use crate::occupancy::{self, Stay, Work};
 use crate::visits::Visits;
 use crate::{Repository, configuration, durable};
 
@@ -39,10 +39,10 @@ impl Repositories {
             fs::create_dir_all(root.join(".hooks"))?;
             let root = root.canonicalize()?;
             // What other servers do is no leftover.
-            if let Some(_alone) = occupancy::alone(&root)? {
+            if let Some(_alone) = occupancy::alone(&root, Work::ANY)? {
                 remove_leftovers(&root)?;
             }
-            let stay = Arc::new(occupancy::enter(&root)?);
+            let stay = Arc::new(occupancy::enter(&root, Work::ANY)?);
             durable::replace(&root.join(".hooks/pre-receive"), PRE_RECEIVE.as_bytes(), 0o755)?;
             Ok(Self { root, visits: Arc::default(), recovered: Arc::default(), _stay: stay })
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::occupancy::{self, Open, Stay};
+use crate::occupancy::{self, Open, Stay, Work};
 use crate::repositories::SCRATCH;
 use crate::visits::{Visit, Visits};
 use crate::{ObjectId, durable};
@@ -37,7 +37,7 @@ impl Repository {
 
     /// Keeps others from clearing away what is done in it meanwhile. Blocks for moments.
     pub(crate) fn enter(&self) -> io::Result<Stay> {
-        occupancy::enter(&self.path)
+        occupancy::enter(&self.path, Work::ANY)
     }
 
     /// Returns a name that nothing else has.

@@ -7,14 +7,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::occupancy::{self, Stay};
+use crate::occupancy::{self, Stay, Work};
 
 /// How git names the place where a push's objects wait (`tmp_objdir_create`); the second is older.
 const QUARANTINES: [&str; 2] = ["tmp_objdir-incoming-", "incoming-"];
 
 /// The receive-packs of this process by the repository they work in: how many, and what tells other processes.
 #[derive(Debug, Default)]
-pub(crate) struct Visits(Mutex<HashMap<PathBuf, (usize, Stay)>>);
+pub(crate) struct Visits(Mutex<HashMap<PathBuf, Present>>);
+
+#[derive(Debug)]
+struct Present {
+    count: usize,
+    pushing: Stay,
+    /// Let go of last, so that nobody clears the repository while quarantines are moved.
+    at_work: Stay,
+}
 
 /// One receive-pack; dropping it may remove directories, which blocks.
 pub(crate) struct Visit {
@@ -28,8 +36,12 @@ impl Visit {
     pub(crate) fn begin(visits: &Arc<Visits>, repository: &Path, scratch: PathBuf) -> io::Result<Self> {
         let mut present = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
         match present.get_mut(repository) {
-            Some((count, _)) => *count += 1,
-            None => drop(present.insert(repository.to_owned(), (1, occupancy::enter(repository)?))),
+            Some(present) => present.count += 1,
+            None => {
+                let at_work = occupancy::enter(repository, Work::ANY)?;
+                let pushing = occupancy::enter(repository, Work::PUSH)?;
+                present.insert(repository.to_owned(), Present { count: 1, pushing, at_work });
+            }
         }
         Ok(Self { visits: visits.clone(), repository: repository.to_owned(), scratch })
     }
@@ -38,12 +50,15 @@ impl Visit {
     fn end(&self) -> io::Result<()> {
         // Held while directories are renamed, so that nobody who comes now loses theirs.
         let mut present = self.visits.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((count, _)) = present.get_mut(&self.repository).filter(|(count, _)| *count > 1) {
-            *count -= 1;
+        if let Some(present) = present.get_mut(&self.repository).filter(|present| present.count > 1) {
+            present.count -= 1;
             return Ok(());
         }
-        present.remove(&self.repository);
-        let Some(_alone) = occupancy::alone(&self.repository)? else { return Ok(()) };
+        let Some(Present { pushing, at_work: _until_done, .. }) = present.remove(&self.repository) else {
+            return Ok(());
+        };
+        drop(pushing);
+        let Some(_alone) = occupancy::alone(&self.repository, Work::PUSH)? else { return Ok(()) };
         for entry in fs::read_dir(self.repository.join("objects"))? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(is_quarantine) {

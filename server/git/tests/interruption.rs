@@ -129,6 +129,19 @@ fn pushes_that_break_off_at_once_and_in_the_middle_of_others_leave_the_others_wh
     assert_clean(&platform);
 }
 
+#[test]
+fn what_broken_pushes_left_goes_with_the_last_push_though_others_read() {
+    let platform = Platform::accepting();
+    let repository = platform.repository().path().to_owned();
+    fs::create_dir(repository.join("objects/tmp_objdir-incoming-x")).unwrap();
+    let reader = fs::File::options().create(true).append(true).open(repository.join("occupied")).unwrap();
+    reader.lock_shared().unwrap();
+    let work = platform.work("work");
+    work.commit("one");
+    work.git(&["push", "-q", "paas", "main"]);
+    eventually("the quarantine's end", || quarantines(&platform) == 0);
+}
+
 /// Sends the beginning of a push and then nothing; returns what comes back.
 fn stalled(platform: &Platform, limits: ServeLimits) -> String {
     let command =
