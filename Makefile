@@ -1,10 +1,10 @@
 # Two commands do everything: `make up` runs the platform with a sample app, `make test` runs the whole suite.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint bench fuzz pictures images
+.PHONY: help up down test test-aws-live lint bench fuzz pictures images
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 up: ## Install what is missing, build, start the platform, deploy a sample app
 	@scripts/up
@@ -14,6 +14,9 @@ down: ## Stop the platform and its apps that `make up` started; the data stays
 
 test: ## Run the whole test suite
 	@scripts/test
+
+test-aws-live: ## Try all of docs/aws.md on a real AWS account, within AWS_LIVE_CAP dollars
+	@scripts/test-aws-live
 
 lint: ## Check format, lints, licences and who depends on what
 	@scripts/lint

@@ -38,8 +38,13 @@ pub(crate) struct Table {
 impl Table {
     /// Returns a table with headings and no rows.
     pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
-        let headings = headings.map(|heading| Cell::toned(Tone::Faint, heading));
-        Self { rows: vec![headings.to_vec()], whole: false }
+        Self::with_columns(&headings)
+    }
+
+    /// Returns a table with as many headings as there are, and no rows.
+    pub(crate) fn with_columns(headings: &[&str]) -> Self {
+        let headings = headings.iter().map(|heading| Cell::toned(Tone::Faint, *heading));
+        Self { rows: vec![headings.collect()], whole: false }
     }
 
     /// Returns a table without headings.
@@ -54,7 +59,12 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        self.rows.push(cells.to_vec());
+        self.row_of(cells.to_vec());
+    }
+
+    /// Adds a row of as many cells as there are headings.
+    pub(crate) fn row_of(&mut self, cells: Vec<Cell>) {
+        self.rows.push(cells);
     }
 
     /// Returns the lines, joined; no line ends in blanks.

@@ -50,9 +50,6 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How many wishes are followed to their host.
 const WISHES: u32 = 100;
 
-/// As agents do.
-const MANNER: Manner = Manner { boot: Duration::from_millis(500), measure: Duration::from_secs(10) };
-
 fn main() {
     // `cargo bench` and `cargo nextest` pass flags of their own; a bench that is only listed must not run.
     if std::env::args().any(|argument| argument == "--list") {
@@ -96,7 +93,7 @@ impl Fleet {
         let options = ["--agent-listen", &listen, "--zone", "none", "--host-mb", "1"];
         let platform = TestPlatform::start_on(&data, &options, Vec::new(), Ipv4Addr::LOCALHOST);
         let watch = Stopwatch::start(platform.server_pid());
-        let simulated = Simulated::join(free, &population, &dir.path().join("hosts"), MANNER);
+        let simulated = Simulated::join(free, &population, &dir.path().join("hosts"), Manner::LARGE);
         row("join", &format!("{:.2} s, {}", watch.elapsed().as_secs_f64(), used(watch)));
         Self { platform, simulated, population, dir }
     }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use agent::Agent;
 use anyhow::{Context as _, anyhow};
+use store::FirstToken;
 use tracing::{info, warn};
 
 use crate::agents::Agents;
 use crate::app_logs::AppLogs;
 use crate::attempts::Attempts;
+use crate::balancers::Witness;
 use crate::builds::BuildRoom;
 use crate::data_dir::DataDir;
 use crate::engine::Chosen;
@@ -24,19 +26,18 @@ use crate::outlook::Outlook;
 use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
 use crate::wishes::Wishes;
-use crate::{blobs, engine, offer};
+use crate::{blobs, engine, instances, offer};
 
 /// Opens what rests on disk and starts the agent that works on it.
 pub(crate) async fn assemble(
     mut options: Options,
     entry: Option<SocketAddr>,
 ) -> anyhow::Result<(Arc<Platform>, Arc<Agent>)> {
+    let cloud = instances::open(&options).await?;
     let alone = DataDir::make_alone(&options).await?;
     let vault = Arc::new(store::Vault::open_file(&options.dir("secret-key"))?);
     let store = open_store(&options).await?;
-    if store::bootstrap_admin(&store, &options.dir("admin-token")).await? {
-        info!("made an administrator; the API token is in {}", options.dir("admin-token").display());
-    }
+    make_administrator(&store, &options).await?;
     drop(alone);
     let identity = identity(&options)?;
     let leadership = end_leases(&store, &options, &identity).await?;
@@ -50,6 +51,10 @@ pub(crate) async fn assemble(
     }
     let here = find_this_host(&store, &options, entry).await?;
     let agents = Agents::open(&store, &vault).await?.certifying_for(options.host_certificate);
+    let agents = match crate::agents::read_identities(&options)? {
+        Some(identities) => agents.believing(identities),
+        None => agents,
+    };
     let platform = Arc::new(Platform {
         repositories: git::Repositories::open(&options.dir("repos"))?,
         slugs,
@@ -57,9 +62,12 @@ pub(crate) async fn assemble(
         build_env: build::build_environment(std::env::vars()),
         logs: AppLogs::start(options.dir("logs"))?,
         metrics: Metrics::default(),
-        facts: Facts::new(here.id, agent.reports()).after(Predecessor::find(&options.own("run"))),
+        facts: Facts::new(here.id, agent.reports())
+            .after(Predecessor::find(&options.own("run")))
+            .witnessed(Witness::of(&options)),
         store,
         vault,
+        cloud,
         outlook: Outlook::default(),
         agents,
         wishes: Wishes::default(),
@@ -71,6 +79,20 @@ pub(crate) async fn assemble(
         options,
     });
     Ok((platform, agent))
+}
+
+/// Sees to it that somebody can sign in.
+async fn make_administrator(store: &store::Store, options: &Options) -> anyhow::Result<()> {
+    let file = options.dir("admin-token");
+    let first = options.admin_token_sha256.as_ref().map_or(FirstToken::File(&file), FirstToken::Known);
+    match (store::bootstrap_admin(store, first).await?, first) {
+        (false, _) => {}
+        (true, FirstToken::File(path)) => {
+            info!("made an administrator; the API token is in {}", path.display())
+        }
+        (true, FirstToken::Known(_)) => info!("made an administrator, whose API token was made elsewhere"),
+    }
+    Ok(())
 }
 
 async fn open_store(options: &Options) -> anyhow::Result<store::Store> {

@@ -12,13 +12,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::HOST;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use router::Network;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,7 @@ const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// How much there may be of each thing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at a time; more wait in the system's queue; 4,096.
     pub connections: usize,
@@ -49,11 +50,19 @@ pub struct Limits {
     pub head: Duration,
     /// Bytes of the head of a request; 64 KiB.
     pub head_bytes: usize,
+    /// Proxies whose word about where a request comes from is taken; none.
+    pub trusted: Vec<Network>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4_096, per_client: 1_024, head: Duration::from_secs(30), head_bytes: 64 * 1024 }
+        Self {
+            connections: 4_096,
+            per_client: 1_024,
+            head: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            trusted: Vec::new(),
+        }
     }
 }
 
@@ -62,14 +71,16 @@ pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop:
     let places = Arc::new(Semaphore::new(limits.connections));
     let clients = Clients::default();
     let tracker = TaskTracker::new();
-    let builder = Arc::new(builder(limits));
+    let builder = Arc::new(builder(&limits));
+    let trusted: Arc<[Network]> = limits.trusted.into();
     let accept = async {
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => match clients.enter(peer.ip(), limits.per_client) {
                     Some(client) => {
-                        let connection = Connection { peer, head: limits.head, stop: stop.clone() };
+                        let trusted = trusted.clone();
+                        let connection = Connection { peer, trusted, head: limits.head, stop: stop.clone() };
                         let served =
                             connection.serve(stream, service.clone(), builder.clone(), (place, client));
                         tracker.spawn(served);
@@ -92,7 +103,7 @@ pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop:
     tracker.wait().await;
 }
 
-fn builder(limits: Limits) -> Builder<TokioExecutor> {
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -110,6 +121,7 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
 
 struct Connection {
     peer: SocketAddr,
+    trusted: Arc<[Network]>,
     head: Duration,
     stop: CancellationToken,
 }
@@ -125,11 +137,11 @@ impl Connection {
         // Without it answers are only later.
         let _ = stream.set_nodelay(true);
         let asked = Arc::new(AtomicBool::new(false));
-        let (peer, began) = (self.peer, asked.clone());
+        let (peer, trusted, began) = (self.peer, self.trusted, asked.clone());
         let service = TowerToHyperService::new(service);
         let service = service_fn(move |request: Request<Incoming>| {
             began.store(true, Ordering::Relaxed);
-            let answered = service.call(prepared(request, peer));
+            let answered = service.call(prepared(request, peer, &trusted));
             async move { Ok::<Response, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -156,14 +168,26 @@ impl Connection {
 }
 
 /// Says who asks, and names the host where HTTP/2 does (RFC 9113, 8.3.1) where HTTP/1 has it.
-fn prepared(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
+fn prepared(request: Request<Incoming>, peer: SocketAddr, trusted: &[Network]) -> Request<Body> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
+    let client = client(request.headers(), peer, trusted);
+    request.extensions_mut().insert(ConnectInfo(client));
     let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     if let Some(authority) = authority {
         request.headers_mut().entry(HOST).or_insert(authority);
     }
     request
+}
+
+/// Returns whom a request comes from: of one that a trusted proxy brings, the last address that it names, which is the one it has seen
+/// itself. Those before it are hearsay.
+fn client(headers: &HeaderMap, peer: SocketAddr, trusted: &[Network]) -> SocketAddr {
+    if !trusted.iter().any(|network| network.contains(peer.ip())) {
+        return peer;
+    }
+    let named = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = named.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.map_or(peer, |address: IpAddr| SocketAddr::new(address, peer.port()))
 }
 
 /// How many connections each client has.
@@ -250,6 +274,19 @@ mod tests {
         let answer = said(address, b"").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         drop(held);
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_who_comes_and_nobody_else_does() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.2, 203.0.113.7"));
+        let from = |peer: &str| client(&headers, peer.parse().unwrap(), &trusted).to_string();
+        assert_eq!(from("10.1.2.3:77"), "203.0.113.7:77");
+        assert_eq!(from("192.0.2.1:77"), "192.0.2.1:77");
+        headers.append("x-forwarded-for", HeaderValue::from_static("nobody"));
+        assert_eq!(client(&headers, "10.1.2.3:77".parse().unwrap(), &trusted).to_string(), "10.1.2.3:77");
     }
 
     #[tokio::test]

@@ -13,7 +13,9 @@ use model::watch::Traffic;
 use router::{Backend, GOODBYE};
 use tokio::sync::watch;
 
+use crate::balancers::Witness;
 use crate::doubt::Answers;
+use crate::notices::Notices;
 use crate::predecessor::Predecessor;
 use crate::reports::{Heard, Reports, status_of};
 use crate::routers::Routers;
@@ -44,8 +46,11 @@ pub struct Facts {
     verified: Mutex<BTreeSet<ReplicaId>>,
     left: Mutex<BTreeMap<ReplicaId, Instant>>,
     predecessor: Mutex<Predecessor>,
+    witness: Option<Arc<Witness>>,
     /// What the routers of other servers have under way.
     pub routers: Routers,
+    /// Which hosts are taken back.
+    pub notices: Notices,
 }
 
 impl Facts {
@@ -61,7 +66,9 @@ impl Facts {
             verified: Mutex::default(),
             left: Mutex::default(),
             predecessor: Mutex::default(),
+            witness: None,
             routers: Routers::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -69,6 +76,18 @@ impl Facts {
     #[must_use]
     pub fn after(self, predecessor: Predecessor) -> Self {
         Self { predecessor: Mutex::new(predecessor), ..self }
+    }
+
+    /// Goes by the word of load balancers, if visitors come through any.
+    #[must_use]
+    pub fn witnessed(self, witness: Option<Arc<Witness>>) -> Self {
+        Self { witness, ..self }
+    }
+
+    /// Returns the load balancers' word, if visitors come through any.
+    #[must_use]
+    pub fn witness(&self) -> Option<&Arc<Witness>> {
+        self.witness.as_ref()
     }
 
     /// Returns the host that this server's own agent is of.
@@ -113,6 +132,7 @@ impl Facts {
     /// Forgets what was heard of a host that is no more.
     pub fn forget(&self, host: HostId) {
         lock(&self.elsewhere).remove(&host);
+        self.notices.forget(host);
     }
 
     /// Returns the last report of this machine's agent.
@@ -179,7 +199,8 @@ impl Facts {
     /// Tells whether a replica that left the table has no request any more, and gets none.
     #[must_use]
     pub fn is_quiet(&self, id: ReplicaId) -> bool {
-        self.is_quiet_here(id) && self.routers.have_let_go(id)
+        let let_go = self.witness.as_ref().is_none_or(|witness| witness.has_let_go(id));
+        let_go && self.is_quiet_here(id) && self.routers.have_let_go(id)
     }
 
     /// Tells whether replicas are leaving.
@@ -242,10 +263,20 @@ impl Facts {
         Some(backend)
     }
 
-    /// Tells whether a replica has answered through the entrance since it last became healthy.
+    /// Tells whether a replica has answered through the entrance since it last became healthy; where visitors come through load
+    /// balancers, whether these find it healthy.
     #[must_use]
     pub fn is_verified(&self, id: ReplicaId) -> bool {
-        lock(&self.verified).contains(&id)
+        match &self.witness {
+            Some(witness) => witness.finds_healthy(id),
+            None => lock(&self.verified).contains(&id),
+        }
+    }
+
+    /// Returns why visitors do not reach a replica that its host finds healthy, as the predicate of a sentence.
+    #[must_use]
+    pub fn beyond_reach(&self, id: ReplicaId) -> Option<String> {
+        self.witness.as_ref()?.reason(id)
     }
 
     /// Notes that a replica answered through the entrance.

@@ -25,13 +25,15 @@ pub(crate) struct Home {
     slugs: SlugStore,
     /// Seals the wishes that are kept.
     vault: Arc<Vault>,
+    /// Load balancers reach its replicas.
+    behind_balancer: bool,
 }
 
 impl Home {
     /// Returns that of a server.
     pub(crate) fn of_server(options: &Options, slugs: SlugStore, vault: Arc<Vault>) -> Self {
         let (data_dir, logs_dir) = (options.own_dir.clone(), options.dir("logs"));
-        Self { data_dir, logs_dir, port: options.listen.port(), slugs, vault }
+        Self { data_dir, logs_dir, port: options.listen.port(), slugs, vault, behind_balancer: false }
     }
 
     /// Returns that of a host whose entry listens on a port.
@@ -41,7 +43,19 @@ impl Home {
     pub(crate) fn of_host(data_dir: &Path, slugs: SlugStore, entry_port: u16) -> anyhow::Result<Self> {
         let vault = Arc::new(Vault::open_file(&data_dir.join("secret-key"))?);
         let logs_dir = data_dir.join("logs");
-        Ok(Self { data_dir: data_dir.to_owned(), logs_dir, port: entry_port, slugs, vault })
+        Ok(Self {
+            data_dir: data_dir.to_owned(),
+            logs_dir,
+            port: entry_port,
+            slugs,
+            vault,
+            behind_balancer: false,
+        })
+    }
+
+    /// Lets load balancers reach its replicas, or not.
+    pub(crate) fn behind_balancer(self, behind_balancer: bool) -> Self {
+        Self { behind_balancer, ..self }
     }
 }
 
@@ -50,7 +64,7 @@ impl Home {
 /// # Errors
 /// The engine or the directory cannot be used.
 pub(crate) async fn start(home: Home, chosen: &Chosen) -> anyhow::Result<Agent> {
-    let Home { data_dir, logs_dir, port, slugs, vault } = home;
+    let Home { data_dir, logs_dir, port, slugs, vault, behind_balancer } = home;
     let dir = data_dir.join("agent");
     let reach = sandbox::Reach {
         data_dir,
@@ -58,6 +72,7 @@ pub(crate) async fn start(home: Home, chosen: &Chosen) -> anyhow::Result<Agent> 
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![port],
         bridges: None,
+        behind_balancer,
     };
     let program = std::env::current_exe().context("cannot find the program that runs")?;
     let place = Place { dir: dir.clone(), logs_dir: logs_dir.clone(), program, slugs, reach: Some(reach) };

@@ -3,6 +3,7 @@
 
 use store::HostFacts;
 
+use crate::fleet_source::FleetSource;
 use crate::options::Options;
 
 /// How many times over this machine is offered.
@@ -11,12 +12,14 @@ const TIMES: u64 = 4;
 /// Returns what this machine says of itself.
 #[must_use]
 pub fn of_this_machine(options: &Options) -> HostFacts {
-    let cores = || std::thread::available_parallelism().ok().map(|n| n.get() as u64 * TIMES);
+    // Where instances can be had, replicas are kept off the machine of the server.
+    let times = if options.fleet == FleetSource::None { TIMES } else { 0 };
+    let cores = || std::thread::available_parallelism().ok().map(|n| n.get() as u64 * times);
     HostFacts {
         memory_bytes: options
             .host_mb
             .map(|mb| mb << 20)
-            .or_else(|| memory_bytes().map(|bytes| bytes * TIMES)),
+            .or_else(|| memory_bytes().map(|bytes| bytes * times)),
         cpu_millicores: options.host_cores.or_else(cores).map(|cores| cores * 1_000),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         engine: Some("sandbox".to_owned()),

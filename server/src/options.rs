@@ -1,27 +1,23 @@
 //! What `paasd serve` can be told: by option, by environment, by a TOML file, in this order of precedence.
 
+mod in_force;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use aws::setup::ClusterName;
+use clap::Args;
+use model::cost::Prices;
 use model::fleet::{GRACE, SILENCE};
+use model::name::Hostname;
 use serde::Deserialize;
-use store::DatabaseUrl;
+use store::{DatabaseUrl, TokenHash};
 
-/// How replicas are run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineChoice {
-    /// Docker where it answers and has the stack, else bubblewrap; what runs stays where it is.
-    #[default]
-    Auto,
-    /// Containers of the Docker Engine.
-    Docker,
-    /// bubblewrap.
-    Sandbox,
-}
+use crate::fleet_source::{FleetChoice, FleetSource};
+
+pub use in_force::{EngineChoice, Options};
 
 /// The options as given; what is absent comes from the next source.
 #[expect(clippy::doc_markdown, reason = "these sentences are also the text of --help")]
@@ -55,15 +51,42 @@ pub struct ServeArgs {
     /// Address where the agents of other hosts call, such as 0.0.0.0:5001 [default: none]
     #[arg(long, env = "PAASD_AGENT_LISTEN", value_name = "ADDR")]
     agent_listen: Option<SocketAddr>,
-    /// Proxies before the router whose X-Forwarded-Proto and -Port are passed on, such as 10.0.0.0/8 [default: none]
+    /// Proxies before the router whose X-Forwarded-Proto and -Port are passed on, and before the API, whose X-Forwarded-For is
+    /// believed; such as 10.0.0.0/8 [default: none; with --fleet aws the private networks]
     #[arg(long, env = "PAASD_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
     trusted_proxies: Option<Vec<String>>,
     /// Domain under which each app has a name [default: localhost]
     #[arg(long, env = "PAASD_DOMAIN")]
     domain: Option<String>,
+    /// Name under which load balancers lead to the API, git and the dashboard; for --fleet aws [default: `api` under --domain]
+    #[arg(long, env = "PAASD_API_HOST", value_name = "NAME")]
+    api_host: Option<String>,
     /// How replicas are run [default: auto]
     #[arg(long, env = "PAASD_ENGINE", value_enum)]
     engine: Option<EngineChoice>,
+    /// Where hosts come from: `aws` starts and ends EC2 instances as replicas need them [default: none]
+    #[arg(long, env = "PAASD_FLEET", value_enum)]
+    fleet: Option<FleetChoice>,
+    /// The name that `paasctl aws:up` was given
+    #[arg(long, env = "PAASD_AWS_NAME", value_name = "NAME")]
+    aws_name: Option<ClusterName>,
+    /// TOML file of what instances and load balancers cost, in place of the built-in table
+    #[arg(long, env = "PAASD_PRICES", value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Subnets for hosts, by id, where `aws:up` has adopted a network [default: those that it made]
+    #[arg(long, env = "PAASD_AWS_SUBNETS", value_name = "SUBNET,…", value_delimiter = ',')]
+    aws_subnets: Option<Vec<String>>,
+    /// Where hosts call the servers, such as https://10.0.0.1:5001, for hosts that are started by this one
+    /// [default: this server alone, at its --agent-listen]
+    #[arg(long, env = "PAASD_AGENT_URLS", value_name = "URL,…", value_delimiter = ',')]
+    agent_urls: Option<Vec<String>>,
+    /// File with AWS's certificate for the region, as PEM, with which it signs what its instances are; needed with --fleet aws
+    #[arg(long, env = "PAASD_AWS_IDENTITY_CERTIFICATES", value_name = "FILE")]
+    aws_identity_certificates: Option<PathBuf>,
+    /// SHA-256 of the first administrator's token, which has 32 random bytes and was made elsewhere; it counts at the first
+    /// start [default: a token is made, and written to admin-token in the data directory]
+    #[arg(long, env = "PAASD_ADMIN_TOKEN_SHA256", value_name = "HEX")]
+    admin_token_sha256: Option<TokenHash>,
     /// Largest push in megabytes [default: 1024]
     #[arg(long, env = "PAASD_PUSH_MB", value_name = "MB")]
     push_mb: Option<u64>,
@@ -91,10 +114,10 @@ pub struct ServeArgs {
     /// The zone of this machine's own host [default: local]
     #[arg(long, env = "PAASD_ZONE", value_name = "ZONE")]
     zone: Option<String>,
-    /// Memory in megabytes that this machine offers to replicas [default: four times what it has]
+    /// Memory in megabytes that this machine offers to replicas [default: four times what it has; none with --fleet aws]
     #[arg(long, env = "PAASD_HOST_MB", value_name = "MB")]
     host_mb: Option<u64>,
-    /// Cores that this machine offers to replicas [default: four times what it has]
+    /// Cores that this machine offers to replicas [default: four times what it has; none with --fleet aws]
     #[arg(long, env = "PAASD_HOST_CORES", value_name = "N")]
     host_cores: Option<u64>,
     /// The uv program for Python builds [default: found beside paasd, in the data directory, or on PATH]
@@ -108,59 +131,6 @@ pub struct ServeArgs {
     #[arg(long, env = "PAASD_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
-}
-
-/// The options in force.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Directory for all that must last, absolute.
-    pub data_dir: PathBuf,
-    /// What of it is this server's own: the same, or a directory in it where servers share a database.
-    pub own_dir: PathBuf,
-    /// The database that servers share, if it is not a file.
-    pub database_url: Option<DatabaseUrl>,
-    /// Name of this server among those that share a database.
-    pub server_name: String,
-    /// Where slugs are kept.
-    pub blobs: slug::BlobPlace,
-    /// Address of the API and the git server.
-    pub listen: SocketAddr,
-    /// Address of the router.
-    pub router_listen: SocketAddr,
-    /// Address of the router's TLS, if it speaks it.
-    pub router_tls_listen: Option<SocketAddr>,
-    /// Address where the agents of other hosts call, if there are any.
-    pub agent_listen: Option<SocketAddr>,
-    /// Proxies whose word about where requests come from is taken.
-    pub trusted_proxies: Vec<router::Network>,
-    /// Domain of the apps' own names, in lower case.
-    pub domain: String,
-    /// How replicas are run.
-    pub engine: EngineChoice,
-    /// Largest push, in bytes.
-    pub push_bytes: u64,
-    /// Largest slug, in bytes.
-    pub slug_bytes: u64,
-    /// Longest build, in seconds.
-    pub build_seconds: u32,
-    /// Memory of one build, in megabytes.
-    pub build_mb: u64,
-    /// How many builds run at once.
-    pub builds: usize,
-    /// Free disk below which builds are refused, in bytes.
-    pub reserve_bytes: u64,
-    /// How long a silent host has to come back until it is lost.
-    pub host_grace: Duration,
-    /// How long a certificate of a host is good.
-    pub host_certificate: Duration,
-    /// The zone of this machine's own host.
-    pub zone: String,
-    /// Memory that this machine offers to replicas, in megabytes of 2^20 bytes, if that was said.
-    pub host_mb: Option<u64>,
-    /// Cores that this machine offers to replicas, if that was said.
-    pub host_cores: Option<u64>,
-    /// The uv program, if one was named.
-    pub uv: Option<PathBuf>,
 }
 
 const MEGABYTE: u64 = 1_000_000;
@@ -177,13 +147,20 @@ impl ServeArgs {
         };
         let data_dir = self.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("data"));
         let domain = self.domain.or(file.domain).unwrap_or_else(|| "localhost".to_owned());
-        let domain: model::name::Hostname = domain.parse().context("--domain")?;
-        let trusted = self.trusted_proxies.or(file.trusted_proxies).unwrap_or_default();
+        let domain: Hostname = domain.parse().context("--domain")?;
+        let api_host = self.api_host.or(file.api_host).unwrap_or_else(|| format!("api.{domain}"));
+        let api_host = own_host(&api_host).context("--api-host")?;
+        let fleet = self.fleet.or(file.fleet).unwrap_or_default();
+        let trusted = self.trusted_proxies.or(file.trusted_proxies).unwrap_or_else(|| usual_proxies(fleet));
         let trusted_proxies = trusted.iter().map(|network| network.trim().parse()).collect::<Result<_, _>>();
         let trusted_proxies = trusted_proxies.context("--trusted-proxies")?;
         let pick =
             |given: Option<u64>, in_file: Option<u64>, default: u64| given.or(in_file).unwrap_or(default);
         let data_dir = std::path::absolute(data_dir).context("--data-dir")?;
+        let agent_urls = self.agent_urls.or(file.agent_urls).unwrap_or_default();
+        let agent_urls = agent_urls.iter().map(|url| url.parse()).collect::<Result<_, _>>();
+        let agent_urls = agent_urls.context("--agent-urls")?;
+        let agent_listen = self.agent_listen.or(file.agent_listen);
         let database_url = self.database_url.or(file.database_url);
         let server_name = match self.server_name.or(file.server_name) {
             Some(name) => checked(name)?,
@@ -206,10 +183,17 @@ impl ServeArgs {
                 .or(file.router_listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             router_tls_listen: self.router_tls_listen.or(file.router_tls_listen),
-            agent_listen: self.agent_listen.or(file.agent_listen),
+            agent_listen,
             trusted_proxies,
             domain: domain.as_str().to_owned(),
+            api_host,
             engine: self.engine.or(file.engine).unwrap_or_default(),
+            fleet: FleetSource::of(fleet, self.aws_name.or(file.aws_name), agent_listen)?,
+            prices: prices(self.prices.or(file.prices).as_deref())?,
+            aws_subnets: self.aws_subnets.or(file.aws_subnets).unwrap_or_default(),
+            agent_urls,
+            aws_identity_certificates: self.aws_identity_certificates.or(file.aws_identity_certificates),
+            admin_token_sha256: self.admin_token_sha256.or(file.admin_token_sha256),
             push_bytes: pick(self.push_mb, file.push_mb, 1024) * MEGABYTE,
             slug_bytes: pick(self.slug_mb, file.slug_mb, 500) * MEGABYTE,
             build_seconds: self.build_seconds.or(file.build_seconds).unwrap_or(900).max(1),
@@ -242,6 +226,32 @@ impl ServeArgs {
     }
 }
 
+/// Returns the proxies that are trusted unless somebody says otherwise: the load balancers of a fleet are in its own network, and
+/// nobody else there is let in to the control plane.
+fn usual_proxies(fleet: FleetChoice) -> Vec<String> {
+    match fleet {
+        FleetChoice::None => Vec::new(),
+        FleetChoice::Aws => ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// Returns a name that one host can have.
+fn own_host(name: &str) -> anyhow::Result<Hostname> {
+    let host: Hostname = name.parse()?;
+    if host.as_str().starts_with('*') {
+        bail!("{host} is a pattern, and no name");
+    }
+    Ok(host)
+}
+
+/// Returns the table of prices in the file, or the built-in one.
+fn prices(path: Option<&Path>) -> anyhow::Result<Prices> {
+    let Some(path) = path else { return Ok(Prices::built_in()) };
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("--prices: cannot read {}", path.display()))?;
+    Prices::read(&text).with_context(|| format!("--prices: {}", path.display()))
+}
+
 /// Returns a server's name if it can name a directory, too.
 fn checked(name: String) -> anyhow::Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
@@ -251,92 +261,5 @@ fn checked(name: String) -> anyhow::Result<String> {
     Ok(name)
 }
 
-impl Options {
-    /// Returns the address under which visitors reach an app, without a trailing slash.
-    #[must_use]
-    pub fn web_url(&self, app: &str) -> String {
-        match self.router_listen.port() {
-            80 => format!("http://{app}.{}", self.domain),
-            port => format!("http://{app}.{}:{port}", self.domain),
-        }
-    }
-
-    /// Returns a directory of this server's own.
-    #[must_use]
-    pub fn own(&self, name: &str) -> PathBuf {
-        self.own_dir.join(name)
-    }
-
-    /// Returns a directory below the data directory.
-    #[must_use]
-    pub fn dir(&self, name: &str) -> PathBuf {
-        self.data_dir.join(name)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_overrules_the_file_and_the_file_the_default() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "listen = \"127.0.0.1:1\"\ndomain = \"Example.com\"\nbuilds = 7\n")
-            .unwrap();
-        let args = ServeArgs {
-            config: Some(file.path().to_owned()),
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))),
-            ..ServeArgs::default()
-        };
-        let options = args.resolve().unwrap();
-        assert_eq!((options.listen.port(), options.domain.as_str(), options.builds), (2, "example.com", 7));
-        assert_eq!(options.web_url("shop"), "http://shop.example.com:8080");
-        assert!(options.data_dir.is_absolute());
-    }
-
-    #[test]
-    fn trusted_proxies_are_ranges_of_addresses() {
-        let args = |text: &str| ServeArgs {
-            trusted_proxies: Some(text.split(',').map(str::to_owned).collect()),
-            ..ServeArgs::default()
-        };
-        assert_eq!(args("10.0.0.0/8, fd00::/8").resolve().unwrap().trusted_proxies.len(), 2);
-        let error = format!("{:#}", args("10.0.0.0/8,alb").resolve().unwrap_err());
-        assert!(error.starts_with("--trusted-proxies: `alb`"), "{error}");
-        assert!(ServeArgs::default().resolve().unwrap().router_tls_listen.is_none());
-    }
-
-    #[test]
-    fn servers_that_share_a_database_have_a_directory_each() {
-        let args = |name: Option<&str>, url: Option<&str>| ServeArgs {
-            data_dir: Some("/srv/paas".into()),
-            database_url: url.map(|url| url.parse().unwrap()),
-            server_name: name.map(str::to_owned),
-            ..ServeArgs::default()
-        };
-        let alone = args(Some("a"), None).resolve().unwrap();
-        assert_eq!(
-            alone.own("run"),
-            PathBuf::from("/srv/paas/run"),
-            "as it was before there could be several"
-        );
-        let shared = args(Some("a"), Some("postgres://u:s3cret@db/paas"));
-        assert!(!format!("{shared:?}").contains("s3cret"));
-        let shared = shared.resolve().unwrap();
-        assert!(!format!("{shared:?}").contains("s3cret"));
-        assert_eq!(
-            (shared.own("run"), shared.dir("blobs")),
-            ("/srv/paas/servers/a/run".into(), "/srv/paas/blobs".into())
-        );
-        assert!(args(Some("../b"), Some("postgres://db/paas")).resolve().is_err());
-    }
-
-    #[test]
-    fn an_unknown_key_in_the_file_is_an_error_that_names_it() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "lisen = \"127.0.0.1:1\"\n").unwrap();
-        let error =
-            ServeArgs { config: Some(file.path().to_owned()), ..ServeArgs::default() }.resolve().unwrap_err();
-        assert!(format!("{error:#}").contains("lisen"), "{error:#}");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::fleet::Fleet;
 use model::id::AppId;
-use model::plan::Waiting;
+use model::plan::{MAKES_ROOM, Waiting};
 
 /// The present outlook.
 #[derive(Default)]
@@ -15,6 +15,7 @@ pub struct Outlook(Mutex<Seen>);
 struct Seen {
     fleet: Arc<Fleet>,
     waiting: Arc<Vec<Waiting>>,
+    instances: Option<String>,
 }
 
 impl Outlook {
@@ -29,6 +30,23 @@ impl Outlook {
     pub fn waiting(&self, app: AppId) -> Vec<Waiting> {
         let waiting = self.lock().waiting.clone();
         waiting.iter().filter(|waiting| waiting.app == app).cloned().collect()
+    }
+
+    /// Returns all replicas that have no place.
+    #[must_use]
+    pub fn all_waiting(&self) -> Arc<Vec<Waiting>> {
+        self.lock().waiting.clone()
+    }
+
+    /// Returns what helps replicas that have no place, or is done about it already: the end of a sentence.
+    #[must_use]
+    pub fn help(&self) -> String {
+        self.lock().instances.clone().unwrap_or_else(|| MAKES_ROOM.to_owned())
+    }
+
+    /// Notes what is done about replicas that have no place, if hosts are started as they are needed.
+    pub fn set_instances(&self, instances: Option<String>) {
+        self.lock().instances = instances;
     }
 
     /// Notes what was made of the hosts.

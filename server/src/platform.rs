@@ -49,6 +49,8 @@ pub struct Platform {
     pub agents: Agents,
     /// What was observed of hosts and replicas.
     pub facts: Facts,
+    /// Where hosts come from, if they are a cloud's instances.
+    pub cloud: Option<Arc<dyn cloud::Cloud>>,
     /// What was made of the hosts, and which replicas have no place.
     pub outlook: Outlook,
     /// Whether this server is the one that acts.

@@ -21,17 +21,21 @@ use crate::agents;
 use crate::app_logs::AppLogs;
 use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
+use crate::fleet_source::FleetSource;
 use crate::listeners::Listeners;
 use crate::options::{Options, ServeArgs};
 use crate::platform::Platform;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::{
-    api, assembly, builds, collect, connections, dashboard, doubt, host_agent, leadership, metrics, news,
-    own_entry, peers, push, sweep, this_host,
+    api, assembly, balancers, builds, collect, connections, dashboard, doubt, host_agent, instances,
+    leadership, metrics, news, own_entry, peers, push, sweep, this_host,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
 const API_FINISH: Duration = Duration::from_secs(1);
+
+/// How long a load balancer's connection may be idle; longer than the load balancer itself lets it.
+const BALANCER_IDLE: Duration = Duration::from_secs(75);
 
 /// How long the loops may take to finish what they are at.
 const LOOPS_END: Duration = Duration::from_secs(2);
@@ -107,6 +111,7 @@ struct Left {
 async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let data_dir = DataDir::take(&options, replace)?;
     raise_file_limit();
+    let_apps_read();
     let Listeners { api, router: sockets, tls, kept } = Listeners::open(&options)?;
     options.listen = api.local_addr()?;
     options.router_listen = sockets.first().context("there is no socket for the router")?.local_addr()?;
@@ -130,6 +135,11 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(news::run(platform.clone(), stop.clone()));
     loops.spawn(peers::run(platform.clone(), stop.clone()));
     loops.spawn(reconciler.run(stop.clone()));
+    loops.spawn(instances::run(platform.clone(), stop.clone()));
+    if let Some(connected) = balancers::connect(&platform.options).await?.map(Arc::new) {
+        loops.spawn(balancers::run(platform.clone(), connected.clone(), stop.clone()));
+        loops.spawn(balancers::keep_door(platform.clone(), connected, stop.clone()));
+    }
     loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
@@ -226,7 +236,7 @@ async fn answer(
         info!("stopping; replicas go on running");
         stop.cancel();
     };
-    let served = connections::serve(listener, service, connections::Limits::default(), stop.clone());
+    let served = connections::serve(listener, service, limits(&platform.options), stop.clone());
     let limit = async {
         told.await;
         tokio::time::sleep(API_FINISH).await;
@@ -236,6 +246,17 @@ async fn answer(
         () = limit => info!("clients that were following something have been cut off"),
     }
     Ok(())
+}
+
+/// Returns how much there may be of each thing at the listen address.
+fn limits(options: &Options) -> connections::Limits {
+    let limits = connections::Limits { trusted: options.trusted_proxies.clone(), ..Default::default() };
+    match options.fleet {
+        FleetSource::None => limits,
+        // A load balancer keeps connections for its next requests, 60 s long unless it was told otherwise. If they were ended here
+        // first, some of those requests would meet the end.
+        FleetSource::Aws(_) => connections::Limits { head: BALANCER_IDLE, ..limits },
+    }
 }
 
 /// Ends all but the router.
@@ -253,6 +274,12 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
     }
+}
+
+/// Builds and replicas run as users of their own and read what is written for them here, whatever umask this was started
+/// with; what is private says so itself.
+pub(crate) fn let_apps_read() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
 /// Each visitor's connection and each connection to a replica is a file.

@@ -17,6 +17,8 @@ pub(crate) struct Host {
     pub(crate) state: String,
     /// Why.
     pub(crate) reason: Option<String>,
+    /// What its cloud says of it.
+    pub(crate) notice: Option<String>,
     /// Since when it was said to be so.
     pub(crate) since: Option<Timestamp>,
     /// Whether it is the agent inside a server.
@@ -36,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) entry_port: Option<u16>,
     /// When it was last heard of.
     pub(crate) last_seen_at: Option<Timestamp>,
+    /// What it is as an instance of a cloud, if the server has started it.
+    pub(crate) instance: Option<Instance>,
     /// What it cannot do, in sentences.
     pub(crate) degraded: Vec<String>,
     /// The replicas, where one host is shown.
@@ -44,6 +48,34 @@ pub(crate) struct Host {
     pub(crate) apps: Vec<HostApp>,
     /// Replicas of these apps that have no place.
     pub(crate) waiting: Vec<HostWaiting>,
+}
+
+impl Host {
+    /// Tells whether it is an instance that is no host (yet).
+    pub(crate) fn is_only_instance(&self) -> bool {
+        self.instance.is_some() && self.last_seen_at.is_none()
+    }
+}
+
+/// An instance of a cloud.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Instance {
+    /// Which one, once the cloud has given it.
+    pub(crate) id: Option<String>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// How it is paid for.
+    pub(crate) lifecycle: String,
+    /// The image that it was made from.
+    pub(crate) image: String,
+    /// What it is doing: asked, booting, joined, draining or ending.
+    pub(crate) doing: String,
+    /// Why.
+    pub(crate) reason: Option<String>,
+    /// Since when.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// A replica on a host.

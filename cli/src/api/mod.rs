@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod app;
 pub(crate) mod build;
+pub(crate) mod fleet;
 pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod operation;

@@ -9,10 +9,12 @@ mod buildpacks;
 mod builds;
 mod completions;
 mod config;
+mod cost;
 mod deploy;
 mod detect;
 mod doctor;
 mod domains;
+mod fleet;
 mod gc;
 mod git_credentials;
 mod git_remote;
@@ -133,11 +135,26 @@ commands! {
         "hosts:remove" => HostsRemove(hosts::remove::Remove);
         "hosts:drill" => HostsDrill(hosts::drill::Drill);
     }
+    "A fleet and its cost" {
+        "hosts:fleet" => HostsFleet(fleet::show::Show);
+        "hosts:bounds" => HostsBounds(fleet::bounds::Bounds);
+        "hosts:types" => HostsTypes(fleet::types::Types);
+        "hosts:spot" => HostsSpot(fleet::spot::Spot);
+        "hosts:headroom" => HostsHeadroom(fleet::headroom::Headroom);
+        "hosts:patience" => HostsPatience(fleet::patience::Patience);
+        "hosts:schedule" => HostsSchedule(fleet::schedule::Schedule);
+        "hosts:unschedule" => HostsUnschedule(fleet::unschedule::Unschedule);
+        "cost" => Cost(cost::show::Show);
+        "cost:cap" => CostCap(cost::cap::Cap);
+    }
     "AWS" {
         #[cfg(feature = "aws")] "aws:plan" => AwsPlan(aws::plan::Plan);
         #[cfg(feature = "aws")] "aws:up" => AwsUp(aws::up::Up);
         #[cfg(feature = "aws")] "aws:down" => AwsDown(aws::down::Down);
+        #[cfg(feature = "aws")] "aws:bake" => AwsBake(aws::bake::Bake);
+        #[cfg(feature = "aws")] "aws:server" => AwsServer(aws::server::Server);
         #[cfg(feature = "aws")] "aws:policy" => AwsPolicy(aws::policy::Policy);
+        "aws:events" => AwsEvents(fleet::events::Events);
     }
     "People and tokens" {
         "login" => Login(login::Login);

@@ -1,56 +1,123 @@
 //! A simulated AWS of its own for a test, `paasctl` pointed at it, and a second pair of eyes: what is there is counted with
 //! plain requests, and not with the code under test.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[path = "../../../testkit/simcloud/process.rs"]
+mod process;
+
+use process::Simcloud;
+
 /// The image that the simulated region has.
-const IMAGE: &str = "ami-12c6146b";
+pub(crate) const IMAGE: &str = "ami-12c6146b";
 
 /// A cloud with nothing in it but what every account has.
 pub(crate) struct Cloud {
-    process: Child,
-    pub(crate) url: String,
+    region: Simcloud,
     home: tempfile::TempDir,
+    /// What a command is run by, to be on the simulated internet.
+    way_in: Vec<String>,
 }
+
+/// Where the cloud is on the simulated internet.
+const INSIDE: &str = "http://198.51.100.10";
 
 impl Cloud {
     /// Starts one, where `make test` has put what it needs.
     pub(crate) fn start() -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let program: PathBuf = root.join("scripts/simcloud");
-        if !root.join("target/tools/simcloud").is_dir() {
+        Self::start_with(&[])
+    }
+
+    /// Starts one whose instances run, where that is possible without a risk for this computer.
+    pub(crate) fn start_with_machines() -> Option<Self> {
+        Self::start_with_machines_that_see(None)
+    }
+
+    /// The same; machines see a directory as it is here.
+    pub(crate) fn start_with_machines_that_see(shared: Option<&Path>) -> Option<Self> {
+        // A machine writes into a layer of its own; where there can be none, it would be this computer's own files.
+        let layer = "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/root && mount -t overlay overlay \
+            -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root && command -v haproxy ip nft curl nsenter";
+        let tried =
+            Command::new("unshare").args(["--net", "--mount", "--pid", "--fork", "sh", "-c", layer]).output();
+        if !tried.is_ok_and(|tried| tried.status.success()) {
             eprintln!(
-                "SKIPPED: there is no simulated AWS here; `scripts/prerequisites test` installs what it needs"
+                "SKIPPED: a simulated AWS with machines needs root, overlays and what `scripts/prerequisites test` installs"
             );
             return None;
         }
-        let mut process = Command::new(program)
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let url =
-            ready.trim().strip_prefix("simcloud ready ").unwrap_or_else(|| panic!("{ready}")).to_owned();
-        Some(Self { process, url, home: tempfile::tempdir().unwrap() })
+        let mut options = vec!["--machines"];
+        options.extend(shared.and_then(Path::to_str).map(|path| ["--share", path]).into_iter().flatten());
+        let mut cloud = Self::start_with(&options)?;
+        cloud.tell("times", &json!({ "boot": 0.05, "provision": 0.05, "image": 0.2 }));
+        let neighbour = cloud.neighbour();
+        let words = ["nsenter", "--target", &neighbour, "--net", "--mount", "--wd=/"];
+        cloud.way_in = words.map(str::to_owned).to_vec();
+        Some(cloud)
+    }
+
+    /// Tells whether its instances run.
+    pub(crate) fn has_machines(&self) -> bool {
+        !self.way_in.is_empty()
+    }
+
+    /// Returns the directory in which who runs the commands keeps files.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Returns the process of a machine whose command line begins so.
+    pub(crate) fn process_of(&self, command: &str) -> Option<String> {
+        let mut processes = vec![self.region.process.id().to_string()];
+        while let Some(process) = processes.pop() {
+            let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).replace('\0', " ").starts_with(command) {
+                return Some(process);
+            }
+            processes.extend(children(&process));
+        }
+        None
+    }
+
+    /// Returns the process that is the simulated internet.
+    fn neighbour(&self) -> String {
+        let core = children(&self.region.process.id().to_string()).remove(0);
+        let internet = |process: &String| {
+            let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains("internet")
+        };
+        children(&core).into_iter().find(internet).unwrap()
+    }
+
+    fn start_with(options: &[&str]) -> Option<Self> {
+        let region = Simcloud::start(options)?;
+        Some(Self { region, home: tempfile::tempdir().unwrap(), way_in: Vec::new() })
     }
 
     /// Returns the command, with credentials for this cloud and no way to another.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_paasctl"));
+        self.program(env!("CARGO_BIN_EXE_paasctl"), arguments)
+    }
+
+    /// Returns a program where `paasctl` is run, with the same environment.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let program = program.to_owned();
+        let mut words = self.way_in.iter().chain([&program]);
+        let mut command = Command::new(words.next().unwrap());
+        let url = if self.way_in.is_empty() { &self.region.url } else { INSIDE };
         command
+            .args(words)
             .env_clear()
             .env("HOME", self.home.path())
             .env("COLUMNS", "200")
-            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ENDPOINT_URL", url)
+            // Also says that a bucket's name is no part of the endpoint's.
+            .env("AWS_ENDPOINT_URL_S3", url)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIASIMCLOUD00000000")
             .env("AWS_SECRET_ACCESS_KEY", "simulated")
@@ -100,12 +167,11 @@ impl Cloud {
 
     /// Tells the cloud what to do to those who use it.
     pub(crate) fn tell(&self, what: &str, wish: &Value) -> Value {
-        let mut answer = ureq::post(&format!("{}/_sim/{what}", self.url)).send_json(wish).unwrap();
-        answer.body_mut().read_json().unwrap()
+        self.region.tell(what, wish)
     }
 
     pub(crate) fn ask(&self, what: &str) -> Value {
-        ureq::get(&format!("{}/_sim/{what}", self.url)).call().unwrap().body_mut().read_json().unwrap()
+        self.region.ask(what)
     }
 
     /// Makes a plain call, as another tool in the account would; returns the answer's text.
@@ -118,7 +184,7 @@ impl Cloud {
             _ => "2015-12-01",
         };
         let form: Vec<_> = form.iter().copied().chain([("Version", version)]).collect();
-        let request = ureq::post(&self.url).header("Authorization", &signed);
+        let request = ureq::post(&self.region.url).header("Authorization", &signed);
         request.send_form(form).unwrap().body_mut().read_to_string().unwrap()
     }
 
@@ -171,13 +237,55 @@ impl Cloud {
         counts
     }
 
+    /// Returns what an instance has printed, once a word is there.
+    pub(crate) fn console(&self, id: &str, until: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let told = self.call("ec2", &[("Action", "GetConsoleOutput"), ("InstanceId", id)]);
+            let printed = texts(&told, "output").pop().unwrap_or_default();
+            let mut decode = Command::new("base64")
+                .arg("-d")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            decode.stdin.take().unwrap().write_all(printed.as_bytes()).unwrap();
+            let printed = String::from_utf8(decode.wait_with_output().unwrap().stdout).unwrap();
+            if printed.contains(until) {
+                return printed;
+            }
+            assert!(Instant::now() < deadline, "{printed}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Returns how many instances there were ever.
+    pub(crate) fn instances(&self) -> usize {
+        self.ask("state")["instances"].as_object().unwrap().len()
+    }
+
+    /// Tells whether a fault holds a call.
+    pub(crate) fn is_caught(&self, number: &Value) -> bool {
+        self.count(number, "held") > 0
+    }
+
+    /// Tells whether a fault has a call, which it holds now or in a moment.
+    pub(crate) fn has_struck(&self, number: &Value) -> bool {
+        self.count(number, "struck") > 0
+    }
+
+    fn count(&self, number: &Value, of: &str) -> u64 {
+        let faults = self.ask("faults");
+        let all = faults.as_array().or_else(|| faults["faults"].as_array()).unwrap();
+        let fault = all.iter().find(|fault| fault["number"] == *number);
+        fault.and_then(|fault| fault[of].as_u64()).unwrap_or_default()
+    }
+
     /// Waits until a fault has caught a call; false, if the process ended before.
     pub(crate) fn caught(&self, number: &Value, process: &mut Child) -> bool {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let faults = self.ask("faults");
-            let all = faults.as_array().or_else(|| faults["faults"].as_array()).unwrap().clone();
-            if all.iter().any(|fault| fault["number"] == *number && fault["held"].as_u64() > Some(0)) {
+            if self.is_caught(number) {
                 return true;
             }
             if process.try_wait().unwrap().is_some() {
@@ -189,11 +297,13 @@ impl Cloud {
     }
 }
 
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Returns the processes that a process has started.
+fn children(process: &str) -> Vec<String> {
+    // One that has just ended has none.
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Returns the command that makes the set-up `prod`.
@@ -213,4 +323,4 @@ pub(crate) fn hold(when: &str) -> Value {
 }
 
 /// All calls but those that only look, of protocols with actions and of S3.
-const CHANGES: &str = "(?!Describe|Get|List|Head|GET |HEAD ).*";
+pub(crate) const CHANGES: &str = "(?!Describe|Get|List|Head|GET |HEAD ).*";

@@ -5,9 +5,9 @@ use crate::cloud::{Cloud, hold, up};
 
 /// Runs a command again and again, each time until its first call that changes something, and kills it there. Returns
 /// how often it took.
-fn killed_at_each_call(cloud: &Cloud, arguments: &[&str], when: &str) -> usize {
+pub(crate) fn killed_at_each_call(cloud: &Cloud, arguments: &[&str], fault: &serde_json::Value) -> usize {
     for runs in 0..200 {
-        let number = cloud.tell("fault", &hold(when))["number"].clone();
+        let number = cloud.tell("fault", fault)["number"].clone();
         let mut process = cloud.command(arguments).spawn().unwrap();
         if !cloud.caught(&number, &mut process) {
             cloud.tell("clear", &serde_json::json!({}));
@@ -29,13 +29,13 @@ fn killed_after_each_call_it_ends_with_exactly_one_of_everything() {
     untouched.up(&["--egress", "one-nat"]);
     let mut arguments = up();
     arguments.extend(["--egress", "one-nat"]);
-    let runs = killed_at_each_call(&cloud, &arguments, "after");
+    let runs = killed_at_each_call(&cloud, &arguments, &hold("after"));
     assert!(runs > 40, "only {runs} calls were stopped");
     assert_eq!(cloud.census(), untouched.census());
     assert_eq!(cloud.steps(&["--egress", "one-nat"]), Vec::<serde_json::Value>::new());
 
     let down = ["aws:down", "--name", "prod", "--yes", "--delete-bucket"];
-    let runs = killed_at_each_call(&cloud, &down, "after");
+    let runs = killed_at_each_call(&cloud, &down, &hold("after"));
     assert!(runs > 25, "only {runs} calls were stopped");
     assert!(cloud.census().iter().all(|(_, count)| *count == 0), "{:?}", cloud.census());
 }

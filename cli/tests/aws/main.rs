@@ -7,7 +7,19 @@
 )]
 
 mod adopted;
+mod bake;
 mod cloud;
+mod exactly;
+mod interruption;
+mod inventory;
 mod killed;
+mod live;
+mod platform;
+mod rollover;
+mod server;
 mod setup;
+mod stepped;
 mod trouble;
+mod visitors;
+mod visits;
+mod zone;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cloud::{Cloud, texts};
+use crate::cloud::{Cloud, IMAGE, texts};
 
 #[test]
 fn a_second_run_has_nothing_to_do() {
@@ -110,4 +110,44 @@ fn another_wish_changes_what_it_must_and_nothing_else() {
     assert_eq!(parts, ["launch-template"]);
     cloud.up(&["--instance-type", "t3.large"]);
     assert_eq!(cloud.steps(&["--instance-type", "t3.large"]), Vec::<Value>::new());
+}
+
+#[test]
+fn load_balancers_are_added_and_those_that_apps_are_on_stay() {
+    let Some(cloud) = Cloud::start() else { return };
+    let one = cloud.up(&[]);
+    let plan = cloud.ok(&["aws:plan", "--name", "prod", "--image", IMAGE, "--balancers", "2"]);
+    assert!(plan.contains("load balancer 2's port 80") && plan.contains("$54.75"), "{plan}");
+    let two = cloud.up(&["--balancers", "2"]);
+    assert_eq!((&two["balancer"], &two["address"]), (&one["balancer"], &one["address"]));
+    assert!(two["more_addresses"][0].as_str().unwrap().starts_with("paas-prod--2-"), "{two:#}");
+    assert_eq!(cloud.steps(&[]), Vec::<Value>::new(), "who does not say how many keeps them");
+
+    let elb = "elasticloadbalancing";
+    let listed = cloud.call(elb, &[("Action", "DescribeLoadBalancers"), ("Names.member.1", "paas-prod--2")]);
+    let balancer = texts(&listed, "LoadBalancerArn").remove(0);
+    let listeners = cloud.call(elb, &[("Action", "DescribeListeners"), ("LoadBalancerArn", &balancer)]);
+    let rule = [
+        ("Action", "CreateRule"),
+        ("ListenerArn", &texts(&listeners, "ListenerArn")[0]),
+        ("Priority", "7"),
+        ("Conditions.member.1.Field", "host-header"),
+        ("Conditions.member.1.Values.member.1", "shop.example.org"),
+        ("Actions.member.1.Type", "fixed-response"),
+        ("Actions.member.1.FixedResponseConfig.StatusCode", "503"),
+    ];
+    let rule = texts(&cloud.call(elb, &rule), "RuleArn").remove(0);
+    let fewer = ["aws:up", "--name", "prod", "--image", IMAGE, "--yes", "--balancers", "1"];
+    let refused = cloud.run(&fewer);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("load balancer 2 cannot go"), "{told}");
+
+    cloud.call(elb, &[("Action", "DeleteRule"), ("RuleArn", &rule)]);
+    assert_eq!(cloud.up(&["--balancers", "1"]), one);
+    let left = cloud.call(elb, &[("Action", "DescribeLoadBalancers")]);
+    assert_eq!(texts(&left, "LoadBalancerName"), ["paas-prod"]);
+    cloud.up(&["--balancers", "2"]);
+    cloud.ok(&["aws:down", "--name", "prod", "--yes"]);
+    let left = cloud.call(elb, &[("Action", "DescribeLoadBalancers")]);
+    assert_eq!(texts(&left, "LoadBalancerName"), Vec::<String>::new());
 }

@@ -49,6 +49,32 @@ fn hosts_are_shown_with_their_room_and_the_reason_why_one_is_not_ready() {
 }
 
 #[test]
+fn instances_are_shown_with_what_they_are_doing_also_before_they_are_hosts() {
+    let env = TestEnvironment::new();
+    let instance = |doing: &str, lifecycle: &str| {
+        json!({ "id": "i-1", "type": "t3.medium", "lifecycle": lifecycle, "doing": doing, "image": "ami-1", "reason": null,
+                "since": "2026-01-05T11:59:00Z" })
+    };
+    let booting = json!({
+        "instance": instance("booting", "on-demand"), "memory_bytes": null, "cpu_millicores": null, "last_seen_at": null,
+        "replicas": 0, "version": null, "address": null,
+    });
+    let joined = json!({ "instance": instance("joined", "on-demand") });
+    env.server
+        .on("GET /hosts", json!([host("i-1", "ready", joined), host("i-2", "booting", booting.clone())]))
+        .on("GET /hosts/i-2", host("i-2", "booting", booting))
+        .on("GET /platform", json!({ "doubt": null }));
+    assert_snapshot!(env.run(&["hosts"]), @"
+    HOST  ZONE  STATE    REPLICAS  FREE GB   FREE CORES  VERSION  INSTANCE   SEEN
+    i-1   a     ready    1         3.5 of 4  1.9 of 2    0.1.0    t3.medium  2.0 s ago
+    i-2   a     booting  0                                        t3.medium
+    ");
+    let info = env.run(&["hosts:info", "i-2"]);
+    assert!(info.contains("booting, t3.medium, on-demand") && info.contains("ami-1"), "{info}");
+    assert!(!info.contains("no bound"), "nothing is known of its room: {info}");
+}
+
+#[test]
 fn of_very_many_hosts_those_in_one_state_can_be_asked_for_and_all_are_counted() {
     let env = TestEnvironment::new();
     let state = |number| if number % 10 == 7 { "draining" } else { "ready" };

@@ -158,7 +158,7 @@ fn no_wait_only_asks() {
     `paasctl ps -a shop` shows how far it is.
     ");
     assert_eq!(
-        env.server.asked()[1],
+        env.server.asked()[2],
         r#"PATCH /apps/shop/formation {"updates":[{"quantity":"4","size":"Performance-M","type":"web"}]}"#
     );
 }

@@ -81,9 +81,14 @@ impl Watched {
         let mut address = self.answered;
         loop {
             let mut asked = self.ask(&probe, port, pulse.health(), &mut told).await;
-            if let Err(ProbeFailure::NotListening { elsewhere: found, .. }) = &mut asked {
+            if let Err(ProbeFailure::NotListening { port, elsewhere: found }) = &mut asked {
                 self.look(&mut elsewhere).await;
-                found.clone_from(&elsewhere.1);
+                // It may have begun to listen where it should since it was asked.
+                let is_asked = |found: &SocketAddr| {
+                    let everywhere = found.ip().is_unspecified() && found.port() == *port;
+                    everywhere || probe.addresses.contains(found)
+                };
+                found.extend(elsewhere.1.iter().filter(|found| !is_asked(found)));
             }
             if let Ok(answered) = asked {
                 address = Some(answered);

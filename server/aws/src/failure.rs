@@ -173,6 +173,7 @@ const CONFLICTS: &[&str] = &[
     "PriorityInUse",
     "Resource.AlreadyAssociated",
     "ResourceInUse",
+    "VolumeInUse",
 ];
 
 /// A call to AWS that failed.
@@ -282,6 +283,7 @@ mod tests {
             ("RouteAlreadyExists", 400, Kind::Conflict),
             ("EntityAlreadyExists", 409, Kind::Conflict),
             ("PriorityInUse", 400, Kind::Conflict),
+            ("VolumeInUse", 400, Kind::Conflict),
             ("InternalError", 500, Kind::Lost),
             ("Unavailable", 503, Kind::Lost),
             ("InvalidAction", 400, Kind::Unimplemented),

@@ -1,9 +1,14 @@
 //! A fleet on AWS: the one crate that names its SDK. What is decided here is pure and always compiled; what calls AWS
-//! is behind the feature `sdk`.
+//! is behind the features `sdk` and `fleet`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod bake;
+pub mod control;
+#[cfg(feature = "fleet")]
+pub mod entrance;
 pub mod failure;
+pub mod fleet;
 pub mod setup;
 
 #[cfg(feature = "sdk")]

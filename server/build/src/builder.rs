@@ -1,13 +1,11 @@
 //! One build from source to slug: what happens in which order, and what the log says about it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use detection::{Buildpack, builtin, explain};
 use model::detection::DetectionTrace;
-use model::id::AppId;
 use model::pins::{Pin, Pins};
 use model::procfile::{PROCFILE_BYTES_MAX, Procfile};
 use model::slug::SlugManifest;
@@ -38,7 +36,7 @@ use crate::tree::{Amount, read_below};
 pub struct Builder {
     host: Arc<HostFacts>,
     tools: Tools,
-    containers: Option<Arc<dyn Containers>>,
+    pub(crate) containers: Option<Arc<dyn Containers>>,
 }
 
 impl Builder {
@@ -59,16 +57,6 @@ impl Builder {
     #[must_use]
     pub fn builds_images(&self) -> bool {
         self.containers.is_some()
-    }
-
-    /// Removes what is kept for builds of images, but for those of these apps.
-    ///
-    /// # Errors
-    /// The builder of images does not answer.
-    pub async fn keep_images_of(&self, apps: BTreeSet<AppId>) -> anyhow::Result<()> {
-        let Some(containers) = self.containers.clone() else { return Ok(()) };
-        let kept = tokio::task::spawn_blocking(move || containers.keep_images_of(&apps));
-        kept.await.context("a task was cut off")?
     }
 
     /// Has buildpacks run in containers instead of bubblewrap, on the stack of those, and ends what a killed server left

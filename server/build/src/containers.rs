@@ -8,6 +8,8 @@ use model::id::AppId;
 use model::image::ImageConfig;
 use sandbox::Sandbox;
 
+use crate::KeptImage;
+
 /// How a program in a container ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
@@ -88,7 +90,13 @@ pub trait Containers: Debug + Send + Sync {
     /// The builder could not be asked, or not be followed to its end.
     fn make_image(&self, order: &ImageOrder<'_>, attendant: &mut dyn Attendant) -> anyhow::Result<Imaged>;
 
-    /// Removes the steps that are kept of builds of images, but for those of these apps; blocks.
+    /// Returns what is kept of builds of images of other apps than these; blocks.
+    ///
+    /// # Errors
+    /// The builder does not answer.
+    fn images_beyond(&self, apps: &BTreeSet<AppId>) -> anyhow::Result<Vec<KeptImage>>;
+
+    /// Removes what is kept of builds of images, but for that of these apps; blocks.
     ///
     /// # Errors
     /// The builder does not answer.

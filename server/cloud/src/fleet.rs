@@ -4,18 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
+use model::cost::Prices;
 use model::id::{HostId, LaunchId};
 use model::instances::{
     Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Tenant, View, Wish, consequence,
-    decide, pause,
+    decide, decide_within, pause,
 };
 use store::{FleetEvent, Launch, NewLaunch, Transaction, Vault};
 use tracing::{info, warn};
 
 use crate::calls;
-use crate::ledger::{Ledger, find_settings};
+use crate::ledger::{Ledger, find_costs};
 use crate::provider::{Cloud, Order};
 use crate::sight::Seen;
 
@@ -75,6 +77,7 @@ pub struct Fleet<L> {
     seen: Seen,
     surplus_since: Option<Timestamp>,
     alarms: Vec<Alarm>,
+    prices: Prices,
     tidied_at: Option<Timestamp>,
 }
 
@@ -82,8 +85,14 @@ impl<L: Ledger> Fleet<L> {
     /// Makes the hands that write into a ledger and ask a cloud.
     #[must_use]
     pub fn new(ledger: L, cloud: Arc<dyn Cloud>, vault: Arc<Vault>, recipe: Arc<dyn Recipe>) -> Self {
-        let (seen, alarms) = (Seen::default(), Vec::new());
-        Self { ledger, cloud, vault, recipe, seen, surplus_since: None, alarms, tidied_at: None }
+        let (seen, alarms, prices) = (Seen::default(), Vec::new(), Prices::built_in());
+        Self { ledger, cloud, vault, recipe, seen, surplus_since: None, alarms, prices, tidied_at: None }
+    }
+
+    /// Takes a table of prices in place of the built-in one, to hold the platform's cap by.
+    #[must_use]
+    pub fn priced(self, prices: Prices) -> Self {
+        Self { prices, ..self }
     }
 
     /// Returns what a person should know, as of the last turn.
@@ -99,14 +108,14 @@ impl<L: Ledger> Fleet<L> {
     pub async fn turn(&mut self, around: &Surroundings, now: Timestamp) -> Result<Decision, FleetError> {
         let listed = calls::list(self.cloud.as_ref()).await;
         let mut db = self.ledger.read().await?;
-        let Some(settings) = find_settings(&mut db).await? else { return Ok(Decision::default()) };
+        let Some(costs) = find_costs(&mut db).await? else { return Ok(Decision::default()) };
         let launches = store::list_launches(&mut db).await?;
         match listed {
             Ok(list) => self.seen.take(list, &launches, now),
             Err(error) => warn!(error, "the cloud does not say which instances there are"),
         }
         let view = View {
-            settings,
+            settings: costs.settings.clone(),
             instances: self.instances(&launches, around),
             strays: self.seen.strays(),
             waiting: around.waiting.clone(),
@@ -119,7 +128,10 @@ impl<L: Ledger> Fleet<L> {
             now,
         };
         drop(db);
-        let decision = decide(&view);
+        let decision = match costs.budget(launches.iter().map(|launch| &launch.pool), &self.prices) {
+            Some(budget) => decide_within(&view, &budget),
+            None => decide(&view),
+        };
         let Some(tx) = self.ledger.write().await? else { return Ok(Decision::default()) };
         self.write(tx, &launches, &decision, now).await?;
         self.surplus_since = decision.surplus_since;
@@ -279,8 +291,9 @@ impl<L: Ledger> Fleet<L> {
         {
             warn!(error, "instances that should end may go on for now");
         }
-        let asked =
-            futures::stream::iter(orders).map(|launch| self.ask(launch, now)).buffer_unordered(ORDERS);
+        let asks: Vec<BoxFuture<'_, Result<(), FleetError>>> =
+            orders.into_iter().map(|launch| self.ask(launch, now).boxed()).collect();
+        let asked = futures::stream::iter(asks).buffer_unordered(ORDERS);
         asked.fold(Ok(()), |all, one| std::future::ready(all.and(one))).await
     }
 

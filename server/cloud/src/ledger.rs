@@ -1,6 +1,7 @@
 //! Where it is written down what should become of instances, and what was decided about the fleet beforehand.
 
 use async_trait::async_trait;
+use model::cost::{Costs, Ground};
 use model::instances::Settings;
 use store::{Db, Store, Transaction};
 
@@ -56,4 +57,15 @@ pub async fn set_settings(db: &mut Db, settings: &Settings) -> store::Result<()>
     let text = serde_json::to_string(settings)
         .map_err(|error| store::Error::Damaged { column: SETTINGS.to_owned(), why: error.to_string() })?;
     store::set_fact(db, SETTINGS, &text).await
+}
+
+/// Returns all that decides what the platform costs; nothing without settings. The fleet stands on what is usual.
+///
+/// # Errors
+/// A database that fails, or what a newer version wrote.
+pub async fn find_costs(db: &mut Db) -> store::Result<Option<Costs>> {
+    let Some(settings) = find_settings(db).await? else { return Ok(None) };
+    let ground = Ground::usual(settings.zones.len());
+    let (apps, caps) = (store::all_formations(db).await?, store::list_caps(db).await?);
+    Ok(Some(Costs { settings, ground, apps, caps }))
 }

@@ -4,6 +4,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod entrance;
+
 mod calls;
 mod fleet;
 mod ledger;
@@ -11,5 +13,5 @@ mod provider;
 mod sight;
 
 pub use fleet::{Fleet, FleetError, Recipe, Surroundings};
-pub use ledger::{Ledger, SETTINGS, find_settings, set_settings};
-pub use provider::{Cloud, Listed, Order, Refused};
+pub use ledger::{Ledger, SETTINGS, find_costs, find_settings, set_settings};
+pub use provider::{Cloud, Listed, Order, Refused, Site};

@@ -5,11 +5,17 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use model::id::LaunchId;
-use model::instances::{InstanceId, Pool, Refusal, State};
+use model::instances::{InstanceId, InstanceType, Pool, Refusal, State};
 
 /// A place that gives instances.
 #[async_trait]
 pub trait Cloud: Send + Sync {
+    /// Returns where instances are, and what they are made from; a minute old at most.
+    ///
+    /// # Errors
+    /// Why nobody knows, as a sentence.
+    async fn site(&self) -> Result<Site, String>;
+
     /// Returns every instance with the platform's mark, those included that ended a while ago.
     ///
     /// # Errors
@@ -28,6 +34,21 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// Why some may go on, as a sentence.
     async fn terminate(&self, ids: &[InstanceId]) -> Result<(), String>;
+}
+
+/// What was prepared for instances at a cloud before there are any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Whose account they are in.
+    pub account: String,
+    /// In which region.
+    pub region: String,
+    /// The zones that they may be in, in order.
+    pub zones: Vec<String>,
+    /// The image that they are made from just now.
+    pub image: String,
+    /// The type that they are unless another is asked for.
+    pub usual: InstanceType,
 }
 
 /// An instance as a cloud lists it.

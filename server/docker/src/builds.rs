@@ -12,7 +12,7 @@ use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions,
     ListContainersOptions, RemoveContainerOptions, StartContainerOptions, WaitContainerOptions,
 };
-use build::{Attendant, ImageOrder, Imaged, Ran};
+use build::{Attendant, ImageOrder, Imaged, KeptImage, Ran};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use model::id::AppId;
@@ -194,6 +194,10 @@ impl build::Containers for BuildContainers {
 
     fn make_image(&self, order: &ImageOrder<'_>, attendant: &mut dyn Attendant) -> Result<Imaged> {
         self.image(order, attendant)
+    }
+
+    fn images_beyond(&self, apps: &BTreeSet<AppId>) -> Result<Vec<KeptImage>> {
+        self.beyond(apps)
     }
 
     fn keep_images_of(&self, apps: &BTreeSet<AppId>) -> Result<()> {

@@ -12,8 +12,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -34,7 +34,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 64 << 20;
 
 /// Where a server is called.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ServerUrl {
     host: String,
     port: u16,
@@ -57,6 +58,14 @@ impl FromStr for ServerUrl {
             return Err(BadUrl);
         }
         Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = BadUrl;
+
+    fn try_from(text: String) -> Result<Self, BadUrl> {
+        text.parse()
     }
 }
 

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use jiff::Timestamp;
 use model::id::{AppId, HostId, ReplicaId};
 use model::replica::{HostDesired, HostReport};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,21 @@ pub struct Join {
     pub secret: String,
     /// What it calls itself; the token may say otherwise.
     pub name: String,
+    /// Its request for a certificate, as PEM.
+    pub request: String,
+    /// What it is.
+    pub about: About,
+}
+
+/// An instance of a cloud asks to become a host: `POST /agent/enrol`.
+#[derive(Serialize, Deserialize)]
+pub struct Enrol {
+    /// What it was given at its launch.
+    pub secret: String,
+    /// Its identity document, to the byte.
+    pub document: String,
+    /// AWS's signature of that: base64 of PKCS #7.
+    pub signature: String,
     /// Its request for a certificate, as PEM.
     pub request: String,
     /// What it is.
@@ -72,6 +88,9 @@ pub struct Sync {
     /// What it is, at first and whenever that changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    /// That its cloud takes it back, if it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
     /// What it observed, if this server has not taken that yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<HostReport>,
@@ -81,6 +100,22 @@ pub struct Sync {
     pub has: (u64, u64),
     /// How long the answer may wait for news, in milliseconds.
     pub hold_ms: u64,
+}
+
+/// A host is taken back by its cloud, or may soon be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// When; nothing: it is more likely than for others, and nobody knows when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Notice {
+    /// Tells whether it says more than what was known: that the host is taken back at all, or that this is certain.
+    #[must_use]
+    pub fn is_news_after(self, known: Option<Self>) -> bool {
+        known.is_none_or(|known| known.ends_at.is_none() && self.ends_at.is_some())
+    }
 }
 
 /// What is new for a host.

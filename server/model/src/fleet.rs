@@ -1,6 +1,8 @@
 //! Which hosts are silent and which are lost, from how long ago each was heard of. One that is silent may come back any
-//! moment; what is lost is decided once. Who hears of too few hosts takes itself for the one that is cut off.
+//! moment; what is lost is decided once. Who hears of too few hosts takes itself for the one that is cut off, unless all that are
+//! missing are of one zone.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -18,10 +20,12 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// What is known of a host.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct Heard<'a> {
     /// Which one.
     pub host: HostId,
-    /// How long ago it was heard of; since this server began to listen, if never.
+    /// Where it is; nothing for the agent in this server, which is heard of whatever is cut off.
+    pub zone: Option<&'a str>,
+    /// How long ago it was heard of; since this server knows of it, if never.
     pub unheard: Duration,
     /// How long ago it was declared lost, if it is.
     pub lost: Option<Duration>,
@@ -64,35 +68,54 @@ impl fmt::Display for Doubt {
 /// Judges hosts. `calm` is for how long this server has listened without a doubt, nor a pause of its own: what was
 /// unheard of before that is held against nobody, so that each has its time to come back after a cut has healed.
 #[must_use]
-pub fn judge(hosts: &[Heard], calm: Duration, grace: Duration) -> Fleet {
+pub fn judge(hosts: &[Heard<'_>], calm: Duration, grace: Duration) -> Fleet {
     let grace = grace.max(SILENCE);
-    let counts = |heard: &&Heard| heard.lost.is_none_or(|ago| ago < REMEMBERED);
-    let of = hosts.iter().filter(counts).count();
-    let mut unheard: Vec<Duration> =
-        hosts.iter().filter(counts).map(|heard| heard.unheard).filter(|ago| *ago >= SILENCE).collect();
-    unheard.sort_unstable_by(|a, b| b.cmp(a));
-    let allowed = (of / 3).max(1);
+    let counts = |heard: &&Heard<'_>| heard.lost.is_none_or(|ago| ago < REMEMBERED);
+    let known: Vec<&Heard<'_>> = hosts.iter().filter(counts).collect();
+    let mut unheard: Vec<&Heard<'_>> =
+        known.iter().copied().filter(|heard| heard.unheard >= SILENCE).collect();
+    unheard.sort_unstable_by_key(|heard| Reverse(heard.unheard));
     let present = || hosts.iter().filter(|heard| heard.lost.is_none());
-    if let Some(tipping) = unheard.get(allowed) {
+    // The more are unheard of, the more doubtful it is.
+    let counted: Vec<usize> = (1..=unheard.len()).collect();
+    let beyond_doubt = counted.partition_point(|count| is_failure(&known, &unheard[..*count]));
+    if let Some(tipping) = unheard.get(beyond_doubt) {
         // Those that were out before the others fell silent are not brought back by that.
-        let before = *tipping + SILENCE;
+        let before = tipping.unheard + SILENCE;
         return Fleet {
             silent: present().filter(|heard| heard.unheard >= before).map(|heard| heard.host).collect(),
             lost: Vec::new(),
-            doubt: Some(Doubt { unheard: unheard.len(), of }),
+            doubt: Some(Doubt { unheard: unheard.len(), of: known.len() }),
             next: None,
         };
     }
-    let held = |heard: &Heard| heard.unheard.min(calm);
-    let is_lost = |heard: &&Heard| held(heard) >= grace;
-    let is_silent = |heard: &&Heard| held(heard) >= SILENCE;
-    let until = |heard: &Heard| if held(heard) < SILENCE { SILENCE } else { grace } - held(heard);
+    let held = |heard: &Heard<'_>| heard.unheard.min(calm);
+    let is_lost = |heard: &&Heard<'_>| held(heard) >= grace;
+    let is_silent = |heard: &&Heard<'_>| held(heard) >= SILENCE;
+    let until = |heard: &Heard<'_>| if held(heard) < SILENCE { SILENCE } else { grace } - held(heard);
     Fleet {
         silent: present().filter(is_silent).map(|heard| heard.host).collect(),
         lost: present().filter(is_lost).map(|heard| heard.host).collect(),
         doubt: None,
         next: present().filter(|heard| !is_lost(heard)).map(until).min(),
     }
+}
+
+/// Tells whether that these are unheard of means that they failed: they are as few as fail at once, or so few are beside those of
+/// one zone. Who hears of two other zones is not cut off.
+fn is_failure(known: &[&Heard<'_>], unheard: &[&Heard<'_>]) -> bool {
+    if unheard.len() <= (known.len() / 3).max(1) {
+        return true;
+    }
+    let zones: BTreeSet<&str> = unheard.iter().filter_map(|heard| heard.zone).collect();
+    let missing: BTreeSet<HostId> = unheard.iter().map(|heard| heard.host).collect();
+    zones.into_iter().any(|zone| {
+        let elsewhere = || known.iter().filter(|heard| heard.zone.is_some_and(|other| other != zone));
+        let (gone, there): (Vec<&Heard<'_>>, Vec<_>) =
+            elsewhere().copied().partition(|heard| missing.contains(&heard.host));
+        let witnesses: BTreeSet<&str> = there.iter().filter_map(|heard| heard.zone).collect();
+        witnesses.len() >= 2 && gone.len() <= (gone.len() + there.len()) / 3
+    })
 }
 
 #[cfg(test)]
@@ -108,9 +131,19 @@ mod tests {
         Duration::from_secs(n)
     }
 
-    fn heard(ages: &[u64]) -> Vec<Heard> {
-        let one = |(n, ago): (u128, &u64)| Heard { host: id(n), unheard: seconds(*ago), lost: None };
-        (1u128..).zip(ages).map(one).collect()
+    fn heard(ages: &[u64]) -> Vec<Heard<'static>> {
+        let zones: Vec<_> = ages.iter().map(|ago| ("a", *ago)).collect();
+        heard_in(&zones)
+    }
+
+    fn heard_in(hosts: &[(&'static str, u64)]) -> Vec<Heard<'static>> {
+        let one = |(n, (zone, ago)): (u128, &(&'static str, u64))| Heard {
+            host: id(n),
+            zone: Some(*zone),
+            unheard: seconds(*ago),
+            lost: None,
+        };
+        (1u128..).zip(hosts).map(one).collect()
     }
 
     fn id(n: u128) -> HostId {
@@ -136,6 +169,32 @@ mod tests {
                 .to_string()
                 .starts_with("2 of 3 hosts are not heard of at once: it is probably this server")
         );
+    }
+
+    #[test]
+    fn a_zone_that_is_cut_off_is_lost_however_many_hosts_it_has_if_two_others_are_heard_of() {
+        let most = [("c", 30), ("c", 30), ("c", 31), ("a", 0), ("b", 1)];
+        assert_eq!(judge(&heard_in(&most), LONG, GRACE).lost, [id(1), id(2), id(3)]);
+        // Whoever is cut off with a zone hears of that one alone.
+        let two = [("c", 30), ("c", 30), ("a", 0), ("a", 1)];
+        assert!(judge(&heard_in(&two), LONG, GRACE).doubt.is_some());
+        let mut own = heard_in(&[("c", 30), ("c", 30), ("a", 0), ("b", 0)]);
+        own[3].zone = None;
+        assert!(judge(&own, LONG, GRACE).doubt.is_some(), "the agent in a server is no witness");
+        let more = [("c", 30), ("c", 30), ("b", 30), ("b", 0), ("a", 0), ("d", 0)];
+        assert!(judge(&heard_in(&more), LONG, GRACE).doubt.is_none(), "one of four beside that zone");
+        let more = [("c", 30), ("c", 30), ("b", 30), ("a", 0), ("d", 0)];
+        assert!(judge(&heard_in(&more), LONG, GRACE).doubt.is_none());
+        let more = [("c", 30), ("c", 30), ("b", 30), ("a", 0)];
+        assert!(judge(&heard_in(&more), LONG, GRACE).doubt.is_some());
+    }
+
+    #[test]
+    fn a_zone_that_was_out_stays_out_when_there_is_doubt_about_the_others() {
+        let hosts = [("c", 40), ("c", 40), ("c", 40), ("a", 5), ("b", 0), ("b", 0)];
+        let fleet = judge(&heard_in(&hosts), LONG, GRACE);
+        assert_eq!((fleet.silent, fleet.lost), ([id(1), id(2), id(3)].into(), Vec::new()));
+        assert!(fleet.doubt.is_some());
     }
 
     #[test]
@@ -171,6 +230,7 @@ mod tests {
 
     /// A server that hears of hosts as it happens, and its losses are written down.
     struct Watching {
+        zones: usize,
         now: u64,
         calm_since: u64,
         last: Vec<u64>,
@@ -178,9 +238,14 @@ mod tests {
     }
 
     impl Watching {
-        fn look(&self, grace: Duration) -> (Vec<Heard>, Fleet) {
+        fn zone(&self, host: HostId) -> &'static str {
+            ["a", "b", "c", "d"][usize::try_from(host.0.as_u128()).unwrap() % self.zones]
+        }
+
+        fn look(&self, grace: Duration) -> (Vec<Heard<'static>>, Fleet) {
             let one = |(n, (last, lost)): (u128, (&u64, &Option<u64>))| Heard {
                 host: id(n),
+                zone: Some(self.zone(id(n))),
                 unheard: seconds(self.now - last),
                 lost: lost.map(|at| seconds(self.now - at)),
             };
@@ -192,12 +257,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_any_history_at_most_a_third_is_out_and_nobody_is_lost_without_its_grace(
+        fn in_any_history_at_most_a_third_or_a_zone_is_out_and_nobody_is_lost_without_its_grace(
             hosts in 1usize..12,
+            zones in 1usize..5,
             grace in 4u64..40,
             cuts in prop::collection::vec((prop::collection::vec(any::<bool>(), 12), 1u64..60), 1..12),
         ) {
-            let mut it = Watching { now: 100, calm_since: 100, last: vec![100; hosts], lost: vec![None; hosts] };
+            let mut it = Watching { zones, now: 100, calm_since: 100, last: vec![100; hosts], lost: vec![None; hosts] };
             for (up, lasts) in cuts {
                 for _ in 0..lasts {
                     it.now += 1;
@@ -205,10 +271,16 @@ mod tests {
                         it.last[n] = it.now;
                     }
                     let (heard, fleet) = it.look(seconds(grace));
-                    let unheard = heard.iter().filter(|host| host.unheard >= SILENCE).count();
-                    prop_assert_eq!(fleet.doubt.is_some(), unheard > (hosts / 3).max(1));
+                    let unheard: Vec<_> = heard.iter().filter(|host| host.unheard >= SILENCE).collect();
+                    let few = unheard.len() <= (hosts / 3).max(1);
+                    let calling: BTreeSet<_> =
+                        heard.iter().filter(|host| host.unheard < SILENCE).map(|host| host.zone).collect();
+                    prop_assert!(!few || fleet.doubt.is_none());
+                    prop_assert!(few || calling.len() >= 2 || fleet.doubt.is_some());
                     prop_assert!(fleet.doubt.is_none() || fleet.lost.is_empty());
-                    prop_assert!(fleet.silent.len() <= (hosts / 3).max(1), "{:?}", fleet);
+                    let beside = |zone: &str| fleet.silent.iter().filter(|host| it.zone(**host) != zone).count();
+                    let least = ["a", "b", "c", "d"].into_iter().map(beside).min().unwrap();
+                    prop_assert!(fleet.silent.len() <= (hosts / 3).max(1) || least <= hosts / 3, "{:?}", fleet);
                     for host in fleet.silent.iter().chain(&fleet.lost) {
                         let known = heard.iter().find(|known| known.host == *host).unwrap();
                         prop_assert!(known.unheard >= SILENCE && known.lost.is_none());

@@ -1,15 +1,17 @@
 //! A machine becomes a host, and a host gets a fresh certificate.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use fleet::{About, Join, Joined, Renew, Renewed, fingerprint_of_request};
+use fleet::{About, Enrol, Join, Joined, Renew, Renewed, fingerprint_of_request};
 use store::HostFacts;
 use tracing::info;
 
 use super::admission::{Caller, admit_late};
 use super::refusal::Refusal;
+use super::registrar::Registrar;
 use crate::platform::Platform;
 
 /// The longest name of a host.
@@ -40,7 +42,7 @@ pub(super) async fn join(
         }
         made => made?,
     };
-    store::set_host_facts(&mut tx, host.id, &facts(join.about, &caller)).await?;
+    store::set_host_facts(&mut tx, host.id, &facts(join.about, caller.from)).await?;
     store::set_join_token_host(&mut tx, token.id, host.id).await?;
     let certificate = platform.agents.authority.host_certificate(host.id, &join.request)?;
     tx.commit().await?;
@@ -48,6 +50,20 @@ pub(super) async fn join(
     platform.wished();
     let authority = platform.agents.authority.pem().to_owned();
     Ok(Json(Joined { host: host.id, name, certificate, authority }))
+}
+
+pub(super) async fn enrol(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    Json(enrol): Json<Enrol>,
+) -> Result<Json<Joined>, Refusal> {
+    let Some(cloud) = &platform.cloud else {
+        return Err(Refusal::forbidden("the hosts of this platform are not instances that it launched"));
+    };
+    let registrar = Registrar { store: &platform.store, agents: &platform.agents, cloud };
+    let joined = registrar.enrol(enrol, caller.from).await?;
+    platform.wished();
+    Ok(Json(joined))
 }
 
 pub(super) async fn renew(
@@ -67,9 +83,9 @@ pub(super) async fn renew(
 }
 
 /// Returns what a host says of itself, its address taken from the connection where it says none.
-pub(super) fn facts(about: About, caller: &Caller) -> HostFacts {
+pub(super) fn facts(about: About, from: IpAddr) -> HostFacts {
     HostFacts {
-        address: Some(about.address.unwrap_or(caller.from)),
+        address: Some(about.address.unwrap_or(from)),
         entry_port: about.entry_port,
         memory_bytes: about.memory_bytes,
         cpu_millicores: about.cpu_millicores,

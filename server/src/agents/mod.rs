@@ -2,9 +2,12 @@
 //! reconcile loop.
 
 mod admission;
+mod identities;
 mod join;
+mod lately;
 mod logs;
 mod refusal;
+mod registrar;
 mod seen;
 mod serve;
 mod slugs;
@@ -17,11 +20,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fleet::{Authority, Credentials, JoinToken};
+use fleet::{Authority, Credentials, IdentityCertificates, JoinToken};
 use model::id::{HostId, ReplicaId};
 use serde::{Deserialize, Serialize};
 use store::{Store, Vault};
 
+pub(crate) use identities::read_identities;
+pub use refusal::Refusal;
+pub use registrar::Registrar;
 pub(crate) use serve::run;
 pub(crate) use wait::wait_for_hosts;
 
@@ -35,6 +41,9 @@ pub struct Agents {
     ways: Mutex<BTreeMap<HostId, fleet::WayConfig>>,
     known: admission::Known,
     trust: trust::Trust,
+    /// With what instances are signed; nothing where no cloud gives hosts.
+    identities: Option<IdentityCertificates>,
+    lately: lately::Lately,
 }
 
 /// The authority as it is stored.
@@ -76,13 +85,27 @@ impl Agents {
     pub fn of(authority: Authority) -> anyhow::Result<Self> {
         let server = authority.server_credentials()?;
         let (known, trust) = (admission::Known::default(), trust::Trust::default());
-        Ok(Self { authority, server, ways: Mutex::default(), known, trust })
+        let (identities, lately) = (None, lately::Lately::default());
+        Ok(Self { authority, server, ways: Mutex::default(), known, trust, identities, lately })
     }
 
     /// Lets certificates of hosts hold for so long.
     #[must_use]
     pub fn certifying_for(mut self, life: Duration) -> Self {
         self.authority.set_host_life(life);
+        self
+    }
+
+    /// Returns the certificate by which hosts know the platform, as PEM.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.authority.pem()
+    }
+
+    /// Believes what is signed with these certificates about instances.
+    #[must_use]
+    pub fn believing(mut self, identities: IdentityCertificates) -> Self {
+        self.identities = Some(identities);
         self
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// A refusal or failure as a host sees it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub struct Refusal {
     status: StatusCode,
     message: String,
 }
@@ -20,6 +20,11 @@ impl Refusal {
     /// Who asks is no host, or none any more.
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// The same question may have another answer in a moment.
+    pub(super) fn later(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
     }
 
     /// What was sent makes no sense.

@@ -30,6 +30,7 @@ const RENEW: Duration = Duration::from_hours(7 * 24);
 fn routes(platform: Arc<Platform>) -> Router {
     Router::new()
         .route("/agent/join", post(join::join).layer(DefaultBodyLimit::max(64 << 10)))
+        .route("/agent/enrol", post(join::enrol).layer(DefaultBodyLimit::max(64 << 10)))
         .route("/agent/renew", post(join::renew).layer(DefaultBodyLimit::max(64 << 10)))
         .route("/agent/sync", post(sync::sync))
         .route("/agent/logs", post(logs::take))

@@ -24,6 +24,10 @@ pub(super) async fn sync(
 ) -> Result<Json<Synced>, Refusal> {
     let host = admit(&platform, &caller).await?;
     note(&platform, &host, &caller, &mut sync).await;
+    if sync.notice.is_some_and(|notice| platform.facts.notices.take(host.id, notice)) {
+        tracing::warn!(host.id = %host.id, "the cloud takes host {} back", host.name);
+        platform.wished();
+    }
     let report = sync.report.take().map(|mut report| {
         report.replicas.sort_by_key(|status| status.id);
         (sync.report_number, report)
@@ -59,7 +63,7 @@ pub(super) async fn sync(
 
 /// Notes what a host says of itself if it is new. A failure costs no more than the note.
 async fn note(platform: &Platform, host: &Host, caller: &Caller, sync: &mut Sync) {
-    let about = sync.about.take().map(|about| facts(about, caller));
+    let about = sync.about.take().map(|about| facts(about, caller.from));
     let Some(about) = about.filter(|facts| *facts != host.facts) else { return };
     let noted = async {
         let mut tx = platform.store.write().await?;

@@ -10,6 +10,7 @@ use store::{App, Release, Transaction};
 use super::account;
 use super::answer::{Answer, time, time_or_null};
 use super::call::{Call, commit};
+use super::domains::is_the_platforms;
 use super::error::ApiError;
 use super::reference::{name_of, region_ref, stack_of, stack_ref};
 use crate::deploy;
@@ -39,7 +40,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let mut tx = call.write().await?;
     let app = match wanted {
         Some(name) => {
-            check_free(&name)?;
+            check_free(&call, &name)?;
             match store::create_app(&mut tx, &name, call.actor().user).await {
                 Err(error @ store::Error::Taken { .. }) => {
                     drop(tx);
@@ -74,7 +75,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let mut tx = call.write().await?;
     let current = store::find_app_by_id(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app"))?;
     if let Some(name) = name.as_ref().filter(|name| **name != current.name) {
-        check_free(name)?;
+        check_free(&call, name)?;
         store::rename_app(&mut tx, id, name).await.map_err(|error| match error {
             store::Error::Taken { .. } => ApiError::from(error).hint("choose another name"),
             error => error.into(),
@@ -125,8 +126,10 @@ fn check_can_build(call: &Call, stack: Option<BuildStack>) -> Result<(), ApiErro
     Ok(())
 }
 
-fn check_free(name: &AppName) -> Result<(), ApiError> {
-    if RESERVED.contains(&name.as_str()) {
+fn check_free(call: &Call, name: &AppName) -> Result<(), ApiError> {
+    let options = &call.platform.options;
+    let is_own = is_the_platforms(options, &format!("{name}.{}", options.domain));
+    if is_own || RESERVED.contains(&name.as_str()) {
         return Err(ApiError::invalid(format!(
             "an app cannot be called `{name}`: the platform keeps that name"
         )));

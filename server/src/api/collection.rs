@@ -10,9 +10,11 @@ use crate::collect;
 /// Says what a collection would remove, and why.
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let platform = &call.platform;
-    let reports = platform.facts.reports();
-    let preview =
-        collect::preview(&platform.store, &platform.slugs, &platform.options, Some(&reports)).await?;
+    let known = collect::Known {
+        reports: platform.facts.reports(),
+        images: collect::forgettable_images(platform).await?,
+    };
+    let preview = collect::preview(&platform.store, &platform.slugs, &platform.options, Some(known)).await?;
     Ok(Answer::ok(serde_json::to_value(preview).map_err(anyhow::Error::from)?))
 }
 

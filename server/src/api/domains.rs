@@ -8,6 +8,7 @@ use super::answer::{Answer, time};
 use super::apps::app_ref;
 use super::call::{Call, commit};
 use super::error::ApiError;
+use crate::options::Options;
 
 pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
     let domains = store::list_domains(&mut *call.read().await?, call.app().id).await?;
@@ -73,6 +74,9 @@ fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
     if own_hostname(call) == hostname.as_str() {
         return Err(already(call, hostname));
     }
+    if is_the_platforms(&call.platform.options, hostname.as_str()) {
+        return Err(ApiError::invalid(format!("{hostname} is the platform's own name")));
+    }
     let platform = call.platform.options.domain.as_str();
     let name = hostname.as_str().trim_start_matches("*.");
     if name == platform || name.strip_suffix(platform).is_some_and(|rest| rest.ends_with('.')) {
@@ -80,6 +84,11 @@ fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
         return Err(ApiError::invalid(message).hint("`paasctl apps:rename` gives an app another name"));
     }
     Ok(())
+}
+
+/// Tells whether load balancers lead a name to the control plane itself.
+pub(super) fn is_the_platforms(options: &Options, name: &str) -> bool {
+    options.fleet.is_some() && options.api_host.as_str() == name
 }
 
 fn already(call: &Call, hostname: &Hostname) -> ApiError {
@@ -103,11 +112,12 @@ fn shown(call: &Call, domain: &Domain) -> Value {
 }
 
 fn domain_json(call: &Call, id: &str, (hostname, kind): (&str, &str), at: jiff::Timestamp) -> Value {
+    let address = call.platform.facts.witness().and_then(|witness| witness.address(call.app().id));
     json!({
         "id": id,
         "hostname": hostname,
         "kind": kind,
-        "cname": (kind == "custom").then(|| own_hostname(call)),
+        "cname": address.or_else(|| (kind == "custom").then(|| own_hostname(call))),
         "status": if kind == "custom" { "none" } else { "succeeded" },
         "sni_endpoint": null,
         "acm_status": null,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::ReleaseId;
-use model::plan::{MAKES_ROOM, ReplicaWish, Waiting};
+use model::plan::{ReplicaWish, Waiting};
 use model::procfile::ProcessTable;
 use model::release::Version;
 use model::replica::{Phase, ReplicaStatus};
@@ -74,7 +74,7 @@ fn waiting_json(call: &Call, waiting: &Waiting, runs: &Runs) -> Value {
         "dyno_size": size_ref(waiting.size),
         "state": "waiting",
         "phase": "waiting",
-        "reason": format!("{}; {MAKES_ROOM}", waiting.reason),
+        "reason": format!("{}; {}", waiting.reason, call.platform.outlook.help()),
         "restarts": 0,
         "cpu_percent": null,
         "memory_bytes": null,
@@ -127,7 +127,7 @@ fn dyno_json(
         "dyno_size": size_ref(replica.size),
         "state": heroku_state(phase),
         "phase": phase,
-        "reason": if phase == "draining" { Some(limit(call, replica, since)) } else { status.as_ref().and_then(reason) },
+        "reason": if phase == "draining" { Some(limit(call, replica, since)) } else { status.as_ref().and_then(|status| reason(call, status)) },
         "restarts": status.as_ref().map_or(0, |status| status.restarts),
         "cpu_percent": status.as_ref().and_then(|status| status.cpu?.millicores).map(percent),
         "memory_bytes": status.as_ref().and_then(|status| status.memory_bytes),
@@ -186,9 +186,11 @@ fn heroku_state(phase: &str) -> &'static str {
 }
 
 /// Returns why a replica is not up.
-fn reason(status: &ReplicaStatus) -> Option<String> {
-    if matches!(status.phase, Phase::Healthy | Phase::Stopping) {
-        return None;
+fn reason(call: &Call, status: &ReplicaStatus) -> Option<String> {
+    match status.phase {
+        Phase::Healthy => return call.platform.facts.beyond_reach(status.id),
+        Phase::Stopping => return None,
+        _ => {}
     }
     let exit = || {
         let exit = status.last_exit.as_ref()?;

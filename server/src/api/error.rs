@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use model::cost::Beyond;
 use serde_json::{Map, Value, json};
 
 use crate::deploy::ChangeError;
@@ -135,6 +136,13 @@ impl From<model::name::NameError> for ApiError {
     }
 }
 
+impl From<Beyond> for ApiError {
+    fn from(beyond: Beyond) -> Self {
+        let hint = beyond.hint();
+        Self::new(StatusCode::CONFLICT, "cost_cap", beyond.to_string()).hint(hint)
+    }
+}
+
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
@@ -142,6 +150,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::NotFound { message, hint } => {
                 Self { hint, ..Self::new(StatusCode::NOT_FOUND, "not_found", message) }
             }
+            ChangeError::Beyond(beyond) => beyond.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Ours(error) => Self::internal(&error),
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fleet::Notice;
 use jiff::Timestamp;
 use model::fleet::{Fleet, SILENCE};
 use model::id::{AppId, HostId};
@@ -16,7 +17,9 @@ use store::{Db, Host, HostState, Replica};
 use super::answer::{Answer, time};
 use super::call::Call;
 use super::error::ApiError;
+use super::instances;
 use super::reference::merge;
+use crate::instances::Doing;
 use crate::reports::Reports;
 
 pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
@@ -27,15 +30,22 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
     for replica in &replicas {
         on.entry(replica.host_id).or_default().push(replica);
     }
-    let sight = Sight::of(&call);
+    let sight = Sight::of(&call, &mut db).await?;
     let shown = hosts.iter().map(|host| sight.host(host, on.get(&host.id).map_or(&[][..], Vec::as_slice)));
+    let shown = shown.chain(instances::without_host(&sight.instances, &hosts));
     Ok(Answer::list(shown.collect(), &["name", "id"]))
 }
 
 pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let mut db = call.read().await?;
-    let host = find(&call, &mut db).await?;
-    Ok(Answer::ok(full(&call, &mut db, &host).await?))
+    let instances = crate::instances::list(&mut db).await?;
+    match instances::named(&instances, call.parameter("host")) {
+        Some(instance) => Ok(Answer::ok(instance)),
+        None => {
+            let host = find(&call, &mut db).await?;
+            Ok(Answer::ok(full(&call, &mut db, &host).await?))
+        }
+    }
 }
 
 /// Returns the host that the path names.
@@ -59,7 +69,7 @@ pub(super) async fn full(call: &Call, db: &mut Db, host: &Host) -> Result<Value,
         let requests: u64 = total.classes.iter().sum();
         json!({ "name": name, "requests": requests, "failed": total.classes[Class::ServerError as usize] })
     };
-    let sight = Sight::of(call);
+    let sight = Sight::of(call, db).await?;
     let degraded = sight.reports.of(host.id).map(|heard| heard.report.degraded.clone());
     let mut value = sight.host(host, &here);
     let more = json!({
@@ -83,15 +93,28 @@ fn waiting(call: &Call, names: &BTreeMap<AppId, String>) -> Vec<Value> {
     names.iter().flat_map(of_app).collect()
 }
 
+/// Returns as a sentence what a host was told by its cloud.
+fn notice(notice: &Notice) -> String {
+    match notice.ends_at {
+        Some(at) => format!("the cloud takes it back at {}", at.strftime("%H:%M:%S UTC")),
+        None => "the cloud may take it back soon".to_owned(),
+    }
+}
+
 /// What this server sees of hosts at one moment.
 struct Sight {
     reports: Reports,
+    notices: BTreeMap<HostId, Notice>,
     fleet: Arc<Fleet>,
+    instances: Vec<Doing>,
 }
 
 impl Sight {
-    fn of(call: &Call) -> Self {
-        Self { reports: call.platform.facts.reports(), fleet: call.platform.outlook.fleet() }
+    async fn of(call: &Call, db: &mut Db) -> Result<Self, ApiError> {
+        let instances = crate::instances::list(db).await?;
+        let facts = &call.platform.facts;
+        let (reports, notices) = (facts.reports(), facts.notices.all());
+        Ok(Self { reports, notices, fleet: call.platform.outlook.fleet(), instances })
     }
 
     fn dyno(&self, replica: &Replica, names: &BTreeMap<AppId, String>) -> Value {
@@ -172,6 +195,7 @@ impl Sight {
             "state": state,
             "reason": reason,
             "since": time(host.state_since),
+            "notice": self.notices.get(&host.id).map(notice),
             "embedded": host.is_embedded(),
             "memory_bytes": host.facts.memory_bytes,
             "memory_free_bytes": memory_free,
@@ -184,6 +208,7 @@ impl Sight {
             "entry_port": host.facts.entry_port,
             "last_seen_at": seen.map(time),
             "drill": host.drill,
+            "instance": instances::of_host(&self.instances, host),
             "created_at": time(host.created_at),
             "updated_at": time(host.state_since),
         })

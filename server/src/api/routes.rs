@@ -4,9 +4,10 @@
 use super::route::Needs::{Account, Admin, Nobody, Own, Read, Write};
 use super::route::{Route, ask, delete, get, patch, post, upload};
 use super::{
-    account, activity, apps, authorizations, builds, collaborators, collection, config_vars, domains,
-    dyno_commands, dynos, formation, host_commands, hosts, log_sessions, log_stream, metrics, operations,
-    pins, platform, prometheus, reference, release_diff, releases, settings, slugs, sources, users,
+    account, activity, apps, authorizations, builds, collaborators, collection, config_vars, cost, domains,
+    dyno_commands, dynos, fleet, formation, host_commands, hosts, log_sessions, log_stream, metrics,
+    operations, pins, platform, prometheus, reference, release_diff, releases, settings, slugs, sources,
+    users,
 };
 
 /// Returns all routes.
@@ -19,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         releases_and_builds(),
         processes(),
         machines(),
+        fleet_and_cost(),
         the_rest(),
     ]
     .concat()
@@ -157,6 +159,19 @@ fn machines() -> Vec<Route> {
         post("/hosts/{host}/actions/drain", Admin, "host.drain", host_commands::drain),
         post("/hosts/{host}/actions/resume", Admin, "host.resume", host_commands::resume),
         post("/hosts/{host}/actions/drill", Admin, "host.drill", host_commands::drill),
+    ]
+}
+
+fn fleet_and_cost() -> Vec<Route> {
+    vec![
+        get("/fleet", Admin, fleet::show),
+        patch("/fleet", Admin, "fleet.change", fleet::change),
+        ask("/fleet/quote", Admin, fleet::quote),
+        get("/fleet/events", Admin, fleet::events),
+        get("/cost", Admin, cost::show),
+        patch("/cost", Admin, "cost.cap", cost::cap),
+        get("/apps/{app}/cost", Read, cost::of_app),
+        ask("/apps/{app}/cost/quote", Read, cost::quote),
     ]
 }
 

@@ -1,12 +1,14 @@
 //! Bounds the caches of builds: each by itself, and all of them where the disk is short. A cache that went costs the next
 //! build time and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use build::KeptImage;
 use model::id::{AppId, BuildId};
 use model::wording;
 use tracing::info;
@@ -63,10 +65,18 @@ pub(crate) async fn make_room(platform: &Arc<Platform>) -> anyhow::Result<Room> 
     Ok(Room::at(&options.data_dir)?)
 }
 
-/// Removes the steps that the builder of container images keeps of apps that are gone.
+/// Returns the steps that the builder of container images keeps of apps that are gone.
+pub(crate) async fn forgettable_images(platform: &Platform) -> anyhow::Result<Vec<KeptImage>> {
+    platform.builder.images_beyond(apps(platform).await?).await
+}
+
+/// Removes them.
 pub(super) async fn forget_images(platform: &Platform) -> anyhow::Result<()> {
-    let apps = store::app_ids(&mut *platform.store.read().await?).await?;
-    platform.builder.keep_images_of(apps.into_iter().collect()).await
+    platform.builder.keep_images_of(apps(platform).await?).await
+}
+
+async fn apps(platform: &Platform) -> anyhow::Result<BTreeSet<AppId>> {
+    Ok(store::app_ids(&mut *platform.store.read().await?).await?.into_iter().collect())
 }
 
 /// Returns the caches of all apps, the longest unused first.

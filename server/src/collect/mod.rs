@@ -18,9 +18,9 @@ use tracing::{info, warn};
 use crate::metrics;
 use crate::platform::Platform;
 
-pub(crate) use caches::{bound_cache, make_room};
+pub(crate) use caches::{bound_cache, forgettable_images, make_room};
 pub(crate) use freed::Freed;
-pub(crate) use preview::preview;
+pub(crate) use preview::{Known, preview};
 
 /// How often it looks without being woken.
 const PERIOD: Duration = Duration::from_secs(600);

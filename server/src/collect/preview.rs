@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use build::KeptImage;
 use jiff::Timestamp;
 use model::id::{AppId, SlugId};
 use model::keep::{self, HostGarbage, image_may_go};
@@ -22,7 +23,7 @@ const OUTPUTS: u32 = 1000;
 /// Something that may go.
 #[derive(Debug, Serialize)]
 pub(crate) struct Garbage {
-    /// `slug`, `output`, or what a host has: `container`, `network`, `image`.
+    /// `slug`, `output`, `image` of a builder, or what a host has: `container`, `network`, `image`.
     kind: String,
     /// The slug's digest, the build's id, or by what the engine of a host knows it.
     id: String,
@@ -50,12 +51,20 @@ pub(crate) struct Preview {
     operations: u64,
 }
 
-/// Looks what may go; on hosts only where their reports are known.
+/// What only the server that runs knows.
+pub(crate) struct Known {
+    /// What hosts have.
+    pub(crate) reports: Reports,
+    /// What is kept for builds of images of apps that are gone.
+    pub(crate) images: Vec<KeptImage>,
+}
+
+/// Looks what may go; on hosts and in the builder of images only where that is known.
 pub(crate) async fn preview(
     store: &Store,
     slugs: &SlugStore,
     options: &Options,
-    reports: Option<&Reports>,
+    known: Option<Known>,
 ) -> anyhow::Result<Preview> {
     let stored = slugs.list().await?;
     let mut db = store.read().await?;
@@ -92,11 +101,22 @@ pub(crate) async fn preview(
         });
     }
     for host in store::list_hosts(&mut db).await? {
-        let heard = reports.and_then(|reports| reports.of(host.id));
+        let heard = known.as_ref().and_then(|known| known.reports.of(host.id));
         for garbage in heard.iter().flat_map(|heard| &heard.report.garbage) {
             let HostGarbage { kind, id, bytes, why } = garbage.clone();
             preview.add(Garbage { kind, id, app: None, host: Some(host.name.clone()), bytes, why });
         }
+    }
+    for KeptImage { name, app, bytes } in known.into_iter().flat_map(|known| known.images) {
+        preview.add(Garbage {
+            kind: "image".to_owned(),
+            id: name,
+            app: names.get(&app).cloned(),
+            host: None,
+            bytes,
+            why: "kept for the next build of an app that was destroyed; its size counts what it shares"
+                .to_owned(),
+        });
     }
     preview.builds = store::count_builds_to_trim(&mut db).await?;
     preview.operations = store::count_operations_to_trim(&mut db).await?;

@@ -1,6 +1,7 @@
 //! What a wish can come to: a release and maybe an operation, or a refusal that a user can act on.
 
 use jiff::{SignedDuration, Timestamp};
+use model::cost::Beyond;
 use model::name::ProcessType;
 use model::plan::RolloutPhase;
 use model::release::ReleaseStatus;
@@ -36,6 +37,9 @@ pub enum ChangeError {
         /// Which command helps.
         hint: Option<String>,
     },
+    /// It would cost more than it may.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),

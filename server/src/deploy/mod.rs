@@ -20,4 +20,4 @@ pub use restart::{RestartTarget, restart};
 pub use revert::{Reverted, revert};
 pub use rollback::roll_back;
 pub use run::{OneOff, run_detached, stop_replicas};
-pub use scale::{ScaleUpdate, scale};
+pub use scale::{ScaleUpdate, scale, updated};

@@ -3,7 +3,6 @@
 use fail_point::Step;
 use model::formation::Scale;
 use model::id::{BuildId, SlugId};
-use model::name::ProcessType;
 use model::pins::Pins;
 use model::release::CommitRef;
 use model::slug::{Digest, SlugManifest};
@@ -12,6 +11,7 @@ use store::{App, Build, BuildOutcome, Db, NewRelease, OperationKind, Release, Re
 use super::change::{ChangeError, Made, begin};
 use super::config::announcement;
 use crate::actor::Actor;
+use crate::costs;
 use crate::platform::Platform;
 
 /// What a build made.
@@ -58,14 +58,13 @@ pub async fn release_slug(
         durations: built.durations,
     };
     store::finish_build(&mut tx, built.build.id, outcome).await?;
-    let idle = join_formation(&mut tx, app, &built.manifest).await?;
+    let idle = join_formation(platform, &mut tx, app, &built.manifest).await?;
     let release =
         make_release(platform, &mut tx, (actor, app), (built.build.id, slug.id, built.commit)).await?;
     // The settings may have changed while the build ran.
     let app = store::find_app_by_id(&mut tx, app.id).await?.unwrap_or_else(|| app.clone());
     let made = begin(&mut tx, &app, release, OperationKind::Deploy, actor).await?;
-    for process in idle {
-        let text = format!("{process}: 0 replicas; start it with `paasctl ps:scale {process}=1`");
+    for text in idle {
         if let Some(operation) = &made.operation {
             store::add_step(&mut tx, operation.id, &text).await?;
         }
@@ -103,17 +102,36 @@ async fn make_release(
     Ok(release)
 }
 
-/// New process types appear: one `web`, none of the others. Present ones stay as they are scaled. Returns the new ones
-/// of which none runs.
-async fn join_formation(db: &mut Db, app: &App, manifest: &SlugManifest) -> store::Result<Vec<ProcessType>> {
-    let before = store::find_formation(db, app.id).await?;
+/// New process types appear: one `web`, none of the others. Present ones stay as they are scaled. Returns a sentence for each
+/// new one of which none runs.
+async fn join_formation(
+    platform: &Platform,
+    db: &mut Db,
+    app: &App,
+    manifest: &SlugManifest,
+) -> Result<Vec<String>, ChangeError> {
+    let mut formation = store::find_formation(db, app.id).await?;
     let mut idle = Vec::new();
     for process in manifest.processes.keys().filter(|process| process.is_scalable()) {
-        let scale = Scale { quantity: u32::from(process.is_web()), ..Scale::default() };
-        store::ensure_scale(db, app.id, process, scale).await?;
-        if !process.is_web() && !before.contains_key(process) {
-            idle.push(process.clone());
+        if formation.contains_key(process) {
+            continue;
         }
+        let mut scale = Scale { quantity: u32::from(process.is_web()), ..Scale::default() };
+        formation.insert(process.clone(), scale);
+        // What is deployed may be right although there is no money to run it: that is said and not refused.
+        match costs::judge(platform, db, app, &formation).await {
+            Ok(()) if scale.quantity > 0 => {}
+            Ok(()) => {
+                idle.push(format!("{process}: 0 replicas; start it with `paasctl ps:scale {process}=1`"))
+            }
+            Err(ChangeError::Beyond(beyond)) => {
+                scale.quantity = 0;
+                formation.insert(process.clone(), scale);
+                idle.push(format!("{process}: 0 replicas, since with one {beyond}; {}", beyond.hint()));
+            }
+            Err(error) => return Err(error),
+        }
+        store::ensure_scale(db, app.id, process, scale).await?;
     }
     Ok(idle)
 }

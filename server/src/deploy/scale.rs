@@ -11,6 +11,7 @@ use store::App;
 
 use super::change::ChangeError;
 use crate::actor::Actor;
+use crate::costs;
 use crate::platform::Platform;
 
 /// A change to one process type.
@@ -27,7 +28,7 @@ pub struct ScaleUpdate {
 /// Changes the formation, all updates or none. Returns the whole formation.
 ///
 /// # Errors
-/// A type the app does not have; a quantity beyond the bounds.
+/// A type the app does not have; a quantity beyond the bounds; more than the app or the platform may cost.
 pub async fn scale(
     platform: &Platform,
     actor: &Actor,
@@ -36,16 +37,8 @@ pub async fn scale(
 ) -> Result<Formation, ChangeError> {
     let mut tx = platform.store.write().await?;
     let before = store::find_formation(&mut tx, app.id).await?;
-    let mut after = before.clone();
-    for update in updates {
-        let scale = after.get_mut(&update.process).ok_or_else(|| unknown(app, &update.process, &before))?;
-        if let Some(quantity) = update.quantity {
-            scale.quantity = quantity.applied_to(scale.quantity).map_err(|error| {
-                ChangeError::invalid(error.to_string(), "`paasctl ps` shows the formation")
-            })?;
-        }
-        scale.size = update.size.unwrap_or(scale.size);
-    }
+    let after = updated(app, &before, updates)?;
+    costs::judge(platform, &mut tx, app, &after).await?;
     let changed: BTreeMap<&ProcessType, &Scale> =
         after.iter().filter(|(process, scale)| before.get(*process) != Some(*scale)).collect();
     for (process, scale) in &changed {
@@ -64,6 +57,24 @@ pub async fn scale(
     if !words.is_empty() {
         platform.logs.event(app.id, "api", None, format!("Scaled to {} by {}", words.join(" "), actor.email));
         platform.wished();
+    }
+    Ok(after)
+}
+
+/// Returns the formation with all updates.
+///
+/// # Errors
+/// A type the app does not have; a quantity beyond the bounds.
+pub fn updated(app: &App, before: &Formation, updates: &[ScaleUpdate]) -> Result<Formation, ChangeError> {
+    let mut after = before.clone();
+    for update in updates {
+        let scale = after.get_mut(&update.process).ok_or_else(|| unknown(app, &update.process, before))?;
+        if let Some(quantity) = update.quantity {
+            scale.quantity = quantity.applied_to(scale.quantity).map_err(|error| {
+                ChangeError::invalid(error.to_string(), "`paasctl ps` shows the formation")
+            })?;
+        }
+        scale.size = update.size.unwrap_or(scale.size);
     }
     Ok(after)
 }

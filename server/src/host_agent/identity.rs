@@ -1,4 +1,5 @@
-//! Who this machine is to the platform: its key, which never leaves it, and what it was told when it joined.
+//! Who this machine is to the platform: its key, which never leaves it, and what it was told when it joined. A machine that
+//! has joined does not join again, whatever it is given.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use model::id::HostId;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::enrolment::enrol;
+use super::invitation::{Invitation, Launch};
 use super::options::Options;
 
 /// How long to wait before a certificate that could not be renewed is asked for again. A host that was away for long is let
@@ -35,7 +38,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Reads who this host is, or joins with the token.
+    /// Reads who this host is, or joins.
     pub(super) async fn open(options: &Options, about: &About) -> Result<Self> {
         let dir = options.dir("identity");
         let key = HostKey::at(&dir.join("key.pem"))?;
@@ -52,6 +55,10 @@ impl Identity {
         };
         let credentials = Credentials::empty();
         credentials.replace_pem(&joined.certificate, &key)?;
+        // Only now, and each time: it may have been killed just before.
+        if let Some(Err(error)) = options.invitation.launch().map(Launch::forget_secret) {
+            warn!(error = format!("{error:#}"), "the launch secret was used, and is still there");
+        }
         let left = vec![path.clone(), dir.join("key.pem"), options.dir("agent").join("desired")];
         Ok(Self { key, credentials, joined: Mutex::new(joined), path, left })
     }
@@ -142,10 +149,12 @@ impl Identity {
 }
 
 async fn join(options: &Options, key: &HostKey, about: &About) -> Result<Joined> {
-    let Some(path) = &options.join_token else {
-        bail!(
+    let path = match &options.invitation {
+        Invitation::Token(path) => path,
+        Invitation::Launch(launch) => return enrol(options, launch, key, about).await,
+        Invitation::None => bail!(
             "this machine has not joined yet: --join-token names the file with a token of `paasctl hosts:add`"
-        );
+        ),
     };
     let token = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let token: JoinToken = token.parse()?;

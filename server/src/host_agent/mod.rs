@@ -3,7 +3,10 @@
 
 mod about;
 mod directory;
+mod enrolment;
 mod identity;
+mod invitation;
+mod notices;
 mod options;
 mod servers;
 mod ship;
@@ -30,7 +33,7 @@ use tracing::{info, warn};
 
 use crate::engine;
 use crate::local_agent::{self, Home};
-use crate::serve::{raise_file_limit, run, runtime};
+use crate::serve::{let_apps_read, raise_file_limit, run, runtime};
 use directory::Directory;
 use identity::Identity;
 pub use options::AgentArgs;
@@ -59,6 +62,7 @@ pub fn main(args: AgentArgs) -> ExitCode {
 async fn work(options: Options) -> anyhow::Result<()> {
     let _taken = Directory::take(&options.data_dir, false)?;
     raise_file_limit();
+    let_apps_read();
     let listener = TcpListener::bind(options.entry).await;
     let listener = listener.with_context(|| format!("cannot open the entry at {}", options.entry))?;
     let entry_port = listener.local_addr()?.port();
@@ -69,8 +73,8 @@ async fn work(options: Options) -> anyhow::Result<()> {
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
-    let agent =
-        Arc::new(local_agent::start(Home::of_host(&options.data_dir, slugs, entry_port)?, &chosen).await?);
+    let home = Home::of_host(&options.data_dir, slugs, entry_port)?.behind_balancer(options.behind_balancer);
+    let agent = Arc::new(local_agent::start(home, &chosen).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
     }
@@ -80,6 +84,9 @@ async fn work(options: Options) -> anyhow::Result<()> {
     loops.spawn(entry.run(stop.clone()));
     loops.spawn(Arc::clone(&identity).keep_fresh(servers.links(), stop.clone()));
     loops.spawn(ship::run(options.dir("logs"), servers.shipping_links(), stop.clone()));
+    if let Some(launch) = options.invitation.launch() {
+        loops.spawn(notices::listen(launch.metadata.clone(), servers.notice(), stop.clone()));
+    }
     let removed = servers.removed();
     servers.start(&agent, &mut loops, &stop);
     let told = told_to_stop()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent::Agent;
 use anyhow::anyhow;
-use fleet::{About, ClientTls, Link, LinkError, Sync, Synced};
+use fleet::{About, ClientTls, Link, LinkError, Notice, Sync, Synced};
 use jiff::Timestamp;
 use model::replica::HostReport;
 use slug::Origin;
@@ -31,6 +31,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub(super) struct Servers {
     servers: Vec<Arc<Server>>,
     removed: watch::Receiver<Option<String>>,
+    notice: watch::Sender<Option<Notice>>,
 }
 
 /// One server, as this host sees it.
@@ -49,12 +50,15 @@ struct Server {
     /// The server does not have the last report.
     wanted: Notify,
     removed: watch::Sender<Option<String>>,
+    /// What the cloud has said.
+    notice: watch::Receiver<Option<Notice>>,
 }
 
 impl Servers {
     pub(super) fn new(options: &Options, identity: &Identity, about: About) -> anyhow::Result<Self> {
         let config: ClientTls = identity.link_config()?;
         let (sender, removed) = watch::channel(None);
+        let notice = watch::Sender::new(None);
         let (has, drills) = (Arc::default(), Arc::default());
         let server = |url: &fleet::ServerUrl| {
             let link = || Link::new(url.clone(), config.clone(), identity.credentials());
@@ -69,9 +73,10 @@ impl Servers {
                 sent: AtomicU64::new(0),
                 wanted: Notify::new(),
                 removed: sender.clone(),
+                notice: notice.subscribe(),
             })
         };
-        Ok(Self { servers: options.servers.iter().map(server).collect(), removed })
+        Ok(Self { servers: options.servers.iter().map(server).collect(), removed, notice })
     }
 
     /// Returns a line to each server for what is neither wishes nor reports.
@@ -86,6 +91,11 @@ impl Servers {
 
     pub(super) fn slugs(&self) -> Arc<dyn Origin> {
         Arc::new(FromServers(self.links()))
+    }
+
+    /// Returns by what the servers are told that this host is taken back.
+    pub(super) fn notice(&self) -> watch::Sender<Option<Notice>> {
+        self.notice.clone()
     }
 
     /// Waits until a server says that this is no host of the platform any more.
@@ -124,6 +134,7 @@ impl Server {
             let has = *lock(&self.has);
             let sync = Sync {
                 about: (!introduced).then(|| self.about.clone()),
+                notice: *self.notice.borrow(),
                 report: None,
                 report_number: 0,
                 has,

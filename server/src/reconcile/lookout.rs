@@ -1,7 +1,7 @@
 //! Looks which hosts were heard of and says what that means: `model::fleet` judges, this measures the times, writes losses
 //! down, and takes hosts back that have come to rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,27 @@ use crate::reports::Reports;
 /// A look that comes later than this after it was due means that this server was asleep, not the hosts.
 const OVERSLEPT: Duration = Duration::from_secs(2);
 
+/// Since when each host is known here. One that has joined just now has not had the time to call.
+#[derive(Default)]
+struct Awaited(BTreeMap<HostId, Instant>);
+
+impl Awaited {
+    /// Takes note of those that are new, and forgets those that are no more.
+    fn know(&mut self, hosts: impl Iterator<Item = HostId>, now: Instant) {
+        let before = std::mem::take(&mut self.0);
+        self.0 = hosts.map(|host| (host, before.get(&host).copied().unwrap_or(now))).collect();
+    }
+
+    /// Returns how long ago a host was heard of; since it is known, if never.
+    fn unheard(&self, host: HostId, heard: Option<Instant>, now: Instant) -> Duration {
+        let since = heard.or_else(|| self.0.get(&host).copied()).unwrap_or(now);
+        now.saturating_duration_since(since)
+    }
+}
+
 /// Where the looking stands.
 pub(super) struct Lookout {
-    began: Instant,
+    awaited: Awaited,
     calm_since: Instant,
     due: Instant,
     last: Arc<Fleet>,
@@ -31,7 +49,7 @@ pub(super) struct Lookout {
 impl Lookout {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { began: now, calm_since: now, due: now, last: Arc::default() }
+        Self { awaited: Awaited::default(), calm_since: now, due: now, last: Arc::default() }
     }
 
     /// Says when the next look comes at the latest.
@@ -45,11 +63,12 @@ impl Lookout {
         if now > self.due + OVERSLEPT {
             self.calm_since = now;
         }
-        let heard: Vec<Heard> = hosts.iter().map(|host| self.heard(host, reports, now)).collect();
+        self.awaited.know(hosts.iter().map(|host| host.id), now);
+        let heard: Vec<Heard<'_>> = hosts.iter().map(|host| self.heard(host, reports, now)).collect();
         // Agents in other servers call nobody; one that is not here any more is no sign that we are cut off.
         let calls = |host: &Host| !host.is_embedded() || host.id == platform.facts.here();
         let (callers, others): (Vec<_>, Vec<_>) = hosts.iter().zip(heard).partition(|(host, _)| calls(host));
-        let callers: Vec<Heard> = callers.into_iter().map(|(_, heard)| heard).collect();
+        let callers: Vec<Heard<'_>> = callers.into_iter().map(|(_, heard)| heard).collect();
         let mut fleet = judge(&callers, now - self.calm_since, platform.options.host_grace);
         for (_, other) in others.into_iter().filter(|(_, other)| other.lost.is_none()) {
             if other.unheard >= SILENCE {
@@ -75,13 +94,13 @@ impl Lookout {
         self.last.clone()
     }
 
-    fn heard(&self, host: &Host, reports: &Reports, now: Instant) -> Heard {
-        let at = reports.of(host.id).map_or(self.began, |heard| heard.at);
+    fn heard<'a>(&self, host: &'a Host, reports: &Reports, now: Instant) -> Heard<'a> {
+        let unheard = self.awaited.unheard(host.id, reports.of(host.id).map(|heard| heard.at), now);
         let lost = (host.state == HostState::Lost).then(|| {
             let ago = Timestamp::now().duration_since(host.state_since);
             Duration::try_from(ago).unwrap_or_default()
         });
-        Heard { host: host.id, unheard: now.saturating_duration_since(at), lost }
+        Heard { host: host.id, zone: (!host.is_embedded()).then_some(host.zone.as_str()), unheard, lost }
     }
 
     fn tell(&self, fleet: &Fleet, hosts: &[Host]) {
@@ -154,4 +173,37 @@ pub(super) async fn take_back(
     tx.commit().await?;
     back.iter().for_each(|host| info!("host {} has come back", host.name));
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::fleet::GRACE;
+
+    use super::*;
+
+    #[test]
+    fn one_that_joins_late_has_as_long_to_call_as_those_that_were_there_at_the_start() {
+        let (first, late, began) = (HostId::new(), HostId::new(), Instant::now());
+        let (mut awaited, hour) = (Awaited::default(), Duration::from_secs(3600));
+        awaited.know([first].into_iter(), began);
+        let judged = |awaited: &Awaited, now: Instant| {
+            let heard = [(first, Some(now)), (late, None)];
+            let heard = heard.map(|(host, at)| {
+                let unheard = awaited.unheard(host, at, now);
+                Heard { host, zone: Some("a"), unheard, lost: None }
+            });
+            judge(&heard, hour, GRACE)
+        };
+        let joined = began + hour;
+        for now in [joined, joined + SILENCE - Duration::from_millis(1)] {
+            awaited.know([first, late].into_iter(), now);
+            assert_eq!(judged(&awaited, now).silent, BTreeSet::new());
+        }
+        assert_eq!(judged(&awaited, joined + SILENCE).silent, [late].into());
+        assert_eq!(judged(&awaited, joined + GRACE).lost, [late]);
+        // Another that comes with the same identity after this one has gone begins anew.
+        awaited.know([first].into_iter(), joined);
+        awaited.know([first, late].into_iter(), joined + GRACE);
+        assert_eq!(judged(&awaited, joined + GRACE).silent, BTreeSet::new());
+    }
 }

@@ -28,6 +28,7 @@ use store::{DesiredApp, Operation, Replica, Serving};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::balancers;
 use crate::platform::Platform;
 use desired::Publisher;
 use entrance::Entrance;
@@ -190,6 +191,12 @@ impl Reconciler {
         facts.routers.begin(moment.turn());
         self.table.publish(&self.platform, (hosts, apps), &observe());
         facts.routers.publish();
+        if let Some(witness) = facts.witness() {
+            let instances = &rows.instances;
+            let known = balancers::Hosts { hosts, instances, reports: &reports, fleet: &fleet };
+            let known = moment.leads.then_some(&known);
+            balancers::publish(witness, &self.platform.options.domain, (apps, &observe()), known);
+        }
         if !moment.leads {
             // Whoever asks this server is told the same reasons.
             if self.platform.outlook.set_waiting(plan(&observe(), Timestamp::now()).waiting) {
@@ -204,6 +211,9 @@ impl Reconciler {
         self.unreadable.tell(&self.platform, apps);
         let mut plan = plan(&world, Timestamp::now());
         unreadable::amend(apps, &mut plan.actions);
+        if let Some(witness) = facts.witness() {
+            balancers::amend(witness, &world, &mut plan.actions);
+        }
         if fleet.doubt.is_some() {
             plan.actions.clear();
         }
@@ -220,7 +230,9 @@ impl Reconciler {
             self.platform.changed();
         }
         let draining = apps.iter().flat_map(|app| &app.replicas);
-        let draining = draining.into_iter().any(|r| matches!(r.wish, ReplicaWish::Drain { .. }));
+        // Load balancers wake the loop when they have let one go.
+        let draining = facts.witness().is_none()
+            && draining.into_iter().any(|r| matches!(r.wish, ReplicaWish::Drain { .. }));
         Ok(Turn { acted, draining, quiet, next: fleet.next })
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Progress {
     told: BTreeMap<ReplicaId, Phase>,
     /// Those of which it was told why they are not healthy yet.
     hinted: BTreeSet<ReplicaId>,
+    /// Those of which it was told why visitors do not reach them yet, and what.
+    waited: BTreeSet<(ReplicaId, String)>,
 }
 
 impl Progress {
@@ -41,6 +43,7 @@ impl Progress {
             world.apps.iter().flat_map(|app| &app.replicas).map(|replica| replica.id).collect();
         self.told.retain(|id, _| existing.contains(id));
         self.hinted.retain(|id| existing.contains(id));
+        self.waited.retain(|(id, _)| existing.contains(id));
         if lines.is_empty() {
             return Ok(false);
         }
@@ -59,6 +62,13 @@ impl Progress {
             view.replicas.iter().filter(|replica| rolled_out.is_some_and(|target| replica.runs(target)));
         let mut lines = Vec::new();
         for replica in new {
+            if let Some(seen) = replica.observed().filter(|seen| seen.phase == Phase::Healthy)
+                && let Some(reason) = &seen.reason
+                && !seen.entrance
+                && self.waited.insert((replica.id, reason.clone()))
+            {
+                lines.push(format!("{} {reason}", replica.name()));
+            }
             let status = reports.status(replica.host, replica.id);
             let status = status.filter(|status| status.phase == Phase::Starting);
             let failure =

@@ -1,9 +1,12 @@
 //! What a turn goes by, as the database says it. It is read again when somebody has written since, and not otherwise: most
 //! turns come of what hosts report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::id::HostId;
+use model::instances::InstanceId;
 use store::{DesiredApp, Host, ReleaseCache, Store, Vault, Written};
 
 use super::moment::Moment;
@@ -16,6 +19,8 @@ const AGAIN: Duration = Duration::from_secs(15);
 pub(super) struct Rows {
     pub(super) hosts: Vec<Host>,
     pub(super) apps: Vec<DesiredApp>,
+    /// The instances of a cloud that hosts were made of.
+    pub(super) instances: BTreeMap<HostId, InstanceId>,
 }
 
 /// What a turn goes by.
@@ -60,7 +65,9 @@ impl Reader {
         let moment = Moment::read(&mut db, store, leadership).await?;
         let hosts = store::list_hosts(&mut db).await?;
         let apps = store::desired_apps(&mut db, vault, &mut self.cache).await?;
-        let rows = Arc::new(Rows { hosts, apps });
+        let launches = store::list_launches(&mut db).await?;
+        let instances = launches.into_iter().filter_map(|launch| launch.host.zip(launch.instance)).collect();
+        let rows = Arc::new(Rows { hosts, apps, instances });
         self.last = Some(Last { written, at: Instant::now(), moment, rows: Arc::clone(&rows) });
         Ok(Reading { moment, rows, is_new: true })
     }

@@ -1,12 +1,15 @@
 //! Decides which replicas of an app requests are sent to. It reads no clock and asks nobody.
 
+use std::collections::BTreeMap;
+
 use model::plan::{AppView, ReplicaView, ReplicaWish};
 use model::replica::Phase;
 
 /// Returns the replicas that requests are sent to: of those that may get some, the ones that answer promptly.
 ///
 /// The last one of an app is never left out. When all are slow they are asked as if none were, and when none is healthy,
-/// those that serve and still run: an app whose only worker is busy does not answer its probe either.
+/// those that serve and still run: an app whose only worker is busy does not answer its probe either. While one takes
+/// another's place both may be healthy: one of them is asked.
 pub(super) fn rotation(view: &AppView, is_silent: impl Fn(&ReplicaView) -> bool) -> Vec<&ReplicaView> {
     let mut healthy = view.routed();
     if healthy.is_empty() {
@@ -15,7 +18,27 @@ pub(super) fn rotation(view: &AppView, is_silent: impl Fn(&ReplicaView) -> bool)
     if healthy.iter().any(|replica| !is_silent(replica)) {
         healthy.retain(|replica| !is_silent(replica));
     }
-    healthy
+    healthy.sort_by_key(|replica| replica.id);
+    let mut asked = BTreeMap::new();
+    for replica in healthy {
+        let place = asked.entry((replica.version, replica.generation, replica.number)).or_insert(replica);
+        // The younger one takes over once it was seen through the entrance.
+        if replica.answers() {
+            *place = replica;
+        }
+    }
+    asked.into_values().collect()
+}
+
+/// Returns the replicas that are only asked whether they answer: those of a rollout, and those that are about to take
+/// another's place.
+pub(super) fn probed<'a>(
+    view: &'a AppView,
+    asked: &'a [&ReplicaView],
+) -> impl Iterator<Item = &'a ReplicaView> {
+    let is_asked = |replica: &ReplicaView| asked.iter().any(|other| other.id == replica.id);
+    let waiting = move |replica: &&ReplicaView| !replica.answers() && !is_asked(replica);
+    view.probed().chain(view.routed().into_iter().filter(waiting))
 }
 
 /// Tells whether a replica serves and runs, though it does not answer its probes.
@@ -93,6 +116,31 @@ mod tests {
         assert_eq!(asked(&view, &[1]), [2]);
         assert_eq!(asked(&view, &[1, 2]), [1, 2]);
         assert_eq!(asked(&app(&[Phase::Healthy]), &[1]), [1]);
+    }
+
+    #[test]
+    fn of_two_with_one_name_the_younger_is_asked_once_it_was_seen_through_the_entrance() {
+        let mut view = app(&[Phase::Healthy, Phase::Healthy, Phase::Healthy]);
+        view.formation.insert(ProcessType::web(), Default::default());
+        view.replicas[2].number = 1;
+        let [old, new] = [0, 2].map(|at| view.replicas[at].id);
+        let entrance = |view: &mut AppView, at: usize, seen: bool| {
+            let Observation::Seen(observed) = &mut view.replicas[at].seen else { unreachable!() };
+            observed.entrance = seen;
+        };
+        let first =
+            |view: &AppView| rotation(view, |_| false).into_iter().find(|r| r.number == 1).unwrap().id;
+        let waits = |view: &AppView| {
+            let asked = rotation(view, |_| false);
+            probed(view, &asked).map(|replica| replica.id).collect::<Vec<_>>()
+        };
+        assert_eq!((asked(&view, &[]).len(), first(&view), waits(&view)), (2, new, vec![]));
+        entrance(&mut view, 2, false);
+        assert_eq!((asked(&view, &[]).len(), first(&view), waits(&view)), (2, old, vec![new]));
+        entrance(&mut view, 0, false);
+        assert_eq!((first(&view), waits(&view)), (old, vec![new]), "as after a restart of whoever asks");
+        entrance(&mut view, 2, true);
+        assert_eq!((first(&view), waits(&view)), (new, vec![old]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use store::{DesiredApp, Host};
 
 use crate::facts::Place;
 use crate::platform::Platform;
-use crate::reconcile::rotation::rotation;
+use crate::reconcile::rotation::{probed, rotation};
 use crate::reports::Reports;
 
 /// What decides the route of one app; equal keys mean an equal route.
@@ -103,8 +103,8 @@ impl<'a> Planned<'a> {
         };
         let in_rotation = rotation(view, is_silent);
         let state = state(desired, view, in_rotation.is_empty());
-        let routed = backends(found_by, in_rotation.into_iter());
-        let probed = backends(found_by, view.probed());
+        let routed = backends(found_by, in_rotation.iter().copied());
+        let probed = backends(found_by, probed(view, &in_rotation));
         let address = |found: &[Found]| found.iter().map(|(id, place, _)| (*id, *place)).collect();
         let key = Key {
             hosts: names(&platform.options.domain, desired),

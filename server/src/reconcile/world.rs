@@ -142,7 +142,10 @@ fn observation(
             quiet: facts.is_quiet(replica.id),
             traffic: facts.traffic(replica.id),
             exit: status.last_exit.as_ref().map(|exit| exit.cause),
-            reason: reason(status),
+            reason: match status.phase {
+                Phase::Healthy => facts.beyond_reach(replica.id),
+                _ => reason(status),
+            },
         }),
         None if stopping && informed => Observation::Gone,
         None => Observation::Pending,

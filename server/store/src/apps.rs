@@ -272,6 +272,7 @@ pub async fn delete_app(db: &mut Db, id: AppId) -> Result<()> {
         "delete from collaborators where app_id = $1",
         "delete from formation where app_id = $1",
         "delete from watches where app_id = $1",
+        "delete from caps where subject = $1",
     ] {
         sqlx::query(statement).bind(&id).execute(&mut *db).await?;
     }

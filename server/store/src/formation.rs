@@ -1,9 +1,11 @@
 //! How many replicas of each process type an app should run.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::formation::{Formation, Scale};
 use model::id::{AppId, FormationId};
-use model::name::ProcessType;
+use model::name::{AppName, ProcessType};
 use sqlx::any::AnyRow;
 
 use crate::error::Result;
@@ -57,6 +59,24 @@ pub async fn list_formation(db: &mut Db, app: AppId) -> Result<Vec<FormationEntr
 pub async fn find_formation(db: &mut Db, app: AppId) -> Result<Formation> {
     let entries = list_formation(db, app).await?;
     Ok(entries.into_iter().map(|entry| (entry.process, entry.scale)).collect())
+}
+
+/// Returns the formations of all apps that are not destroyed, with their names.
+///
+/// # Errors
+/// A database that fails.
+pub async fn all_formations(db: &mut Db) -> Result<BTreeMap<AppId, (AppName, Formation)>> {
+    let mut apps: BTreeMap<AppId, (AppName, Formation)> = BTreeMap::new();
+    for row in sqlx::query("select id, name from apps where deleted_at is null").fetch_all(&mut *db).await? {
+        apps.insert(row.parsed("id")?, (row.parsed("name")?, Formation::new()));
+    }
+    for row in sqlx::query("select * from formation").fetch_all(db).await? {
+        let entry = formation_entry(&row)?;
+        if let Some((_, formation)) = apps.get_mut(&entry.app_id) {
+            formation.insert(entry.process, entry.scale);
+        }
+    }
+    Ok(apps)
 }
 
 /// Sets quantity and size of a process type.

@@ -41,6 +41,7 @@ pub const TABLES: &[Table] = &[
     table("replicas", 1),
     table("host_apps", 12),
     table("pins", 1),
+    table("caps", 15),
     table("activities", 1),
     table("watches", 3),
     table("metrics", 6),

@@ -1,10 +1,12 @@
 //! Credentials of users. Only their hashes are kept.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use model::access::Scope;
 use model::id::{TokenId, UserId};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
 
@@ -50,6 +52,35 @@ impl fmt::Debug for TokenSecret {
     }
 }
 
+/// What is kept of a token: the SHA-256 of its secret, as 64 lower-case hexadecimal digits. Of a secret as long as
+/// [`create_token`] makes them it tells nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TokenHash(String);
+
+/// The text is no such hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a token's SHA-256 has 64 lower-case hexadecimal digits")]
+pub struct TokenHashError;
+
+impl FromStr for TokenHash {
+    type Err = TokenHashError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, TokenHashError> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let right = text.len() == 64 && text.bytes().all(is_digit);
+        if right { Ok(Self(text.to_owned())) } else { Err(TokenHashError) }
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = TokenHashError;
+
+    fn try_from(text: String) -> std::result::Result<Self, TokenHashError> {
+        text.parse()
+    }
+}
+
 /// A token to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken<'a> {
@@ -85,6 +116,15 @@ pub(crate) fn hash(secret: &str) -> String {
 /// A database that fails, or a system without random numbers.
 pub async fn create_token(db: &mut Db, new: NewToken<'_>) -> Result<(Token, TokenSecret)> {
     let secret = format!("paas_{}", hex::encode(random::<32>()?));
+    let token = create_known_token(db, new, &TokenHash(hash(&secret))).await?;
+    Ok((token, TokenSecret(secret)))
+}
+
+/// Makes a token whose secret somebody else has.
+///
+/// # Errors
+/// A database that fails.
+pub(crate) async fn create_known_token(db: &mut Db, new: NewToken<'_>, hash: &TokenHash) -> Result<Token> {
     let row = sqlx::query(
         "insert into tokens (id, user_id, name, hash, scope, expires_at, created_at) \
          values ($1, $2, $3, $4, $5, $6, $7) returning *",
@@ -92,13 +132,13 @@ pub async fn create_token(db: &mut Db, new: NewToken<'_>) -> Result<(Token, Toke
     .bind(TokenId::new().to_string())
     .bind(new.user.to_string())
     .bind(new.name)
-    .bind(hash(&secret))
+    .bind(&hash.0)
     .bind(new.scope.as_str())
     .bind(new.expires_at.map(Timestamp::as_millisecond))
     .bind(now())
     .fetch_one(db)
     .await?;
-    Ok((token(&row)?, TokenSecret(secret)))
+    token(&row)
 }
 
 /// Returns the token and its user, if the secret is that of a token that works now.

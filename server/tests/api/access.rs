@@ -9,10 +9,12 @@ use paasd::api::{Needs, routes};
 use crate::server::Server;
 
 /// Routes that are no GET and change nothing that needs a row in the audit trail.
-const CHANGE_NOTHING: [(&str, &str); 4] = [
+const CHANGE_NOTHING: [(&str, &str); 6] = [
     ("POST", "/sources"),
     ("POST", "/apps/{app}/sources"),
     ("POST", "/apps/{app}/log-sessions"),
+    ("POST", "/fleet/quote"),
+    ("POST", "/apps/{app}/cost/quote"),
     // Its permission is the address; the build that follows has a row.
     ("PUT", "/streams/source/{capability}"),
 ];

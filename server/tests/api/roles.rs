@@ -40,7 +40,7 @@ struct Person {
 
 impl World {
     fn new() -> Self {
-        let server = Server::start();
+        let server = Server::start_on_fleet();
         let mut people = Vec::new();
         let mut person = |who, email, scope, app, elsewhere| {
             let (user, secret) = server.user(email, scope);
@@ -89,6 +89,8 @@ impl World {
     fn example(&self, route: &Route) -> Option<(String, Value)> {
         let nothing = || json!({});
         let body = match (route.method.as_str(), route.path) {
+            ("PATCH", "/fleet") => json!({ "spot": true }),
+            ("PATCH", "/cost") => json!({ "per_month": 500 }),
             ("POST", "/hosts") => json!({ "zone": "b" }),
             ("POST", "/collection") => nothing(),
             ("POST", "/users") => json!({ "email": "new@example.org" }),
@@ -240,6 +242,8 @@ fn what_needs_nobody_or_notes_nothing_is_written_down_here() {
     let expected = [
         "POST /sources",
         "POST /apps/{app}/sources",
+        "POST /fleet/quote",
+        "POST /apps/{app}/cost/quote",
         "POST /apps/{app}/log-sessions",
         "PUT /streams/source/{capability}",
     ];

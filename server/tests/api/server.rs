@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use model::access::Scope;
 use model::config::ConfigVars;
+use model::instances::{Bounds, Settings};
 use model::replica::HostReport;
 use model::slug::SlugManifest;
 use paasd::attempts::{Attempts, Budget};
 use paasd::builds::BuildRoom;
 use paasd::connections;
+use paasd::fleet_source::FleetSource;
 use paasd::options::{EngineChoice, Options};
 use paasd::platform::{Platform, Signals};
 use serde_json::Value;
@@ -92,7 +94,7 @@ impl Ask<'_> {
     }
 }
 
-fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
+fn options(dir: &std::path::Path, listen: SocketAddr, fleet: FleetSource) -> Options {
     Options {
         blobs: slug::BlobPlace::Directory(dir.join("blobs")),
         data_dir: dir.to_owned(),
@@ -105,6 +107,7 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         agent_listen: Some(SocketAddr::from(([127, 0, 0, 1], 5001))),
         trusted_proxies: Vec::new(),
         domain: "localhost".to_owned(),
+        api_host: "paas.example.org".parse().unwrap(),
         engine: EngineChoice::Auto,
         push_bytes: 1_000_000,
         slug_bytes: 1_000_000,
@@ -116,12 +119,23 @@ fn options(dir: &std::path::Path, listen: SocketAddr) -> Options {
         host_certificate: fleet::HOST_LIFE,
         zone: "local".to_owned(),
         host_mb: None,
+        fleet,
+        prices: model::cost::Prices::built_in(),
+        aws_identity_certificates: None,
+        admin_token_sha256: None,
+        aws_subnets: Vec::new(),
+        agent_urls: Vec::new(),
         host_cores: None,
         uv: None,
     }
 }
 
-async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts) -> Platform {
+async fn platform(
+    dir: &std::path::Path,
+    listen: SocketAddr,
+    attempts: Attempts,
+    fleet: FleetSource,
+) -> Platform {
     let (_, reports) = watch::channel(Arc::new(HostReport::default()));
     let host = sandbox::HostFacts::detect(&dir.join("etc")).unwrap();
     Platform {
@@ -129,7 +143,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         identity: "this test".to_owned(),
         attempts,
         signals: Signals::default(),
-        options: options(dir, listen),
+        options: options(dir, listen, fleet),
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),
         vault: Arc::new(store::Vault::open_file(&dir.join("secret-key")).unwrap()),
         repositories: git::Repositories::open(&dir.join("repos")).unwrap(),
@@ -140,6 +154,7 @@ async fn platform(dir: &std::path::Path, listen: SocketAddr, attempts: Attempts)
         leadership: paasd::leadership::Leadership::new("this test".to_owned()),
         metrics: paasd::metrics::Metrics::default(),
         facts: paasd::facts::Facts::new(model::id::HostId::new(), reports),
+        cloud: None,
         outlook: paasd::outlook::Outlook::default(),
         agents: paasd::agents::Agents::of(fleet::Authority::generate().unwrap()).unwrap(),
         wishes: paasd::wishes::Wishes::default(),
@@ -153,15 +168,41 @@ impl Server {
 
     /// Starts a server that bears so many failed sign-ins.
     pub(crate) fn start_with(attempts: Attempts) -> Self {
+        Self::begin(attempts, FleetSource::None)
+    }
+
+    /// Starts a server whose hosts are instances in three zones, of a type of which one costs $66.42 a month, with room for
+    /// fourteen replicas.
+    pub(crate) fn start_on_fleet() -> Self {
+        let server = Self::begin(Attempts::new(PLENTY, PLENTY), FleetSource::Aws("test".parse().unwrap()));
+        let zones = ["us-east-1a", "us-east-1b", "us-east-1c"];
+        let settings = Settings {
+            zones: zones.map(|zone| (zone.to_owned(), Bounds { min: 0, max: 3 })).into(),
+            schedules: Vec::new(),
+            types: vec!["m7g.large".parse().unwrap()],
+            spot: false,
+            headroom_percent: 0,
+            replaced_per_hour: 6,
+            patience: jiff::SignedDuration::from_mins(10),
+        };
+        server.run(async {
+            let mut tx = server.platform.store.write().await.unwrap();
+            cloud::set_settings(&mut tx, &settings).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        server
+    }
+
+    fn begin(attempts: Attempts, fleet: FleetSource) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let (platform, address) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let platform = Arc::new(platform(dir.path(), address, attempts).await);
+            let platform = Arc::new(platform(dir.path(), address, attempts, fleet).await);
             platform.leadership.take(&platform.store, "this test").await.unwrap();
             let file = dir.path().join("admin-token");
-            store::bootstrap_admin(&platform.store, &file).await.unwrap();
+            store::bootstrap_admin(&platform.store, store::FirstToken::File(&file)).await.unwrap();
             let service = paasd::serve::service(&platform);
             let (limits, stop) = (connections::Limits::default(), platform.signals.stop.clone());
             tokio::spawn(connections::serve(listener, service, limits, stop));
@@ -171,7 +212,9 @@ impl Server {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
-            .max_redirects(0);
+            .max_redirects(0)
+            // What is refused before it is read ends its connection, which is no news to who takes another for the next.
+            .max_idle_connections(0);
         let agent = ureq::Agent::new_with_config(config.build());
         Self { platform, address, admin, runtime, agent, _dir: dir }
     }

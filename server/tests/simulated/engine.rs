@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use model::id::ReplicaId;
 use model::replica::{CpuUse, HostDesired, HostReport, Phase, ReplicaSpec, ReplicaStatus, Wish};
 use tokio::sync::watch;
 
+use super::Manner;
 use super::journal::Journal;
 
 /// Memory of each replica, in bytes.
 const MEMORY: u64 = 50 << 20;
+
+/// The ports of replicas that have one each, as an agent has them behind load balancers.
+const PORTS: (u16, u16) = (20_000, 10_000);
 
 /// A replica that is pretended to run.
 #[derive(Clone, Debug)]
@@ -40,13 +44,15 @@ pub(crate) struct Engine {
     reports: watch::Sender<Arc<HostReport>>,
     /// Where whatever runs answers.
     answers: SocketAddr,
-    boot: Duration,
+    manner: Manner,
+    started: AtomicU16,
     journal: Arc<Journal>,
 }
 
 impl Engine {
-    pub(crate) fn new(answers: SocketAddr, boot: Duration, journal: Arc<Journal>) -> Self {
-        Self { state: Mutex::default(), reports: watch::Sender::default(), answers, boot, journal }
+    pub(crate) fn new(answers: SocketAddr, manner: Manner, journal: Arc<Journal>) -> Self {
+        let (state, reports) = (Mutex::default(), watch::Sender::default());
+        Self { state, reports, answers, manner, started: AtomicU16::new(0), journal }
     }
 
     pub(crate) fn reports(&self) -> watch::Receiver<Arc<HostReport>> {
@@ -90,7 +96,7 @@ impl Engine {
         if !fresh.is_empty() {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
-                tokio::time::sleep(engine.boot).await;
+                tokio::time::sleep(engine.manner.boot).await;
                 engine.booted(&fresh);
             });
         }
@@ -119,11 +125,15 @@ impl Engine {
     }
 
     fn started(&self, spec: ReplicaSpec) -> Running {
+        let mut address = self.answers;
+        if self.manner.own_ports {
+            address.set_port(PORTS.0 + self.started.fetch_add(1, Relaxed) % PORTS.1);
+        }
         let status = ReplicaStatus {
             id: spec.id,
             phase: Phase::Starting,
             since: Timestamp::now(),
-            address: Some(self.answers),
+            address: Some(address),
             restarts: 0,
             last_exit: None,
             probe: None,

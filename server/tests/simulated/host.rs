@@ -1,15 +1,12 @@
 //! One host: it joins, and then has the lines to the server that an agent has.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use fleet::{
-    About, ClientTls, Credentials, Entry, HostKey, Join, JoinToken, Joined, Link, Places, ServerUrl, Sync,
-    Synced,
-};
+use fleet::{About, ClientTls, Credentials, Entry, HostKey, Link, Places, ServerUrl, Sync, Synced};
 use logs::{Bounds, LogDir, Origin, Source};
 use model::id::ReplicaId;
 use tokio::net::TcpListener;
@@ -18,6 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Manner;
+use super::door::Door;
 use super::engine::{Engine, Running};
 use super::journal::Journal;
 
@@ -55,25 +53,20 @@ pub(crate) struct Joining {
 
 impl Joining {
     /// Joins and returns the host and its entry.
-    pub(crate) async fn join(self, token: String) -> (Arc<Host>, Entry) {
+    pub(crate) async fn join(self, door: Door) -> (Arc<Host>, Entry) {
         std::fs::create_dir_all(self.dir.join("logs")).unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let listener = TcpListener::bind((self.answers.ip(), 0)).await.unwrap();
         let about = About {
-            address: Some(Ipv4Addr::LOCALHOST.into()),
+            address: Some(self.answers.ip()),
             entry_port: Some(listener.local_addr().unwrap().port()),
-            memory_bytes: Some(64 << 30),
-            cpu_millicores: Some(64_000),
+            memory_bytes: Some(self.manner.memory_mb << 20),
+            cpu_millicores: Some(self.manner.cpu_millicores),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             engine: Some("none".to_owned()),
         };
-        let (key, token) =
-            (HostKey::at(&self.dir.join("key.pem")).unwrap(), token.parse::<JoinToken>().unwrap());
+        let key = HostKey::at(&self.dir.join("key.pem")).unwrap();
         let server: ServerUrl = format!("https://{}", self.server).parse().unwrap();
-        let line =
-            Link::new(server.clone(), fleet::join_config(token.authority).unwrap(), Credentials::empty());
-        let (name, request) = (format!("host-{:03}", self.number), key.request().unwrap());
-        let join = Join { secret: token.secret, name, request, about: about.clone() };
-        let joined: Joined = line.ask("/agent/join", &join, Duration::ZERO).await.unwrap();
+        let joined = door.enter(&server, &key, self.number, &about).await;
         let credentials = Credentials::empty();
         credentials.replace_pem(&joined.certificate, &key).unwrap();
         let authority = fleet::read_certificate(&joined.authority).unwrap();
@@ -81,7 +74,7 @@ impl Joining {
         let config: ClientTls = fleet::link_config(&authority, credentials.clone()).unwrap();
         let link = || Link::new(server.clone(), config.clone(), credentials.clone());
         let host = Host {
-            engine: Arc::new(Engine::new(self.answers, self.manner.boot, self.journal.clone())),
+            engine: Arc::new(Engine::new(self.answers, self.manner, self.journal.clone())),
             manner: self.manner,
             number: self.number,
             wishes: link(),

@@ -2,6 +2,7 @@
 //! routers in and ships logs as an agent does (`server/src/host_agent`); only its engine runs nothing.
 
 mod answers;
+mod door;
 mod engine;
 mod host;
 mod journal;
@@ -17,8 +18,9 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use door::Door;
 pub(crate) use engine::Running;
-pub(crate) use host::Host;
+pub(crate) use host::{Host, Joining};
 pub(crate) use journal::Journal;
 pub(crate) use population::Population;
 
@@ -32,6 +34,22 @@ pub(crate) struct Manner {
     pub(crate) boot: Duration,
     /// How often it is measured what replicas use, which changes each time.
     pub(crate) measure: Duration,
+    /// What each host offers.
+    pub(crate) memory_mb: u64,
+    pub(crate) cpu_millicores: u64,
+    /// Each replica is said to listen at a port of its own, where nobody answers.
+    pub(crate) own_ports: bool,
+}
+
+impl Manner {
+    /// As agents do, on hosts with room for very many replicas, at all of which one listener answers.
+    pub(crate) const LARGE: Self = Self {
+        boot: Duration::from_millis(500),
+        measure: Duration::from_secs(10),
+        memory_mb: 64 << 10,
+        cpu_millicores: 64_000,
+        own_ports: false,
+    };
 }
 
 /// The hosts. Dropped, they fall silent.
@@ -53,10 +71,9 @@ impl Simulated {
             let answers = answers::start().await;
             let join = |(number, token): (usize, &String)| {
                 let (dir, token) = (dir.join(format!("host-{number}")), token.clone());
-                let joining =
-                    host::Joining { server, answers, number, manner, dir, journal: journal.clone() };
+                let joining = Joining { server, answers, number, manner, dir, journal: journal.clone() };
                 let stop = stop.clone();
-                async move { tokio::spawn(begin(joining, token, stop)).await.unwrap() }
+                async move { tokio::spawn(begin(joining, Door::Token(token), stop)).await.unwrap() }
             };
             let joining: Vec<_> = population.tokens.iter().enumerate().map(join).collect();
             let hosts: Vec<_> = futures::stream::iter(joining).buffered(JOINING).collect().await;
@@ -97,8 +114,9 @@ impl Simulated {
     }
 }
 
-async fn begin(joining: host::Joining, token: String, stop: CancellationToken) -> Arc<Host> {
-    let (host, entry) = joining.join(token).await;
+/// Joins, and keeps in touch until it is told to stop.
+pub(crate) async fn begin(joining: Joining, door: Door, stop: CancellationToken) -> Arc<Host> {
+    let (host, entry) = joining.join(door).await;
     tokio::spawn(entry.run(stop.clone()));
     tokio::spawn(stop.clone().run_until_cancelled_owned(host.clone().listen()));
     tokio::spawn(stop.clone().run_until_cancelled_owned(host.clone().report()));

@@ -40,7 +40,7 @@ impl Population {
         runtime.block_on(async {
             let store = Store::open_file(&data.join("paas.db")).await.unwrap();
             let vault = Vault::open_file(&data.join("secret-key")).unwrap();
-            store::bootstrap_admin(&store, &data.join("admin-token")).await.unwrap();
+            store::bootstrap_admin(&store, store::FirstToken::File(&data.join("admin-token"))).await.unwrap();
             let repositories = git::Repositories::open(&data.join("repos")).unwrap();
             let agents = paasd::agents::Agents::open(&store, &vault).await.unwrap();
             let mut tx = store.write().await.unwrap();

@@ -15,7 +15,8 @@ use crate::wait;
 
 const HOSTS: usize = 50;
 
-const MANNER: Manner = Manner { boot: Duration::from_millis(100), measure: Duration::from_secs(2) };
+const MANNER: Manner =
+    Manner { boot: Duration::from_millis(100), measure: Duration::from_secs(2), ..Manner::LARGE };
 
 /// A server with hosts that have joined; its apps have no replicas yet.
 struct Fleet {

@@ -4,16 +4,16 @@ use aws::setup::{Patience, down, look, removal};
 use model::wording;
 use serde_json::json;
 
+use super::consent::consent;
 use super::options::WhereOptions;
 use super::{failed, shown, stopped, wait_for};
 use crate::context::{Context, JsonOption};
-use crate::error::{Error, Result};
-use crate::question;
+use crate::error::Result;
 
 /// Remove all that carries the platform's tag on AWS
 ///
-/// It shows first what it will remove, and asks. What it did not make, such as an adopted network, stays as it is. So does the bucket with slugs
-/// and backups, unless --delete-bucket says otherwise.
+/// It shows first what it will remove, and asks. What it did not make, such as an adopted network, stays as it is. So does what cannot be made
+/// again, the bucket with slugs and backups and the control plane's disk, unless --delete-data says otherwise.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -27,9 +27,9 @@ pub(crate) struct Down {
     #[command(flatten)]
     place: WhereOptions,
 
-    /// Remove the bucket too, with all that is in it
-    #[arg(long)]
-    delete_bucket: bool,
+    /// Remove the bucket and the control plane's disk too, with all that is in them
+    #[arg(long, alias = "delete-bucket")]
+    delete_data: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -48,37 +48,32 @@ impl Down {
             let wish = self.place.any();
             let found =
                 look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
-            let steps = removal(&found, self.delete_bucket);
-            if steps.is_empty() && found.leftovers.is_empty() {
+            let steps = removal(&found, self.delete_data);
+            let leftovers = found.leaving(self.delete_data);
+            if steps.is_empty() && leftovers.is_empty() {
                 return Ok(steps);
             }
             screen.say(&shown::steps(screen, &steps));
-            if let Some(line) = shown::leftovers(found.leftovers.iter()) {
+            if let Some(line) = shown::leftovers(leftovers.iter()) {
                 screen.say(&line);
             }
-            self.ask(steps.len())?;
+            let question = format!("Remove these {} for good?", wording::count(steps.len(), "part"));
+            consent(self.yes, &question, "nothing was removed", "remove them")?;
             let tell = |progress: aws::setup::Progress<'_>| {
                 if let Some(line) = shown::progress(progress) {
                     screen.say(&line);
                 }
             };
-            let gone = down(&clients, &wish, self.delete_bucket, Patience::default(), tell).await;
+            let gone = down(&clients, &wish, self.delete_data, Patience::default(), tell).await;
             gone.map_err(|error| stopped(&error))?;
             Ok(steps)
         })?;
-        let kept = if self.delete_bucket { "" } else { " but its bucket, if it had one" };
+        let kept = if self.delete_data {
+            ""
+        } else {
+            " but its bucket and its control plane's disk, if it had them"
+        };
         screen.say(&format!("Nothing of {} is left{kept}.", self.place.name));
         if self.json.json { screen.json(&json!({ "removed": steps })) } else { Ok(()) }
-    }
-
-    fn ask(&self, parts: usize) -> Result<()> {
-        if self.yes {
-            return Ok(());
-        }
-        match question::agreed(&format!("Remove these {} for good?", wording::count(parts, "part")))? {
-            Some(true) => Ok(()),
-            Some(false) => Err(Error::failed("nothing was removed")),
-            None => Err(Error::usage("nobody is there to be asked").hint("Say --yes to remove them.")),
-        }
     }
 }

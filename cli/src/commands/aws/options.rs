@@ -72,10 +72,21 @@ pub(super) struct SetupOptions {
     #[arg(long, value_name = "SUBNET,…", value_delimiter = ',', requires = "vpc")]
     host_subnets: Vec<String>,
 
+    /// How many load balancers there are, each for up to 100 apps; otherwise as many as before, at first one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20), conflicts_with = "balancer")]
+    balancers: Option<u8>,
+
     /// Use this load balancer in place of one of our own
     #[arg(long, value_name = "ARN", requires = "vpc")]
     balancer: Option<String>,
 
+    #[command(flatten)]
+    prices: PricesOption,
+}
+
+/// What prices are counted with.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PricesOption {
     /// A table of prices in place of the built-in one
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
@@ -95,7 +106,7 @@ enum EgressOption {
 impl WhereOptions {
     /// Returns the clients.
     pub(super) async fn clients(&self) -> Result<Clients> {
-        let place = Place { region: self.region.clone(), profile: self.profile.clone() };
+        let place = Place { region: self.region.clone(), profile: self.profile.clone(), simulation: None };
         Clients::of(&place).await.map_err(|failure| failed(&failure))
     }
 
@@ -107,6 +118,7 @@ impl WhereOptions {
             network: Network::Own { prefix: [10, 20] },
             egress: Egress::default(),
             entrance: Entrance::Own { certificate: None },
+            balancers: None,
             instance_type: String::new(),
             disk: 0,
             image: None,
@@ -130,6 +142,7 @@ impl SetupOptions {
             network: self.network(),
             egress: self.egress.into(),
             entrance: self.entrance(),
+            balancers: self.balancers,
             instance_type: self.instance_type.clone(),
             disk: self.disk,
             image: self.image.clone(),
@@ -158,6 +171,13 @@ impl SetupOptions {
 
     /// Returns the table of prices.
     pub(super) fn prices(&self) -> Result<Prices> {
+        self.prices.read()
+    }
+}
+
+impl PricesOption {
+    /// Returns the table of prices.
+    pub(super) fn read(&self) -> Result<Prices> {
         let Some(path) = &self.prices else { return Ok(Prices::built_in()) };
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::failed(format!("{} cannot be read: {error}", path.display())))?;

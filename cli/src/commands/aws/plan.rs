@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::options::SetupOptions;
 use super::shown::{self, Costs};
-use super::{failed, wait_for};
+use super::{check_surplus, failed, wait_for};
 use crate::context::{Context, JsonOption};
 use crate::error::Result;
 
@@ -38,7 +38,12 @@ impl Plan {
             let wish = self.setup.wish(&clients).await?;
             let found =
                 look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
-            Ok((plan(&wish, &found), Costs::of(&wish, &clients.region, &prices), found.account))
+            check_surplus(&wish, &found)?;
+            Ok((
+                plan(&wish, &found),
+                Costs::of(&wish.as_found(&found), &clients.region, &prices),
+                found.account,
+            ))
         })?;
         let screen = &context.screen;
         if self.json.json {

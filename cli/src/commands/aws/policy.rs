@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// Print the IAM policy of installer, control plane or host
 ///
-/// The installer's is what `aws:up` and `aws:down` need; the other two are what `aws:up` gives. AWS is not asked.
+/// The installer's is what `aws:up`, `aws:bake` and `aws:down` need; the other two are what `aws:up` gives. AWS is not asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -1,6 +1,6 @@
 //! Steps and bills, as text and as JSON.
 
-use aws::setup::{Action, Leftover, Progress, Setting, Step, Wish, bill, host_bill};
+use aws::setup::{Action, Leftover, Progress, Setting, Step, Wish, host_bill};
 use model::cost::{Bill, Prices};
 use model::wording;
 use serde_json::{Value, json};
@@ -75,17 +75,36 @@ pub(super) fn progress(progress: Progress<'_>) -> Option<String> {
 
 /// Returns a line for what goes before the set-up does.
 pub(super) fn leftovers<'a>(all: impl Iterator<Item = &'a Leftover>) -> Option<String> {
-    let (mut hosts, mut groups) = (0, 0);
+    let (mut hosts, mut groups, mut images, mut controls) = (0, 0, 0, 0);
     for leftover in all {
         match leftover {
             Leftover::Host(_) => hosts += 1,
+            Leftover::Control(_) => controls += 1,
             Leftover::TargetGroup(_) => groups += 1,
+            Leftover::Image(_) => images += 1,
+            // Go with their image and machine.
+            Leftover::Snapshot(_) | Leftover::Disk(_) => {}
         }
     }
-    (hosts + groups > 0).then(|| {
-        let (hosts, groups) = (wording::count(hosts, "host"), wording::count(groups, "target group"));
-        format!("Before that, {hosts} and {groups} that the platform made are removed.")
+    (hosts + groups + images + controls > 0).then(|| {
+        let count = wording::count;
+        let (hosts, images) = (count(hosts, "host"), count(images, "image"));
+        let groups = count(groups, "target group");
+        let control = if controls > 0 { "the control plane, " } else { "" };
+        format!("Before that, {control}{hosts}, {images} and {groups} that the platform made are removed.")
     })
+}
+
+/// Returns a bill as a table.
+pub(super) fn bill(bill: &Bill) -> Table {
+    let mut table = Table::new(["A MONTH", "FOR"]);
+    for line in &bill.lines {
+        let what =
+            if line.count == 1 { line.what.clone() } else { format!("{} × {}", line.count, line.what) };
+        table.row([line.per_month().to_string().into(), what.into()]);
+    }
+    table.row([bill.per_month().to_string().into(), "in all, before traffic and what is stored".into()]);
+    table
 }
 
 /// What a set-up costs.
@@ -105,7 +124,7 @@ impl Costs {
         Self {
             region: region.to_owned(),
             source: prices.source.clone(),
-            bill: known.map(|prices| bill(wish, prices)),
+            bill: known.map(|prices| aws::setup::bill(wish, prices)),
             host: known.and_then(|prices| host_bill(wish, prices)),
         }
     }
@@ -118,13 +137,7 @@ impl Costs {
                 self.region
             );
         };
-        let mut table = Table::new(["A MONTH", "FOR"]);
-        for line in &bill.lines {
-            let what =
-                if line.count == 1 { line.what.clone() } else { format!("{} × {}", line.count, line.what) };
-            table.row([line.per_month().to_string().into(), what.into()]);
-        }
-        table.row([bill.per_month().to_string().into(), "in all, before traffic and what is stored".into()]);
+        let mut table = self::bill(bill);
         let host = match &self.host {
             Some(host) => {
                 table.row([

@@ -4,12 +4,12 @@ use aws::setup::{Patience, Site, look, plan, up};
 use model::wording;
 use serde_json::json;
 
+use super::consent::consent;
 use super::options::SetupOptions;
 use super::shown::{self, Costs};
-use super::{failed, stopped, wait_for};
+use super::{check_surplus, failed, stopped, wait_for};
 use crate::context::{Context, JsonOption};
-use crate::error::{Error, Result};
-use crate::question;
+use crate::error::Result;
 use crate::table::Table;
 
 /// Make the set-up on AWS, or what is missing of it
@@ -46,11 +46,13 @@ impl Up {
             let wish = self.setup.wish(&clients).await?;
             let found =
                 look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
+            check_surplus(&wish, &found)?;
             let steps = plan(&wish, &found);
             if !steps.is_empty() {
-                let costs = Costs::of(&wish, &clients.region, &prices);
+                let costs = Costs::of(&wish.as_found(&found), &clients.region, &prices);
                 screen.say(&format!("{}\n\n{}\n", shown::steps(screen, &steps), costs.text(screen)));
-                self.ask(&format!("Take these {}?", wording::count(steps.len(), "step")))?;
+                let question = format!("Take these {}?", wording::count(steps.len(), "step"));
+                consent(self.yes, &question, "nothing was changed", "take the steps")?;
             }
             let tell = |progress: aws::setup::Progress<'_>| {
                 if let Some(line) = shown::progress(progress) {
@@ -61,17 +63,6 @@ impl Up {
         })?;
         screen.say(&format!("The set-up {} is complete.", site.cluster));
         if self.json.json { screen.json(&json!(site)) } else { screen.print(&summary(&site).render(screen)) }
-    }
-
-    fn ask(&self, question: &str) -> Result<()> {
-        if self.yes {
-            return Ok(());
-        }
-        match question::agreed(question)? {
-            Some(true) => Ok(()),
-            Some(false) => Err(Error::failed("nothing was changed")),
-            None => Err(Error::usage("nobody is there to be asked").hint("Say --yes to take the steps.")),
-        }
     }
 }
 
@@ -90,5 +81,9 @@ fn summary(site: &Site) -> Table {
     row("instance profile of the control plane", &site.control_profile);
     row("bucket", &format!("s3://{}", site.bucket));
     row("load balancer", &site.address);
+    row("DNS record to set", &format!("*.DOMAIN CNAME {}, with paasd's --domain", site.address));
+    for address in &site.more_addresses {
+        row("further load balancer", address);
+    }
     table
 }

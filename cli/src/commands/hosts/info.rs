@@ -68,14 +68,29 @@ fn facts(screen: &Screen, host: &Host) -> String {
         fact("Why", reason.clone().into());
         fact("Since", when::exactly(screen, host.since).into());
     }
-    let memory = of(host.memory_free_bytes, host.memory_bytes, GIGABYTE);
-    fact("Memory", if host.memory_bytes.is_some() { format!("{memory} GB free") } else { memory }.into());
-    let cpu = of(host.cpu_free_millicores, host.cpu_millicores, CORE);
-    fact("CPU", if host.cpu_millicores.is_some() { format!("{cpu} cores free") } else { cpu }.into());
+    if let Some(notice) = &host.notice {
+        fact("Notice", wording::plain(notice, 300).into());
+    }
+    if !host.is_only_instance() {
+        let memory = of(host.memory_free_bytes, host.memory_bytes, GIGABYTE);
+        fact("Memory", if host.memory_bytes.is_some() { format!("{memory} GB free") } else { memory }.into());
+        let cpu = of(host.cpu_free_millicores, host.cpu_millicores, CORE);
+        fact("CPU", if host.cpu_millicores.is_some() { format!("{cpu} cores free") } else { cpu }.into());
+    }
     if let Some(version) = &host.version {
         let engine = host.engine.as_deref().map(|engine| format!(", engine {engine}")).unwrap_or_default();
         let server = if host.embedded { ", inside the server" } else { "" };
         fact("Runs", format!("paasd {version}{engine}{server}").into());
+    }
+    if let Some(instance) = &host.instance {
+        let id = instance.id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+        let why = instance.reason.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+        fact(
+            "Instance",
+            format!("{id}{}, {}, {}{why}", instance.doing, instance.kind, instance.lifecycle).into(),
+        );
+        fact("Image", instance.image.clone().into());
+        fact("So since", when::exactly(screen, instance.since).into());
     }
     if let (Some(address), Some(port)) = (&host.address, host.entry_port) {
         let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };

@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod resume;
 
+use crate::api::host::Host;
 use crate::api::segment;
 use crate::screen::Tone;
 
@@ -39,6 +40,15 @@ fn of(free: Option<u64>, offered: Option<u64>, unit: u64) -> String {
         (Some(free), Some(offered)) => format!("{} of {}", tenths(free), tenths(offered)),
         _ => "no bound".to_owned(),
     }
+}
+
+/// Returns what a host is as an instance, and what that is doing where its state does not say so.
+fn kind(host: &Host) -> String {
+    let Some(instance) = &host.instance else { return String::new() };
+    let spot = if instance.lifecycle == "spot" { ", spot" } else { "" };
+    let doing = Some(&instance.doing).filter(|doing| **doing != host.state && *doing != "joined");
+    let doing = doing.map(|doing| format!("{doing}, ")).unwrap_or_default();
+    format!("{doing}{}{spot}", instance.kind)
 }
 
 const GIGABYTE: u64 = 1 << 30;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::watch::{self, Goal};
 use crate::api::process::{Dyno, FormationEntry};
 use crate::api::read;
+use crate::commands::cost;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 use crate::screen::Tone;
@@ -69,7 +70,9 @@ impl Resize {
             return self.show(context, &body, &before);
         }
         let old: Vec<Dyno> = read(&api.all(&format!("/apps/{app}/dynos"))?)?;
-        let after = api.patch(&path, &json!({ "updates": self.updates(&before) }))?.body;
+        let updates = self.updates(&before);
+        cost::quote(&context.screen, &api, &app, &updates);
+        let after = api.patch(&path, &json!({ "updates": updates }))?.body;
         let resized = |entry: &FormationEntry| {
             before.iter().any(|was| was.r#type == entry.r#type && was.size != entry.size)
         };

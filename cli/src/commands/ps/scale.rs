@@ -8,6 +8,7 @@ use super::watch::{self, Goal};
 use crate::api::process::FormationEntry;
 use crate::api::read;
 use crate::arguments::ScaleWish;
+use crate::commands::cost;
 use crate::context::{AppOption, Context, JsonOption};
 use crate::error::Result;
 
@@ -52,6 +53,7 @@ impl Scale {
             return self.show(context, &before);
         }
         let updates: Vec<_> = self.wishes.iter().map(update).collect();
+        cost::quote(&context.screen, &api, &app, &updates);
         let after = api.patch(&path, &json!({ "updates": updates }))?.body;
         let asked =
             |entry: &FormationEntry| self.wishes.iter().any(|wish| wish.process.as_str() == entry.r#type);

@@ -2,56 +2,42 @@
 
 #![allow(dead_code, reason = "each story uses some of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod scene;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::RangeInclusive;
-use std::os::unix::fs::PermissionsExt;
+use std::ops::{Deref, DerefMut, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
 
-use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions, Seal};
-use logs::{Bounds, LogDir, Query};
+use agent::{Agent, AgentOptions, SandboxEngine, SandboxOptions};
 use model::config::ConfigVars;
-use model::health::HealthCheck;
-use model::id::{AppId, ReplicaId};
-use model::release::Version;
-use model::replica::{HostDesired, HostReport, Phase, ReplicaSpec, ReplicaStatus, Wish};
-use model::size::Size;
-use model::slug::Digest;
+use model::id::ReplicaId;
+use model::replica::ReplicaSpec;
 use rustix::process::{Pid, Signal, kill_process};
-use sandbox::{HostFacts, Identity};
-use slug::{SlugStore, Workshop};
-use tempfile::TempDir;
+use scene::{Inverted, Scene};
 
 pub(crate) const UID: u32 = 234_567;
 
-/// The longest a story waits for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) struct Stage {
+    scene: Scene,
+    ports: RangeInclusive<u16>,
+}
 
-/// Not a cipher, but enough to tell sealed from open.
-struct Inverted;
+impl Deref for Stage {
+    type Target = Scene;
 
-impl Seal for Inverted {
-    fn seal(&self, plain: &[u8]) -> Vec<u8> {
-        plain.iter().map(|byte| !byte).collect()
-    }
-
-    fn open(&self, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
-        Ok(self.seal(sealed))
+    fn deref(&self) -> &Scene {
+        &self.scene
     }
 }
 
-pub(crate) struct Stage {
-    pub(crate) dir: TempDir,
-    pub(crate) app: AppId,
-    agent: Option<Agent>,
-    store: SlugStore,
-    ports: RangeInclusive<u16>,
-    generation: u64,
-    numbers: BTreeMap<String, u32>,
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Scene {
+        &mut self.scene
+    }
 }
 
 impl Stage {
@@ -64,10 +50,7 @@ impl Stage {
     }
 
     pub(crate) async fn with_ports(ports: RangeInclusive<u16>) -> Self {
-        let dir = TempDir::new().unwrap();
-        let store = SlugStore::local(&dir.path().join("blobs")).unwrap();
-        let (generation, numbers) = (0, BTreeMap::new());
-        let mut stage = Self { dir, app: AppId::new(), agent: None, store, ports, generation, numbers };
+        let mut stage = Self { scene: Scene::new(UID, 1), ports };
         stage.start_agent().await;
         stage
     }
@@ -75,14 +58,14 @@ impl Stage {
     pub(crate) async fn start_agent(&mut self) {
         let options = SandboxOptions {
             dir: self.agent_dir(),
-            logs_dir: self.dir.path().join("logs"),
+            logs_dir: self.logs_dir(),
             supervisor: supervisor(),
             slugs: self.store.clone(),
             reach: None,
         };
         let options = AgentOptions {
             dir: self.agent_dir(),
-            logs_dir: self.dir.path().join("logs"),
+            logs_dir: self.logs_dir(),
             probe_ip: IpAddr::from(Ipv4Addr::LOCALHOST),
             ports: self.ports.clone(),
             seal: Arc::new(Inverted),
@@ -101,115 +84,8 @@ impl Stage {
         self.agent.take().unwrap().shutdown().await;
     }
 
-    pub(crate) fn agent(&self) -> &Agent {
-        self.agent.as_ref().unwrap()
-    }
-
-    pub(crate) fn agent_dir(&self) -> PathBuf {
-        self.dir.path().join("agent")
-    }
-
     pub(crate) fn replica_dir(&self, id: ReplicaId) -> PathBuf {
         self.agent_dir().join("replicas").join(id.to_string())
-    }
-
-    /// Packs these files; those that begin with `#!` are executable.
-    pub(crate) async fn slug(&self, files: &[(&str, &str)]) -> Digest {
-        let work = TempDir::new().unwrap();
-        let tree = work.path().join("tree");
-        fs::create_dir(&tree).unwrap();
-        for (name, content) in files {
-            let path = tree.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, content).unwrap();
-            let mode = if content.starts_with("#!") { 0o755 } else { 0o644 };
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        }
-        let host = HostFacts::detect(&work.path().join("etc")).unwrap();
-        let identity = Identity::new(UID, UID).unwrap();
-        let workshop = Workshop { host: &host, identity, cgroup: None, limits: slug::PackLimits::default() };
-        let image = work.path().join("image");
-        let packed = slug::pack(&tree, &image, &workshop).unwrap();
-        self.store.put(&packed.digest, &image).await.unwrap();
-        packed.digest
-    }
-
-    /// Returns a replica that runs a command on a slug.
-    pub(crate) fn spec(&mut self, slug: &Digest, process: &str, command: &str) -> ReplicaSpec {
-        let number = self.numbers.entry(process.to_owned()).or_insert(0);
-        *number += 1;
-        ReplicaSpec {
-            id: ReplicaId::new(),
-            app: self.app,
-            app_name: "shop".parse().unwrap(),
-            uid: UID,
-            release: Version(7),
-            process: process.parse().unwrap(),
-            number: *number,
-            slug: slug.clone(),
-            command: command.to_owned(),
-            image: None,
-            config: ConfigVars::default(),
-            size: Size::Basic,
-            health: HealthCheck { settle_ms: 50, ..HealthCheck::default() },
-            host_header: "shop.localhost".to_owned(),
-            wish: Wish::Run,
-            stop_seconds: 1,
-        }
-    }
-
-    pub(crate) fn desire(&mut self, replicas: &[&ReplicaSpec]) {
-        self.generation += 1;
-        let replicas = replicas.iter().map(|spec| (*spec).clone()).collect();
-        self.agent().set_desired(HostDesired {
-            term: 1,
-            generation: self.generation,
-            replicas,
-            ..HostDesired::default()
-        });
-    }
-
-    /// Waits for a report that fits, and returns it.
-    pub(crate) async fn report(&self, what: &str, fits: impl Fn(&HostReport) -> bool) -> Arc<HostReport> {
-        let mut reports = self.agent().reports();
-        let found = tokio::time::timeout(PATIENCE, reports.wait_for(|report| fits(report))).await;
-        match found {
-            Ok(report) => Arc::clone(&report.unwrap()),
-            Err(_) => {
-                let report = Arc::clone(&self.agent().reports().borrow());
-                panic!("waited in vain: {what}\n{report:#?}\n{}", self.log().join("\n"))
-            }
-        }
-    }
-
-    /// Waits until a replica's status fits, and returns it.
-    pub(crate) async fn status(
-        &self,
-        spec: &ReplicaSpec,
-        what: &str,
-        fits: impl Fn(&ReplicaStatus) -> bool,
-    ) -> ReplicaStatus {
-        let of = |report: &HostReport| report.replicas.iter().find(|status| status.id == spec.id).cloned();
-        let report = self.report(what, |report| of(report).is_some_and(|status| fits(&status))).await;
-        of(&report).unwrap()
-    }
-
-    pub(crate) async fn phase(&self, spec: &ReplicaSpec, phase: Phase) -> ReplicaStatus {
-        self.status(spec, &format!("{} is {phase:?}", spec.name()), |status| status.phase == phase).await
-    }
-
-    /// Returns the app's log as `app[web.1]: text`.
-    pub(crate) fn log(&self) -> Vec<String> {
-        let log =
-            LogDir::open(self.dir.path().join("logs").join(self.app.to_string()), Bounds::default()).unwrap();
-        let line = |line: &logs::Line| format!("{}[{}]: {}", line.source, line.process, line.text);
-        log.read(&Query::default()).unwrap().lines.iter().map(line).collect()
-    }
-
-    /// Waits until the log holds a line with this text.
-    pub(crate) async fn logged(&self, text: &str) -> String {
-        let found = || self.log().into_iter().find(|line| line.contains(text));
-        wait(&format!("`{text}` in the log"), found).await
     }
 
     /// Returns the supervisor's process id.
@@ -292,16 +168,9 @@ fn supervisor() -> PathBuf {
     path
 }
 
-/// Waits until there is something, looking every few milliseconds.
+/// Waits until there is something.
 pub(crate) async fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    scene::wait(what, look, String::new).await
 }
 
 /// Waits until these processes are gone: the kernel takes a moment after the last of them was told.

@@ -1,42 +1,44 @@
 //! What a set-up costs a month.
 
-use model::cost::{Bill, RegionPrices};
+use model::cost::{Bill, Ground, RegionPrices};
 
 use super::{Egress, Entrance, Network, Wish};
 
 /// Returns what the set-up itself costs, without hosts and traffic.
 #[must_use]
 pub fn bill(wish: &Wish, prices: &RegionPrices) -> Bill {
-    let mut bill = Bill::default();
-    if let Entrance::Own { .. } = wish.entrance {
-        bill.hourly("load balancer", 1, prices.balancer_hour);
-        // It has an address in each of its subnets.
-        let zones = match &wish.network {
-            Network::Own { .. } => wish.zones.len(),
-            Network::Adopted { public_subnets, .. } => public_subnets.len(),
-        };
-        bill.hourly("public address of the load balancer", count(zones), prices.address_hour);
-    }
-    let nats = count(wish.nat_zones().len());
-    bill.hourly("NAT gateway", nats, prices.nat_hour);
-    bill.hourly("public address of a NAT gateway", nats, prices.address_hour);
-    bill
+    ground(wish).bill(prices)
 }
 
 /// Returns what each host adds; none if the price of its type is not known.
 #[must_use]
 pub fn host_bill(wish: &Wish, prices: &RegionPrices) -> Option<Bill> {
-    let mut bill = Bill::default();
-    bill.hourly(wish.instance_type.clone(), 1, *prices.instances.get(&wish.instance_type)?);
-    bill.monthly("gigabyte of disk", wish.disk.into(), prices.volume_gigabyte_month);
-    let own = matches!(wish.network, Network::Own { .. });
-    let addresses = u64::from(own && wish.egress == Egress::PublicAddresses);
-    bill.hourly("public address of a host", addresses, prices.address_hour);
-    Some(bill)
+    ground(wish).host(&wish.instance_type, prices)
 }
 
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
+/// Returns what is paid for besides instances. What is adopted is paid for already.
+#[must_use]
+pub fn ground(wish: &Wish) -> Ground {
+    let own_network = matches!(wish.network, Network::Own { .. });
+    let own = u32::from(wish.balancers.unwrap_or(1));
+    let (balancers, balancer_addresses) = match (&wish.entrance, &wish.network) {
+        (Entrance::Adopted { .. }, _) => (0, 0),
+        (Entrance::Own { .. }, Network::Own { .. }) => (own, own * count(wish.zones.len())),
+        (Entrance::Own { .. }, Network::Adopted { public_subnets, .. }) => {
+            (own, own * count(public_subnets.len()))
+        }
+    };
+    Ground {
+        balancers,
+        balancer_addresses,
+        nats: count(wish.nat_zones().len()),
+        disk_gb: wish.disk.into(),
+        host_addresses: own_network && wish.egress == Egress::PublicAddresses,
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -52,6 +54,8 @@ mod tests {
         let prices = prices.region("us-east-1").unwrap();
         // 730 h of 0.0225 and of three addresses at 0.005.
         assert_eq!(bill(&wish(), prices).per_month().to_string(), "$27.38");
+        let two = Wish { balancers: Some(2), ..wish() };
+        assert_eq!(bill(&two, prices).per_month().to_string(), "$54.75");
         // 730 h of 0.0416, 40 GB at 0.08, 730 h of one address.
         assert_eq!(host_bill(&wish(), prices).unwrap().per_month().to_string(), "$37.22");
     }

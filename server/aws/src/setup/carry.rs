@@ -120,26 +120,27 @@ async fn take(clients: &Clients, wish: &Wish, step: &Step, found: &mut Found) ->
     Ok(())
 }
 
-/// Removes everything that carries the platform's tag: hosts first, then the set-up in the reverse order of its making.
+/// Removes everything that carries the platform's tag: machines first, then the set-up in the reverse order of its making. What
+/// cannot be made again, the bucket and the control plane's disk, stays unless it is asked for.
 ///
 /// # Errors
 /// A step failed for good; the next run goes on from there.
 pub async fn down(
     clients: &Clients,
     wish: &Wish,
-    bucket_too: bool,
+    data_too: bool,
     patience: Patience,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<(), Stopped> {
     for _ in 0..ROUNDS {
         let mut found = look(clients, wish, patience).await?;
-        let steps = removal(&found, bucket_too);
-        if steps.is_empty() && found.leftovers.is_empty() {
+        let steps = removal(&found, data_too);
+        let leftovers = found.leaving(data_too);
+        if steps.is_empty() && leftovers.is_empty() {
             return Ok(());
         }
-        let leftovers = found.leftovers.clone();
         let (entrance, rest): (Vec<Step>, Vec<Step>) =
-            steps.into_iter().partition(|step| matches!(step.part, Part::Listener(_)));
+            steps.into_iter().partition(|step| matches!(step.part, Part::Listener(..)));
         // Rules name target groups, and go with their listeners.
         let mut lost = round(clients, wish, &entrance, &mut found, patience, &mut tell).await?;
         if lost.is_none() {
@@ -171,8 +172,9 @@ fn site(clients: &Clients, wish: &Wish, found: &Found) -> Option<Site> {
     let host_subnets = super::look::host_subnets(wish, found);
     let (balancer, listeners) = match &wish.entrance {
         Entrance::Own { .. } => {
-            let listeners = [80, 443].into_iter().filter_map(|port| Some((port, id(&Part::Listener(port))?)));
-            (id(&Part::Balancer)?, listeners.collect())
+            let listeners =
+                [80, 443].into_iter().filter_map(|port| Some((port, id(&Part::Listener(1, port))?)));
+            (id(&Part::Balancer(1))?, listeners.collect())
         }
         Entrance::Adopted { balancer } => (balancer.clone(), found.adopted.listeners.clone()),
     };
@@ -190,6 +192,7 @@ fn site(clients: &Clients, wish: &Wish, found: &Found) -> Option<Site> {
         bucket: id(&Part::Bucket)?,
         balancer,
         address: found.address.clone(),
+        more_addresses: found.more_addresses.clone(),
         listeners,
     })
 }

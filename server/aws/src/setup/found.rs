@@ -20,8 +20,16 @@ pub struct Piece {
 pub enum Leftover {
     /// A host, by instance id.
     Host(String),
+    /// The control plane's machine, by instance id.
+    Control(String),
+    /// Its disk, by volume id.
+    Disk(String),
     /// An app's target group, by ARN.
     TargetGroup(String),
+    /// An image that hosts start from.
+    Image(String),
+    /// A snapshot that such an image is, or was, made of.
+    Snapshot(String),
 }
 
 /// What is used and was not made by us.
@@ -42,6 +50,8 @@ pub struct Found {
     pub adopted: Adopted,
     /// The load balancer's name in DNS.
     pub address: String,
+    /// The names in DNS of those beyond the first.
+    pub more_addresses: Vec<String>,
     /// The load balancer's own name.
     pub balancer_name: String,
     /// The account.
@@ -94,9 +104,25 @@ impl Found {
         self.piece(part).map(|piece| piece.id.as_str())
     }
 
+    /// Returns the numbers of the load balancers that there are.
+    pub fn balancers(&self) -> impl Iterator<Item = u8> {
+        let number = |(part, _): (&Part, &Piece)| match part {
+            Part::Balancer(number) => Some(*number),
+            _ => None,
+        };
+        self.all().filter_map(number)
+    }
+
     /// Returns all resources, with the parts that they are.
     pub fn all(&self) -> impl DoubleEndedIterator<Item = (&Part, &Piece)> {
         self.pieces.iter().flat_map(|(part, pieces)| pieces.iter().map(move |piece| (part, piece)))
+    }
+
+    /// Returns what of the platform's goes before its set-up goes. The control plane's disk holds what cannot be made again.
+    #[must_use]
+    pub fn leaving(&self, data_too: bool) -> BTreeSet<Leftover> {
+        let goes = |leftover: &&Leftover| data_too || !matches!(leftover, Leftover::Disk(_));
+        self.leftovers.iter().filter(goes).cloned().collect()
     }
 
     /// Returns those beyond the first of each part: made twice because an answer was lost.

@@ -23,13 +23,15 @@ mod make;
 mod remove;
 #[cfg(feature = "sdk")]
 mod settle;
+#[cfg(feature = "sdk")]
+mod way_out;
 
-pub use bill::{bill, host_bill};
+pub use bill::{bill, ground, host_bill};
 pub use found::{Adopted, Found, Leftover, Piece};
 pub use group_rules::{Rule, Source};
 pub use name::{ClusterName, ClusterNameError};
 pub use part::{Part, Who};
-pub use plan::{Action, Step, plan, removal};
+pub use plan::{Action, Step, plan, removal, used_surplus};
 pub use policies::{Names, POLICIES, Policy};
 pub use site::{HostSubnet, Site};
 pub use wish::{Egress, Entrance, Network, Setting, Wish, WishError};
@@ -39,7 +41,17 @@ pub use carry::{Progress, Stopped, down, up};
 #[cfg(feature = "sdk")]
 pub use look::first_zones;
 #[cfg(feature = "sdk")]
+pub(crate) use look::ours;
+#[cfg(feature = "fleet")]
+pub(crate) use look::part_of;
+#[cfg(feature = "sdk")]
+pub(crate) use look::{default_version, newest_image};
+#[cfg(feature = "sdk")]
+pub(crate) use settle::bear;
+#[cfg(feature = "sdk")]
 pub use settle::{Patience, look};
+#[cfg(feature = "sdk")]
+pub(crate) use way_out::way_out;
 
 /// The tag that says which platform something belongs to.
 pub const CLUSTER_TAG: &str = "paas:cluster";

@@ -75,10 +75,21 @@ impl ClusterName {
     #[must_use]
     pub fn of(&self, part: &Part) -> String {
         match part {
-            Part::Balancer => format!("paas-{self}"),
+            Part::Balancer(1) => format!("paas-{self}"),
+            // No platform's own name has two dashes in a row.
+            Part::Balancer(number) => format!("paas-{self}--{number}"),
             Part::Role(who) | Part::Profile(who) | Part::Group(who) => format!("paas-{self}-{who}"),
             Part::Template => format!("paas-{self}-{}", Who::Host),
             part => format!("paas-{self}-{part}"),
+        }
+    }
+
+    /// Returns which of the platform's load balancers has this name, counted from 1.
+    #[must_use]
+    pub fn balancer_of(&self, name: &str) -> Option<u8> {
+        match name.strip_prefix("paas-")?.strip_prefix(self.as_str())? {
+            "" => Some(1),
+            further => further.strip_prefix("--")?.parse().ok().filter(|number| *number > 1),
         }
     }
 
@@ -101,7 +112,15 @@ mod tests {
             assert!(wrong.parse::<ClusterName>().is_err(), "{wrong}");
         }
         let longest: ClusterName = "abcdefgh-1234567".parse().unwrap();
-        assert!(longest.of(&Part::Balancer).len() <= 32);
+        for number in [1, 2, u8::MAX] {
+            let name = longest.of(&Part::Balancer(number));
+            assert!(name.len() <= 32);
+            assert_eq!(longest.balancer_of(&name), Some(number));
+        }
+        let other: ClusterName = "abcdefgh".parse().unwrap();
+        for name in ["paas-abcdefgh-1234567", "paas-abcdefgh--1", "paas-abcdefgh--x", "paas-abcdefg"] {
+            assert_eq!(other.balancer_of(name), None, "{name}");
+        }
         // Names of buckets have 63 characters at most, and no region's has more than 14.
         assert!(longest.bucket("123456789012", "ap-northeast-1").len() <= 63);
     }

@@ -47,10 +47,10 @@ pub enum Part {
     Profile(Who),
     /// How hosts are started.
     Template,
-    /// The load balancer.
-    Balancer,
+    /// A load balancer, counted from 1.
+    Balancer(u8),
     /// One of its ports.
-    Listener(u16),
+    Listener(u8, u16),
 }
 
 impl fmt::Display for Who {
@@ -80,8 +80,10 @@ impl fmt::Display for Part {
             Self::Role(who) => write!(f, "role.{who}"),
             Self::Profile(who) => write!(f, "instance-profile.{who}"),
             Self::Template => f.write_str("launch-template"),
-            Self::Balancer => f.write_str("load-balancer"),
-            Self::Listener(port) => write!(f, "listener.{port}"),
+            Self::Balancer(1) => f.write_str("load-balancer"),
+            Self::Balancer(number) => write!(f, "load-balancer.{number}"),
+            Self::Listener(1, port) => write!(f, "listener.{port}"),
+            Self::Listener(number, port) => write!(f, "listener.{number}.{port}"),
         }
     }
 }
@@ -118,11 +120,23 @@ impl FromStr for Part {
             ("role", _) => Self::Role(who()?),
             ("instance-profile", _) => Self::Profile(who()?),
             ("launch-template", None) => Self::Template,
-            ("load-balancer", None) => Self::Balancer,
-            ("listener", Some(port)) => Self::Listener(port.parse().map_err(|_| NoPart)?),
+            ("load-balancer", None) => Self::Balancer(1),
+            ("load-balancer", Some(number)) => Self::Balancer(further(number)?),
+            ("listener", Some(port)) => {
+                let (number, port) = match port.split_once('.') {
+                    None => (1, port),
+                    Some((number, port)) => (further(number)?, port),
+                };
+                Self::Listener(number, port.parse().map_err(|_| NoPart)?)
+            }
             _ => return Err(NoPart),
         })
     }
+}
+
+/// Reads the number of a load balancer beyond the first.
+fn further(number: &str) -> Result<u8, NoPart> {
+    number.parse().ok().filter(|number| *number > 1).ok_or(NoPart)
 }
 
 impl Serialize for Part {
@@ -150,8 +164,10 @@ impl Part {
             Self::Role(who) => format!("role of the {}", who.words()),
             Self::Profile(who) => format!("instance profile of the {}", who.words()),
             Self::Template => "launch template of hosts".into(),
-            Self::Balancer => "load balancer".into(),
-            Self::Listener(port) => format!("load balancer's port {port}"),
+            Self::Balancer(1) => "load balancer".into(),
+            Self::Balancer(number) => format!("load balancer {number}"),
+            Self::Listener(1, port) => format!("load balancer's port {port}"),
+            Self::Listener(number, port) => format!("load balancer {number}'s port {port}"),
         }
     }
 
@@ -199,13 +215,24 @@ mod tests {
             Part::Role(Who::Host),
             Part::Profile(Who::Control),
             Part::Template,
-            Part::Balancer,
-            Part::Listener(443),
+            Part::Balancer(1),
+            Part::Listener(1, 443),
+            Part::Balancer(2),
+            Part::Listener(12, 443),
         ];
         for part in parts {
             assert_eq!(part.to_string().parse(), Ok(part));
         }
-        for wrong in ["", "vpc.x", "listener.70000", "role.root", "public-subnet", "public-subnet."] {
+        for wrong in [
+            "",
+            "vpc.x",
+            "listener.70000",
+            "listener.1.80",
+            "load-balancer.1",
+            "role.root",
+            "public-subnet",
+            "public-subnet.",
+        ] {
             assert_eq!(wrong.parse::<Part>(), Err(NoPart), "{wrong}");
         }
     }

@@ -1,8 +1,10 @@
 //! The steps from what there is to what is wanted, and from what there is to nothing. Nothing here takes them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::{Found, Part, Piece, Setting, Wish};
+use super::{Entrance, Found, Part, Piece, Setting, Wish};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +40,7 @@ pub struct Step {
 /// Returns what is to be done, in order. Nothing, if all is as wanted.
 #[must_use]
 pub fn plan(wish: &Wish, found: &Found) -> Vec<Step> {
+    let wish = &wish.as_found(found);
     let mut steps = Vec::new();
     // Security groups name each other in their rules, so all of them are made before any is set.
     let mut rules = Vec::new();
@@ -65,7 +68,38 @@ pub fn plan(wish: &Wish, found: &Found) -> Vec<Step> {
         part: part.clone(),
         reason: "it was made twice, because an answer was lost, and nothing uses this one".to_owned(),
     }));
+    let surplus = surplus(wish, found).filter(|(_, piece)| piece.used == 0);
+    // A listener goes before its load balancer.
+    steps.extend(surplus.rev().map(|(part, piece)| Step {
+        action: Action::Remove { id: piece.id.clone() },
+        part: part.clone(),
+        reason: "there are to be fewer load balancers, and no app uses this one".to_owned(),
+    }));
     steps
+}
+
+/// Returns the load balancers that are to go, by number, and cannot: apps have rules there, and their visitors' DNS records lead there.
+#[must_use]
+pub fn used_surplus(wish: &Wish, found: &Found) -> BTreeSet<u8> {
+    surplus(&wish.as_found(found), found)
+        .filter(|(_, piece)| piece.used > 0)
+        .filter_map(|(part, _)| number(part))
+        .collect()
+}
+
+/// Returns the load balancers beyond those that are wanted, each before its listeners.
+fn surplus<'a>(wish: &Wish, found: &'a Found) -> impl DoubleEndedIterator<Item = (&'a Part, &'a Piece)> {
+    let own = matches!(wish.entrance, Entrance::Own { .. });
+    let count = wish.balancers.filter(|_| own).unwrap_or(u8::MAX);
+    found.all().filter(move |(part, _)| number(part).is_some_and(|number| number > count))
+}
+
+/// Returns the number of a load balancer, or of that which a port is of.
+fn number(part: &Part) -> Option<u8> {
+    match part {
+        Part::Balancer(number) | Part::Listener(number, _) => Some(*number),
+        _ => None,
+    }
 }
 
 /// Returns what is to be removed, in order: the reverse of how it was made. The bucket holds what cannot be made again, so it goes
@@ -105,8 +139,8 @@ fn rank(part: &Part) -> u8 {
         Part::Role(_) => 11,
         Part::Profile(_) => 12,
         Part::Template => 13,
-        Part::Balancer => 14,
-        Part::Listener(_) => 15,
+        Part::Balancer(_) => 14,
+        Part::Listener(..) => 15,
     }
 }
 
@@ -203,7 +237,7 @@ mod tests {
             (Part::Address(zone()), Part::Nat(zone())),
             (Part::PublicSubnet(zone()), Part::Nat(zone())),
             (Part::Nat(zone()), Part::PrivateRoutes(zone())),
-            (Part::Balancer, Part::Listener(80)),
+            (Part::Balancer(1), Part::Listener(1, 80)),
         ] {
             assert!(made(&first) < made(&then), "{first} before {then}");
         }
@@ -243,6 +277,29 @@ mod tests {
             .collect();
         assert_eq!(discards.len(), 1);
         assert_eq!(discards.first().unwrap().action, Action::Discard { id: "vpc-1".into() });
+    }
+
+    #[test]
+    fn fewer_load_balancers_are_had_only_of_those_that_no_app_uses_and_nobody_who_says_nothing_loses_one() {
+        let (mut found, three) = (Found::default(), Wish { balancers: Some(3), ..wish() });
+        for (number, step) in plan(&three, &found).iter().enumerate() {
+            take(&mut found, step, number);
+        }
+        assert_eq!(plan(&wish(), &found), []);
+        let one = Wish { balancers: Some(1), ..wish() };
+        let parts = |steps: Vec<Step>| steps.iter().map(|step| step.part.to_string()).collect::<Vec<_>>();
+        let removed = ["listener.3.80", "listener.2.80", "load-balancer.3", "load-balancer.2"];
+        assert_eq!(parts(plan(&one, &found)), removed);
+        let id = |found: &Found, part| found.id(&part).unwrap().to_owned();
+        for part in [Part::Balancer(2), Part::Listener(2, 80)] {
+            let piece = Piece { used: 4, ..found.piece(&part).unwrap().clone() };
+            let id = id(&found, part.clone());
+            found.forget(&part, &id);
+            found.note(part, piece);
+        }
+        assert_eq!(parts(plan(&one, &found)), ["listener.3.80", "load-balancer.3"]);
+        assert_eq!(used_surplus(&one, &found), [2].into());
+        assert_eq!(used_surplus(&wish(), &found), [].into());
     }
 
     proptest! {

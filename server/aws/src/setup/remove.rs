@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::look::{POLICY, allowed, groups};
 use super::make::permission;
 use super::{Leftover, Part, Wish};
+use crate::bake::{discard, discard_snapshot};
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -29,15 +30,31 @@ pub(super) async fn leftovers<'a>(
     all: impl Iterator<Item = &'a Leftover>,
 ) -> Result<(), Failure> {
     let (mut hosts, mut target_groups) = (Vec::new(), Vec::new());
+    let (mut images, mut snapshots, mut disks) = (Vec::new(), Vec::new(), Vec::new());
     for leftover in all {
         match leftover {
-            Leftover::Host(id) => hosts.push(id.clone()),
+            Leftover::Host(id) | Leftover::Control(id) => hosts.push(id.clone()),
             Leftover::TargetGroup(arn) => target_groups.push(arn.clone()),
+            Leftover::Disk(id) => disks.push(id),
+            Leftover::Image(id) => images.push(id),
+            Leftover::Snapshot(id) => snapshots.push(id),
         }
     }
     for some in hosts.chunks(AT_ONCE) {
         let call = clients.ec2.terminate_instances().set_instance_ids(Some(some.to_vec()));
         gone(call.send().await.of("ec2:TerminateInstances").map(drop))?;
+    }
+    for disk in disks {
+        until_unused(async || {
+            clients.ec2.delete_volume().volume_id(disk).send().await.of("ec2:DeleteVolume").map(drop)
+        })
+        .await?;
+    }
+    for image in images {
+        discard(clients, image).await?;
+    }
+    for snapshot in snapshots {
+        until_unused(async || discard_snapshot(clients, snapshot).await).await?;
     }
     // A group that a rule still names cannot go; its listener goes first.
     for arn in target_groups {
@@ -89,11 +106,11 @@ async fn at_once(clients: &Clients, part: &Part, id: &str) -> Result<(), Failure
             let call = ec2.delete_launch_template().launch_template_id(id);
             call.send().await.of("ec2:DeleteLaunchTemplate").map(drop)
         }
-        Part::Balancer => {
+        Part::Balancer(_) => {
             let call = elb.delete_load_balancer().load_balancer_arn(id);
             call.send().await.of("elasticloadbalancing:DeleteLoadBalancer").map(drop)
         }
-        Part::Listener(_) => {
+        Part::Listener(..) => {
             let call = elb.delete_listener().listener_arn(id);
             call.send().await.of("elasticloadbalancing:DeleteListener").map(drop)
         }

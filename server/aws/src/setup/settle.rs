@@ -40,7 +40,7 @@ pub async fn look(clients: &Clients, wish: &Wish, patience: Patience) -> Result<
 ///
 /// # Errors
 /// Whatever else it fails with, or the same for too long.
-pub(super) async fn bear<T>(
+pub(crate) async fn bear<T>(
     patience: Patience,
     bearable: impl Fn(Kind) -> bool,
     mut act: impl AsyncFnMut() -> Result<T, Failure>,

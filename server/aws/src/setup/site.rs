@@ -42,6 +42,8 @@ pub struct Site {
     pub balancer: String,
     /// Its name in DNS.
     pub address: String,
+    /// The names in DNS of further load balancers.
+    pub more_addresses: Vec<String>,
     /// Its ports, each with its listener's ARN.
     pub listeners: std::collections::BTreeMap<u16, String>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{ClusterName, Part, Who};
+use super::{ClusterName, Found, Part, Who};
 
 /// How hosts call out: to the control plane, to buckets, to what apps need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -67,6 +67,8 @@ pub struct Wish {
     pub egress: Egress,
     /// The load balancer.
     pub entrance: Entrance,
+    /// How many of them there are if they are our own; otherwise as many as there were, and one at first.
+    pub balancers: Option<u8>,
     /// What hosts are, unless a launch says otherwise.
     pub instance_type: String,
     /// How large a host's disk is, in gigabytes.
@@ -171,10 +173,21 @@ impl Wish {
         parts.extend([Who::Host, Who::Control].map(Part::Profile));
         parts.push(Part::Template);
         if let Entrance::Own { certificate } = &self.entrance {
-            parts.extend([Part::Balancer, Part::Listener(80)]);
-            parts.extend(certificate.as_ref().map(|_| Part::Listener(443)));
+            for number in 1..=self.balancers.unwrap_or(1) {
+                parts.extend([Part::Balancer(number), Part::Listener(number, 80)]);
+                parts.extend(certificate.as_ref().map(|_| Part::Listener(number, 443)));
+            }
         }
         parts
+    }
+
+    /// Returns the same with as many load balancers as there are, if nobody said how many.
+    #[must_use]
+    pub fn as_found(&self, found: &Found) -> Self {
+        Self {
+            balancers: self.balancers.or_else(|| Some(found.balancers().max().unwrap_or(1))),
+            ..self.clone()
+        }
     }
 
     fn network_parts(&self) -> Vec<Part> {
@@ -231,8 +244,8 @@ impl Wish {
             Part::Role(_) => vec![Setting::Policy],
             Part::Profile(_) => vec![Setting::Role],
             Part::Template => vec![Setting::Content],
-            Part::Balancer => vec![Setting::StrictHeaders],
-            Part::Listener(_) => vec![Setting::Answer],
+            Part::Balancer(_) => vec![Setting::StrictHeaders],
+            Part::Listener(..) => vec![Setting::Answer],
             Part::PrivateRoutes(_) | Part::Address(_) | Part::Nat(_) => vec![],
         }
     }
@@ -269,6 +282,7 @@ pub(crate) mod tests {
             network: Network::Own { prefix: [10, 20] },
             egress: Egress::PublicAddresses,
             entrance: Entrance::Own { certificate: None },
+            balancers: None,
             instance_type: "t3.medium".into(),
             disk: 40,
             image: None,

@@ -25,6 +25,7 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
     ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
     ("s3:HeadBucket", "s3:ListBucket"),
+    ("s3:HeadObject", "s3:GetObject"),
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
     ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
@@ -86,9 +87,10 @@ fn every_call_names_the_permission_that_it_needs() {
 }
 
 #[test]
-fn the_installers_policy_allows_what_the_set_up_calls_and_no_more() {
+fn the_installers_policy_allows_what_set_up_baking_and_the_control_planes_machine_call_and_no_more() {
     let mut needed: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/setup")) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in ["setup", "bake", "control"].into_iter().flat_map(|part| sources(&source.join(part))) {
         let calls = named(&fs::read_to_string(&path).unwrap());
         needed.extend(calls.into_iter().map(|call| (call, path.clone())));
     }
@@ -103,4 +105,26 @@ fn the_installers_policy_allows_what_the_set_up_calls_and_no_more() {
         .filter(|call| !IMPLIED.contains(&call.as_str()) && !own.contains(&call.as_str()))
         .collect();
     assert!(beyond.is_empty(), "nothing needs {beyond:?}");
+}
+
+#[test]
+fn the_control_planes_policy_allows_what_is_asked_of_ec2_and_no_more() {
+    assert_needs("ec2:");
+}
+
+#[test]
+fn the_control_planes_policy_allows_what_is_asked_of_load_balancers_and_no_more() {
+    assert_needs("elasticloadbalancing:");
+}
+
+/// Fails the test unless the control plane may do exactly what a server asks of a service.
+#[track_caller]
+fn assert_needs(service: &str) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let counts = |call: &String| call.starts_with(service) && !IMPLIED.contains(&call.as_str());
+    let files = ["fleet", "entrance"].into_iter().flat_map(|part| sources(&source.join(part)));
+    let calls = files.flat_map(|path| named(&fs::read_to_string(path).unwrap()));
+    let needed: BTreeSet<String> = calls.filter(counts).collect();
+    let allowed: BTreeSet<String> = allowed("control").into_iter().filter(counts).collect();
+    assert_eq!(allowed, needed);
 }

@@ -125,6 +125,12 @@ fn the_control_plane_reaches_its_own_bucket_and_target_groups_only() {
     };
     assert!(allows(&control, &register("paas-prod-1f2e")));
     assert!(!allows(&control, &register("shop")));
+    let rule = |balancer: &str| {
+        let arn = format!("arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/{balancer}/1/2");
+        Request::new("elasticloadbalancing:CreateRule", &arn).with("aws:RequestTag/paas:cluster", "prod")
+    };
+    assert!(allows(&control, &rule("paas-prod")) && allows(&control, &rule("paas-prod--2")));
+    assert!(!allows(&control, &rule("paas-prod-2")), "that is another platform's");
 }
 
 #[test]
@@ -150,4 +156,44 @@ fn the_installer_touches_nothing_that_is_not_the_platforms() {
         |role: &str| Request::new("iam:PutRolePolicy", &format!("arn:aws:iam::123456789012:role/{role}"));
     assert!(allows(&installer, &put("paas-prod-host")) && !allows(&installer, &put("admin")));
     assert!(!allows(&installer, &Request::new("ec2:RunInstances", "*")));
+}
+
+#[test]
+fn the_installer_starts_builders_like_hosts_and_removes_only_images_of_ours() {
+    let installer = policy("installer");
+    let builder = Request::new("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:instance/*")
+        .with("aws:RequestTag/paas:cluster", "prod")
+        .with("ec2:MetadataHttpTokens", "required")
+        .with("ec2:InstanceProfile", "arn:aws:iam::123456789012:instance-profile/paas-prod-host");
+    assert!(allows(&installer, &builder));
+    assert!(!allows(&installer, &builder.clone().with("ec2:MetadataHttpTokens", "optional")));
+    assert!(!allows(&installer, &builder.clone().with("aws:RequestTag/paas:cluster", "other")));
+    let control = "arn:aws:iam::123456789012:instance-profile/paas-prod-control";
+    let with_more = builder.with("ec2:InstanceProfile", control);
+    assert!(!allows(&installer, &with_more), "it would have the control plane's rights");
+    assert!(allows(&installer, &with_more.with("aws:RequestTag/paas:part", "control-plane")));
+
+    for (action, of) in [
+        ("ec2:DeregisterImage", ":image/ami-1"),
+        ("ec2:DeleteSnapshot", ":snapshot/snap-1"),
+        ("ec2:CreateImage", "123456789012:instance/i-1"),
+    ] {
+        let request = Request::new(action, &format!("arn:aws:ec2:us-east-1:{of}"));
+        assert!(
+            allows(&installer, &request.clone().with("aws:ResourceTag/paas:cluster", "prod")),
+            "{action}"
+        );
+        assert!(
+            !allows(&installer, &request.clone().with("aws:ResourceTag/paas:cluster", "other")),
+            "{action}"
+        );
+        assert!(!allows(&installer, &request), "{action}");
+    }
+    let tag = Request::new("ec2:CreateTags", "arn:aws:ec2:us-east-1::image/ami-1");
+    assert!(!allows(&installer, &tag), "a foreign image could be tagged as ours, and then removed");
+    assert!(allows(&installer, &tag.with("ec2:CreateAction", "CreateImage")));
+    let put = |key: &str| {
+        Request::new("s3:PutObject", &format!("arn:aws:s3:::paas-prod-123456789012-us-east-1/{key}"))
+    };
+    assert!(allows(&installer, &put("bake/a")) && !allows(&installer, &put("slugs/a")));
 }

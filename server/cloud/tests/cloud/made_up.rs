@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cloud::{Cloud, Listed, Order, Refused};
+use cloud::{Cloud, Listed, Order, Refused, Site};
 use jiff::{SignedDuration, Timestamp};
 use model::id::LaunchId;
 use model::instances::{InstanceId, Pool, Refusal, State};
@@ -89,6 +89,10 @@ impl MadeUp {
 
 #[async_trait]
 impl Cloud for MadeUp {
+    async fn site(&self) -> Result<Site, String> {
+        Err("it is nowhere".to_owned())
+    }
+
     async fn list(&self) -> Result<Vec<Listed>, String> {
         let listed = self.call(|sky, fault| {
             let now = sky.now;

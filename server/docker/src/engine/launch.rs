@@ -131,11 +131,22 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns the address of a replica in its network; one that has ended already has none.
+    /// Returns the address of a replica in its network; one that has ended already has none. A daemon that has just begun may
+    /// know that it runs before it knows where.
     async fn address(&self, id: model::id::ReplicaId, network: &str) -> Result<Option<std::net::IpAddr>> {
-        let found = self.inspect(id).await?;
-        let networks = found.and_then(|found| found.network_settings?.networks);
-        let address = networks.and_then(|mut networks| networks.remove(network)?.ip_address);
-        Ok(address.and_then(|address| address.parse().ok()))
+        let asked = async {
+            loop {
+                let Some(found) = self.inspect(id).await? else { return Ok(None) };
+                let runs = found.state.and_then(|state| state.running) == Some(true);
+                let networks = found.network_settings.and_then(|settings| settings.networks);
+                let address = networks.and_then(|mut networks| networks.remove(network)?.ip_address);
+                let address = address.and_then(|address| address.parse().ok());
+                if address.is_some() || !runs {
+                    return Ok(address);
+                }
+                tokio::time::sleep(builds::TICK).await;
+            }
+        };
+        tokio::time::timeout(QUICK, asked).await.context("Docker does not say at which address it is")?
     }
 }

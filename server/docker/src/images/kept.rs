@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::Result;
 use bollard::models::ImageSummary;
 use bollard::query_parameters::{ListImagesOptions, RemoveImageOptions, TagImageOptions};
+use build::KeptImage;
 use model::id::{AppId, BuildId};
 
 use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
@@ -89,16 +90,26 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// Removes what is kept for other apps than these.
-pub(super) async fn keep_only(daemon: &Daemon, mark: &str, apps: &BTreeSet<AppId>) -> Result<()> {
+/// Returns what is kept for other apps than these.
+pub(super) async fn beyond(daemon: &Daemon, mark: &str, apps: &BTreeSet<AppId>) -> Result<Vec<KeptImage>> {
     let prefix = prefix(mark);
     let app = |tag: &str| tag.strip_prefix(&prefix)?.get(..ID)?.parse::<AppId>().ok();
+    let mut beyond = Vec::new();
     for image in list(daemon, &format!("{prefix}*")).await? {
-        for tag in &image.repo_tags {
-            if app(tag).is_some_and(|app| !apps.contains(&app)) {
-                remove(daemon, tag).await;
+        let bytes = u64::try_from(image.size).unwrap_or(0);
+        for name in image.repo_tags {
+            if let Some(app) = app(&name).filter(|app| !apps.contains(app)) {
+                beyond.push(KeptImage { name, app, bytes });
             }
         }
+    }
+    Ok(beyond)
+}
+
+/// Removes it.
+pub(super) async fn keep_only(daemon: &Daemon, mark: &str, apps: &BTreeSet<AppId>) -> Result<()> {
+    for image in beyond(daemon, mark, apps).await? {
+        remove(daemon, &image.name).await;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use bollard::models::{BuildInfo, ContainerCreateBody, HostConfig, ImageInspect};
 use bollard::query_parameters::{BuildImageOptions, CreateContainerOptions};
-use build::{Attendant, Image, ImageOrder, Imaged};
+use build::{Attendant, Image, ImageOrder, Imaged, KeptImage};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use model::id::AppId;
@@ -65,6 +65,11 @@ impl BuildContainers {
             self.networks.give_up_that_of_builds().await;
         });
         Ok(made?.unwrap_or(Imaged::Stopped))
+    }
+
+    /// Returns what is kept of the images of other apps.
+    pub(crate) fn beyond(&self, apps: &BTreeSet<AppId>) -> Result<Vec<KeptImage>> {
+        self.runtime.block_on(kept::beyond(&self.daemon, &self.mark, apps))
     }
 
     /// Removes what is kept of the images of other apps.

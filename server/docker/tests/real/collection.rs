@@ -56,10 +56,12 @@ async fn what_nobody_needs_is_found_and_goes_and_nothing_else_does() {
         assert!(all.iter().any(|one| one.purpose == Purpose::Replica(worker.id)), "{all:#?}");
         all.into_iter().filter(|one| one.unneeded(&host, at).is_some()).collect::<Vec<_>>()
     };
-    assert!(garbage(Timestamp::now()).await.is_empty(), "it is young");
+    // The daemon may have old things from elsewhere as well.
+    let expected = [stray, build, network.clone(), image];
+    let now: BTreeSet<String> = garbage(Timestamp::now()).await.into_iter().map(|one| one.id).collect();
+    assert!(expected.iter().all(|id| !now.contains(id)), "it is young: {now:?}");
     let found = garbage(later).await;
     let ids: BTreeSet<String> = found.iter().map(|one| one.id.clone()).collect();
-    let expected = [stray, build, network.clone(), image];
     assert!(expected.iter().all(|id| ids.contains(id)), "{expected:?} in {ids:?}");
     assert!(!ids.contains(&strangers), "{ids:?}");
     for one in found.iter().filter(|one| expected.contains(&one.id)) {

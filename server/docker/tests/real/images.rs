@@ -1,5 +1,6 @@
 //! Container images: built of a Dockerfile with the daemon's builder, packed as slugs, and run with all their files the app's.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -79,7 +80,11 @@ impl Workshop {
 
     /// Removes what is kept, as when the app was destroyed.
     async fn leave(&self, stage: &Stage) {
-        self.builder.keep_images_of(std::collections::BTreeSet::new()).await.unwrap();
+        let all = self.builder.images_beyond(BTreeSet::new()).await.unwrap();
+        assert_eq!(all.len(), self.kept(stage).len(), "{all:?}");
+        let of_this = self.builder.images_beyond(BTreeSet::from([self.request.app])).await.unwrap();
+        assert_eq!(of_this, [], "an app that exists keeps its own");
+        self.builder.keep_images_of(BTreeSet::new()).await.unwrap();
         assert_eq!(self.kept(stage), [""; 0]);
     }
 }

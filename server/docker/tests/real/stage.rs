@@ -1,57 +1,48 @@
 //! A host to play a story on: an agent with the Docker engine in a directory of its own.
 
-use std::collections::BTreeMap;
+#[path = "../../../agent/tests/stage/scene.rs"]
+mod scene;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::PermissionsExt;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use agent::{Agent, AgentOptions, Seal};
+use agent::{Agent, AgentOptions};
 use docker::{Daemon, DockerEngine, DockerOptions, STACK};
-use logs::{Bounds, LogDir, Query};
 use model::config::ConfigVars;
-use model::health::HealthCheck;
-use model::id::{AppId, ReplicaId};
-use model::release::Version;
-use model::replica::{HostDesired, HostReport, Phase, ReplicaSpec, ReplicaStatus, Wish};
-use model::size::Size;
-use model::slug::Digest;
-use sandbox::{HostFacts, Identity, Reach};
-use slug::{SlugStore, Workshop};
-use tempfile::TempDir;
+use model::replica::ReplicaSpec;
+use sandbox::Reach;
+use scene::{Inverted, Scene};
+
+pub(crate) use scene::wait;
 
 use crate::dockerd::Dockerd;
 
-/// The longest a story waits for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Not a cipher, but enough to tell sealed from open.
-struct Inverted;
-
-impl Seal for Inverted {
-    fn seal(&self, plain: &[u8]) -> Vec<u8> {
-        plain.iter().map(|byte| !byte).collect()
-    }
-
-    fn open(&self, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
-        Ok(self.seal(sealed))
-    }
-}
+/// How long an app has to stop, in seconds.
+const STOP: u32 = 20;
 
 pub(crate) struct Stage {
-    pub(crate) dir: TempDir,
-    pub(crate) app: AppId,
-    pub(crate) uid: u32,
-    agent: Option<Agent>,
+    scene: Scene,
     engine: Option<DockerEngine>,
     /// The socket of a daemon of the test's own, if it is not that of the host.
     socket: Option<PathBuf>,
-    pub(crate) store: SlugStore,
     control_port: u16,
-    generation: u64,
-    numbers: BTreeMap<String, u32>,
+}
+
+impl Deref for Stage {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Scene {
+        &mut self.scene
+    }
 }
 
 /// Returns the daemon if it answers and has the stack; says visibly that a test is skipped if not.
@@ -79,22 +70,8 @@ impl Stage {
     }
 
     async fn with(socket: Option<PathBuf>) -> Self {
-        let dir = TempDir::new().unwrap();
-        let store = SlugStore::local(&dir.path().join("blobs")).unwrap();
-        let uid = 300_000 + std::process::id() % 10_000;
-        let app = AppId::new();
-        let mut stage = Self {
-            dir,
-            app,
-            uid,
-            agent: None,
-            engine: None,
-            socket,
-            store,
-            control_port: 1,
-            generation: 0,
-            numbers: BTreeMap::new(),
-        };
+        let scene = Scene::new(300_000 + std::process::id() % 10_000, STOP);
+        let mut stage = Self { scene, engine: None, socket, control_port: 1 };
         stage.start_agent().await;
         stage
     }
@@ -113,10 +90,11 @@ impl Stage {
             uids: 200_000..=u32::MAX - 1,
             control_ports: vec![self.control_port],
             bridges: None,
+            behind_balancer: false,
         };
         let options = DockerOptions {
             dir: self.agent_dir(),
-            logs_dir: self.dir.path().join("logs"),
+            logs_dir: self.logs_dir(),
             slugs: self.store.clone(),
             reach: Some(reach),
             image: STACK.to_owned(),
@@ -128,7 +106,7 @@ impl Stage {
         let engine = DockerEngine::new(options, daemon).unwrap();
         let options = AgentOptions {
             dir: self.agent_dir(),
-            logs_dir: self.dir.path().join("logs"),
+            logs_dir: self.logs_dir(),
             probe_ip: IpAddr::from(Ipv4Addr::LOCALHOST),
             ports: AgentOptions::PORTS,
             seal: Arc::new(Inverted),
@@ -145,103 +123,7 @@ impl Stage {
 
     /// Ends the agent without ceremony.
     pub(crate) fn drop_agent(&mut self) {
-        (self.agent, self.engine) = (None, None);
-    }
-
-    pub(crate) fn agent(&self) -> &Agent {
-        self.agent.as_ref().unwrap()
-    }
-
-    pub(crate) fn agent_dir(&self) -> PathBuf {
-        self.dir.path().join("agent")
-    }
-
-    /// Packs these files; those that begin with `#!` are executable.
-    pub(crate) async fn slug(&self, files: &[(&str, &str)]) -> Digest {
-        let work = TempDir::new().unwrap();
-        let tree = work.path().join("tree");
-        fs::create_dir(&tree).unwrap();
-        for (name, content) in files {
-            let path = tree.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, content).unwrap();
-            let mode = if content.starts_with("#!") { 0o755 } else { 0o644 };
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        }
-        let host = HostFacts::detect(&work.path().join("etc")).unwrap();
-        let identity = Identity::new(self.uid, self.uid).unwrap();
-        let workshop = Workshop { host: &host, identity, cgroup: None, limits: slug::PackLimits::default() };
-        let image = work.path().join("image");
-        let packed = slug::pack(&tree, &image, &workshop).unwrap();
-        self.store.put(&packed.digest, &image).await.unwrap();
-        packed.digest
-    }
-
-    /// Returns a replica that runs a command on a slug.
-    pub(crate) fn spec(&mut self, slug: &Digest, process: &str, command: &str) -> ReplicaSpec {
-        let number = self.numbers.entry(process.to_owned()).or_insert(0);
-        *number += 1;
-        ReplicaSpec {
-            id: ReplicaId::new(),
-            app: self.app,
-            app_name: "shop".parse().unwrap(),
-            uid: self.uid,
-            release: Version(7),
-            process: process.parse().unwrap(),
-            number: *number,
-            slug: slug.clone(),
-            command: command.to_owned(),
-            image: None,
-            config: ConfigVars::default(),
-            size: Size::Basic,
-            health: HealthCheck { settle_ms: 50, ..HealthCheck::default() },
-            host_header: "shop.localhost".to_owned(),
-            wish: Wish::Run,
-            stop_seconds: 20,
-        }
-    }
-
-    pub(crate) fn desire(&mut self, replicas: &[&ReplicaSpec]) {
-        self.generation += 1;
-        let replicas = replicas.iter().map(|spec| (*spec).clone()).collect();
-        let generation = self.generation;
-        self.agent().set_desired(HostDesired { term: 1, generation, replicas, ..HostDesired::default() });
-    }
-
-    /// Waits for a report that fits, and returns it.
-    pub(crate) async fn report(&self, what: &str, fits: impl Fn(&HostReport) -> bool) -> Arc<HostReport> {
-        let mut reports = self.agent().reports();
-        let found = tokio::time::timeout(PATIENCE, reports.wait_for(|report| fits(report))).await;
-        match found {
-            Ok(report) => Arc::clone(&report.unwrap()),
-            Err(_) => {
-                let report = Arc::clone(&self.agent().reports().borrow());
-                panic!("waited in vain: {what}\n{report:#?}\n{}", self.log().join("\n"))
-            }
-        }
-    }
-
-    pub(crate) async fn phase(&self, spec: &ReplicaSpec, phase: Phase) -> ReplicaStatus {
-        let of = |report: &HostReport| report.replicas.iter().find(|status| status.id == spec.id).cloned();
-        let what = format!("{} is {phase:?}", spec.name());
-        let report =
-            self.report(&what, |report| of(report).is_some_and(|status| status.phase == phase)).await;
-        of(&report).unwrap()
-    }
-
-    /// Returns the app's log as `app[web.1]: text`.
-    pub(crate) fn log(&self) -> Vec<String> {
-        let log =
-            LogDir::open(self.dir.path().join("logs").join(self.app.to_string()), Bounds::default()).unwrap();
-        let line = |line: &logs::Line| format!("{}[{}]: {}", line.source, line.process, line.text);
-        log.read(&Query::default()).unwrap().lines.iter().map(line).collect()
-    }
-
-    /// Waits until the log holds a line with this text.
-    pub(crate) async fn logged(&self, text: &str) -> String {
-        let found = || self.log().into_iter().find(|line| line.contains(text));
-        let what = format!("`{text}` in the log");
-        wait(&what, found, || self.log().join("\n")).await
+        (self.scene.agent, self.engine) = (None, None);
     }
 
     /// Asks the daemon in another way than the engine does.
@@ -294,18 +176,6 @@ impl Drop for Stage {
 pub(crate) fn docker(arguments: &[&str]) -> String {
     let output = std::process::Command::new("docker").args(arguments).output().unwrap();
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// Waits until there is something.
-pub(crate) async fn wait<T>(what: &str, look: impl Fn() -> Option<T>, explain: impl Fn() -> String) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain: {what}\n{}", explain());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// A web server that answers `hello`.

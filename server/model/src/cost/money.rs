@@ -3,8 +3,11 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::wording;
 
 /// Hours in a month, as cloud providers count them.
 pub const HOURS_PER_MONTH: u64 = 730;
@@ -46,12 +49,59 @@ impl Money {
         self.times(HOURS_PER_MONTH)
     }
 
+    /// Returns so many of `of` parts of it, rounded up.
+    #[must_use]
+    pub fn share(self, parts: u64, of: u64) -> Self {
+        let whole = i128::from(self.millionths) * i128::from(parts);
+        let (of, less) = (i128::from(of.max(1)), i128::from(of.max(1)) - 1);
+        Self { millionths: i64::try_from((whole + less) / of).unwrap_or(i64::MAX) }
+    }
+
+    /// Returns how many things at this price it buys; none where it is nothing, or less.
+    #[must_use]
+    pub fn whole(self, price: Self) -> u64 {
+        if price.millionths <= 0 {
+            return 0;
+        }
+        u64::try_from(self.millionths / price.millionths).unwrap_or(0)
+    }
+
+    /// Returns the amount in whole dollars, rounded up.
+    #[must_use]
+    pub fn whole_dollars(self) -> i64 {
+        self.millionths.div_euclid(1_000_000) + i64::from(self.millionths.rem_euclid(1_000_000) != 0)
+    }
+
+    /// Returns the amount in millionths of a dollar, as it is stored.
+    #[must_use]
+    pub const fn millionths(self) -> i64 {
+        self.millionths
+    }
+
     /// Returns the amount in dollars, for those who compute further.
     #[must_use]
     pub fn dollars(self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact up to nine billion dollars")]
         let millionths = self.millionths as f64;
         millionths / 1e6
+    }
+}
+
+impl FromStr for Money {
+    type Err = String;
+
+    /// Reads `50`, `$50` or `49.99`: at most a billion, exact to a millionth.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{}` is no amount of dollars; one is 50 or 49.99", wording::plain(text, 40));
+        let number = text.trim().trim_start_matches('$');
+        let (whole, rest) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str, most: usize| text.len() <= most && text.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || !digits(whole, 9) || !digits(rest, 6) || number.ends_with('.') {
+            return Err(wrong());
+        }
+        let whole: i64 = whole.parse().map_err(|_| wrong())?;
+        let rest: i64 = format!("{rest:0<6}").parse().map_err(|_| wrong())?;
+        Ok(Self { millionths: whole * 1_000_000 + rest })
     }
 }
 
@@ -123,6 +173,25 @@ mod tests {
             assert_eq!(Money::from_dollars(odd), None);
         }
         assert!(serde_json::from_str::<Money>("-1").is_err());
+    }
+
+    #[test]
+    fn amounts_are_read_exactly() {
+        for (text, millionths) in [("50", 50_000_000), ("$49.99", 49_990_000), ("0.000001", 1), ("0", 0)] {
+            assert_eq!(text.parse(), Ok(Money::from_millionths(millionths)), "{text}");
+        }
+        for bad in ["", "$", "-1", "1e3", "1.", ".5", "1.2.3", "1,000", "9999999999", "0.0000001", "NaN"] {
+            assert!(bad.parse::<Money>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares_are_rounded_up_and_what_it_buys_down() {
+        let ten = Money::from_millionths(10);
+        assert_eq!((ten.share(1, 3), ten.share(3, 3)), (Money::from_millionths(4), ten));
+        assert_eq!((ten.whole(Money::from_millionths(3)), ten.whole(Money::ZERO)), (3, 0));
+        assert_eq!((Money::ZERO - ten).whole(ten), 0);
+        assert_eq!((Money::from_millionths(1_000_001).whole_dollars(), Money::ZERO.whole_dollars()), (2, 0));
     }
 
     proptest! {

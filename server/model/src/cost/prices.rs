@@ -67,6 +67,18 @@ impl Prices {
     pub fn region(&self, name: &str) -> Option<&RegionPrices> {
         self.regions.get(name)
     }
+
+    /// Returns the region of a zone such as `us-east-1a`, and its prices, if they are known.
+    #[must_use]
+    pub fn of_zone(&self, zone: &str) -> Option<(&str, &RegionPrices)> {
+        let holds = |region: &str| {
+            zone.strip_prefix(region).is_some_and(|rest| rest.starts_with(|c: char| !c.is_ascii_digit()))
+        };
+        self.regions
+            .iter()
+            .find(|(region, _)| holds(region))
+            .map(|(region, prices)| (region.as_str(), prices))
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +95,12 @@ mod tests {
             assert!(region.instances.values().all(|price| *price > Money::ZERO));
         }
         assert!(prices.region("mars-1").is_none());
+        let region = |zone| prices.of_zone(zone).map(|(region, _)| region);
+        assert_eq!(
+            (region("us-east-1a"), region("us-east-1-bos-1a")),
+            (Some("us-east-1"), Some("us-east-1"))
+        );
+        assert_eq!((region("us-east-1"), region("us-east-11a"), region("a")), (None, None, None));
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub fn serves(probe_is_good: bool, balancer: Option<&TargetHealth>) -> bool {
 }
 
 /// Tells whether the balancer has let go of a target, so that no request is lost if it stops. One that is not in the list is
-/// gone; about one of which nobody knows anything nothing is concluded.
+/// gone; about one of which nobody knows anything nothing is concluded. The list must have been made after the target was
+/// deregistered: in an older one it may be absent because it was not registered yet.
 #[must_use]
 pub fn is_drained(balancer: Option<&TargetHealth>) -> bool {
     matches!(balancer, None | Some(TargetHealth::Unused { .. }))

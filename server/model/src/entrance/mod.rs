@@ -10,8 +10,11 @@ mod name;
 mod rules;
 mod targets;
 
+#[cfg(test)]
+mod rollout_properties;
+
 pub use balancers::{Balancer, Front, Limits, Place, Sharding, shard};
 pub use health::{TargetHealth, has_failed_open, is_drained, serves};
 pub use name::group_name;
-pub use rules::{ObservedRule, RuleChange, rule_changes, rules_needed};
+pub use rules::{CLOSED, ObservedRule, RuleChange, rule_changes, rules_needed};
 pub use targets::{BATCH, Target, TargetChanges, register_wish, target_changes};

@@ -1,5 +1,6 @@
 //! The rules of a balancer that tell apps apart by host name: five names in a rule at most, exact names before patterns, and
-//! gaps between the numbers. Rules made by hand are left alone.
+//! gaps between the numbers. Rules made by hand are left alone. Names that let no visitor in have a rule more, before the one that
+//! leads to their app: that one stays, so that its replicas go on being checked, and visitors are back at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,15 @@ const NAMES: usize = 5;
 /// Between two of our rules there is room for others.
 const GAP: u32 = 10;
 
-/// The highest number that a rule may have.
-const LAST: u32 = 50_000;
+/// What stands for a group in a rule that leads to none: the balancer itself answers that the app is down for maintenance. The names
+/// of all such apps share these rules.
+pub const CLOSED: &str = "closed";
+
+/// How many numbers there are for rules of closed names, before those of other names of the same kind.
+const CLOSED_NUMBERS: u32 = 500;
+
+/// The first number of some, and the first beyond them.
+type Band = (u32, u32);
 
 /// A rule as it is on the balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,21 +66,25 @@ pub enum RuleChange {
 /// Returns how many rules so many names need.
 #[must_use]
 pub fn rules_needed<'a>(hosts: impl IntoIterator<Item = &'a Hostname>) -> usize {
-    let mut bands: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut bands: BTreeMap<Band, usize> = BTreeMap::new();
     for host in hosts {
-        *bands.entry(band(host)).or_default() += 1;
+        *bands.entry(band("", host)).or_default() += 1;
     }
     bands.values().map(|names| names.div_ceil(NAMES)).sum()
 }
 
-/// Returns where the numbers for a name begin. A `*` of a rule stands for dots as well, so that a longer pattern comes before
-/// a shorter one, and exact names before all patterns.
-fn band(host: &Hostname) -> u32 {
+/// Returns the numbers for the rule of a name that leads to a group. A `*` of a rule stands for dots as well, so that a longer
+/// pattern comes before a shorter one, and exact names before all patterns.
+fn band(group: &str, host: &Hostname) -> Band {
     let labels = u32::try_from(host.as_str().split('.').count()).unwrap_or(u32::MAX);
-    match host.as_str().starts_with('*') {
-        false => 1_000,
-        true => 11_000 + (20 - labels.min(20)) * 1_500,
-    }
+    let (first, end) = match host.as_str().starts_with('*') {
+        false => (1_000, 10_500),
+        true => {
+            let first = 11_000 + (20 - labels.min(20)) * 1_500;
+            (first, first + 1_000)
+        }
+    };
+    if group == CLOSED { (first - CLOSED_NUMBERS, first) } else { (first, end) }
 }
 
 /// Returns what makes a balancer's rules lead these names to these groups: new ones first, so that no name is without a rule
@@ -91,13 +103,13 @@ pub fn rule_changes(
     for rule in observed {
         let Some(group) = &rule.group else { continue };
         let wanted = wanted.get(group).unwrap_or(&none);
-        let band = rule.hosts.iter().find(|host| wanted.contains(*host)).map(band);
+        let numbers = rule.hosts.iter().find(|host| wanted.contains(*host)).map(|host| band(group, host));
         // One whose number was changed by hand may be on the wrong side of another.
-        let in_place = |start: u32| (start..start + width(start)).contains(&rule.priority);
+        let in_place = |(first, end): &Band| (*first..*end).contains(&rule.priority);
         let mut hosts = BTreeSet::new();
-        if let Some(start) = band.filter(|start| in_place(*start)) {
+        if let Some(numbers) = numbers.filter(in_place) {
             let missing = missing.entry(group).or_default();
-            let fits = |host: &&Hostname| self::band(host) == start && missing.contains(*host);
+            let fits = |host: &&Hostname| band(group, host) == numbers && missing.contains(*host);
             hosts = rule.hosts.iter().filter(fits).take(NAMES).cloned().collect();
             missing.retain(|host| !hosts.contains(*host));
         }
@@ -105,13 +117,13 @@ pub fn rule_changes(
     }
     for (rule, mut hosts) in kept {
         let Some(group) = &rule.group else { continue };
-        let Some(start) = hosts.first().map(band) else {
+        let Some(numbers) = hosts.first().map(|host| band(group, host)) else {
             removed.push(RuleChange::Delete { arn: rule.arn.clone() });
             continue;
         };
         let missing = missing.entry(group).or_default();
-        let more: Vec<&Hostname> =
-            missing.iter().filter(|host| band(host) == start).take(NAMES - hosts.len()).copied().collect();
+        let fits = |host: &&&Hostname| band(group, host) == numbers;
+        let more: Vec<&Hostname> = missing.iter().filter(fits).take(NAMES - hosts.len()).copied().collect();
         hosts.extend(more.iter().map(|host| (*host).clone()));
         missing.retain(|host| !more.contains(host));
         if hosts != rule.hosts {
@@ -119,11 +131,11 @@ pub fn rule_changes(
         }
     }
     for (group, hosts) in missing {
-        let mut bands: BTreeMap<u32, Vec<&Hostname>> = BTreeMap::new();
-        hosts.into_iter().for_each(|host| bands.entry(band(host)).or_default().push(host));
-        for (start, hosts) in bands {
+        let mut bands: BTreeMap<Band, Vec<&Hostname>> = BTreeMap::new();
+        hosts.into_iter().for_each(|host| bands.entry(band(group, host)).or_default().push(host));
+        for (numbers, hosts) in bands {
             for hosts in hosts.chunks(NAMES) {
-                let Some(priority) = free(start, &taken) else { continue };
+                let Some(priority) = free(numbers, &taken) else { continue };
                 taken.insert(priority);
                 let hosts = hosts.iter().map(|host| (*host).clone()).collect();
                 made.push(RuleChange::Create { priority, hosts, group: group.to_owned() });
@@ -133,13 +145,9 @@ pub fn rule_changes(
     [made, changed, removed].concat()
 }
 
-fn width(start: u32) -> u32 {
-    if start == 1_000 { 10_000 } else { 1_500 }
-}
-
-/// Returns the first free number of a band that leaves a gap, or else any.
-fn free(start: u32, taken: &BTreeSet<u32>) -> Option<u32> {
-    let band = || (start..(start + width(start)).min(LAST)).filter(|priority| !taken.contains(priority));
+/// Returns the first free number that leaves a gap, or else any.
+fn free((first, end): Band, taken: &BTreeSet<u32>) -> Option<u32> {
+    let band = || (first..end).filter(|priority| !taken.contains(priority));
     band().find(|priority| priority % GAP == 0).or_else(|| band().next())
 }
 
@@ -148,6 +156,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The highest number that a rule may have.
+    const LAST: u32 = 50_000;
 
     fn host(text: &str) -> Hostname {
         text.parse().unwrap()
@@ -216,6 +227,25 @@ mod tests {
         assert!(apply(&rules, &changes).contains(&by_hand));
     }
 
+    #[test]
+    fn closed_names_come_before_open_ones_of_their_kind_and_after_more_exact_ones() {
+        let open = [
+            ("a".to_owned(), [host("*.example.com"), host("shop.example.com")].into()),
+            ("b".to_owned(), [host("www.shop.example.com"), host("*.eu.example.com")].into()),
+        ];
+        let mut wanted: BTreeMap<String, BTreeSet<Hostname>> = open.clone().into();
+        let before = apply(&[], &rule_changes(&wanted, &[]));
+        wanted.insert(CLOSED.to_owned(), wanted["a"].clone());
+        let changes = rule_changes(&wanted, &before);
+        assert!(changes.iter().all(|change| matches!(change, RuleChange::Create { .. })), "{changes:?}");
+        let rules = apply(&before, &changes);
+        let led = ["any.example.com", "shop.example.com", "www.shop.example.com", "x.eu.example.com"]
+            .map(|name| leads(&rules, name));
+        assert_eq!(led, [Some(CLOSED), Some(CLOSED), Some("b"), Some("b")]);
+        let after = apply(&rules, &rule_changes(&open.into(), &rules));
+        assert_eq!(after, before);
+    }
+
     fn names() -> impl Strategy<Value = BTreeMap<String, BTreeSet<Hostname>>> {
         let name = (0u8..3, 0u8..40).prop_map(|(kind, n)| match kind {
             0 => format!("*.d{}.example.com", n % 5),
@@ -225,7 +255,8 @@ mod tests {
         prop::collection::btree_map(name, 0u8..6, 0..60).prop_map(|owners| {
             let mut groups: BTreeMap<String, BTreeSet<Hostname>> = BTreeMap::new();
             for (name, owner) in owners {
-                groups.entry(format!("g{owner}")).or_default().insert(host(&name));
+                let group = if owner == 0 { CLOSED.to_owned() } else { format!("g{owner}") };
+                groups.entry(group).or_default().insert(host(&name));
             }
             groups
         })

@@ -8,6 +8,10 @@ use super::{Action, Alarm, Deciding, trust};
 use crate::plan::Standing;
 use crate::wording;
 
+/// How many orders are asked for at once. A cloud takes one or two a second: of more, the last would wait for minutes, and
+/// whatever else happens meanwhile with them.
+const ASKED: usize = 20;
+
 /// How long a launch may be without an answer and without a sign of its instance.
 const UNANSWERED: SignedDuration = SignedDuration::from_mins(15);
 
@@ -81,7 +85,8 @@ fn stands(instance: &Instance, standing: Standing) -> bool {
 
 fn ask(deciding: &mut Deciding, at: usize) {
     let instance = &deciding.view.instances[at];
-    if deciding.view.now >= instance.ask_at {
+    let asked = deciding.decision.actions.iter().filter(|action| matches!(action, Action::Ask(_))).count();
+    if deciding.view.now >= instance.ask_at && asked < ASKED {
         deciding.act(Action::Ask(instance.launch));
     }
 }

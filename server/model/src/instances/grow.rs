@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::pool::Pool;
 use super::room::{Room, Sizes};
@@ -21,6 +21,9 @@ const FRUITLESS: usize = 2;
 
 /// How long.
 const REST: SignedDuration = SignedDuration::from_mins(15);
+
+/// What tells the alarm of zones that are full from others.
+pub(super) const FULL: &str = "every zone is full";
 
 /// Asks for what is missing.
 pub(super) fn grow(deciding: &mut Deciding) {
@@ -190,7 +193,19 @@ fn is_dark(view: &View, zone: &str) -> bool {
 
 /// Tells whether what was started in a zone came to nothing again and again, and says so.
 fn is_barren(deciding: &mut Deciding, zone: &str) -> bool {
-    let view = &deciding.view;
+    let Some((count, last)) = fruitless(&deciding.view, zone) else { return false };
+    let until = wording::duration(REST - deciding.ago(last));
+    let says = format!(
+        "the last {} in {zone} became no hosts: none is started there for {until}; the console output of one of them says \
+         why",
+        wording::count(count, "instance")
+    );
+    deciding.alarm(Alarm { about: format!("barren {zone}"), says });
+    true
+}
+
+/// Returns how many that were started in a zone came to nothing, and when the last did, where that is a reason to wait.
+fn fruitless(view: &View, zone: &str) -> Option<(usize, Timestamp)> {
     let joined = view.joined.get(zone).copied();
     let ended = view.past.iter().filter(|past| past.zone == *zone && past.cause.is_fruitless());
     let ended = ended.map(|past| past.at);
@@ -203,19 +218,17 @@ fn is_barren(deciding: &mut Deciding, zone: &str) -> bool {
         Wish::End { since, .. } | Wish::Drain { since, .. } => Some(since),
         Wish::Run => None,
     });
-    let mut at: Vec<_> = ended.chain(leaving).filter(|at| joined.is_none_or(|joined| *at > joined)).collect();
-    at.sort_unstable();
-    let Some(last) = at.last().filter(|last| at.len() >= FRUITLESS && deciding.ago(**last) < REST) else {
-        return false;
-    };
-    let until = wording::duration(REST - deciding.ago(*last));
-    let says = format!(
-        "the last {} in {zone} became no hosts: none is started there for {until}; the console output of one of them says \
-         why",
-        wording::count(at.len(), "instance")
-    );
-    deciding.alarm(Alarm { about: format!("barren {zone}"), says });
-    true
+    let at: Vec<_> = ended.chain(leaving).filter(|at| joined.is_none_or(|joined| *at > joined)).collect();
+    let last = at.iter().max().copied()?;
+    (at.len() >= FRUITLESS && view.now.duration_since(last) < REST).then_some((at.len(), last))
+}
+
+/// Tells whether nothing can be expected from a zone just now.
+pub(super) fn is_unfit(view: &View, zone: &str) -> bool {
+    let lacking = |pool: &Pool| view.lacks.iter().any(|lack| lack.covers(pool, view.now));
+    is_dark(view, zone)
+        || fruitless(view, zone).is_some()
+        || view.settings.pools(zone).all(|(pool, _)| lacking(&pool))
 }
 
 /// Says why nothing more is started for replicas of a size.
@@ -233,17 +246,20 @@ fn lament(deciding: &mut Deciding, size: Size) {
         .filter(|lack| view.now < lack.until)
         .map(|lack| (lack.reason.as_str(), ()))
         .collect();
-    let says = if !fits {
-        format!(
+    let (about, says) = if !fits {
+        let says = format!(
             "no type of instance that may be used holds a replica of size {size}; a larger type allows it"
-        )
+        );
+        (format!("no room for {size}"), says)
     } else if !room {
-        "every zone has as many instances as it may; a higher `max` allows more".to_owned()
+        let says = "every zone has as many instances as it may; a higher `max` allows more".to_owned();
+        (FULL.to_owned(), says)
     } else if !lacks.is_empty() {
         let lacks: Vec<&str> = lacks.into_keys().collect();
-        format!("the cloud gives no more instances just now: {}", lacks.join("; "))
+        let says = format!("the cloud gives no more instances just now: {}", lacks.join("; "));
+        (format!("no room for {size}"), says)
     } else {
-        "no zone is fit for another instance just now".to_owned()
+        (format!("no room for {size}"), "no zone is fit for another instance just now".to_owned())
     };
-    deciding.alarm(Alarm { about: format!("no room for {size}"), says });
+    deciding.alarm(Alarm { about, says });
 }

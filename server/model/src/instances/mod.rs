@@ -5,9 +5,12 @@
 //! or a second look changes nothing. What may be wrong about the cloud is taken for wrong: when it does not answer, or
 //! forgets more than fails at once, nothing is begun.
 
+mod budget;
+mod change;
 mod enrolment;
 mod follow;
 mod grow;
+mod machine;
 mod pool;
 mod refusal;
 mod replace;
@@ -31,7 +34,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::id::LaunchId;
 
+pub use budget::{Budget, decide_within};
+pub use change::{BadChange, Change, HEADROOM_MAX, HOSTS_MAX};
 pub use enrolment::{Applicant, Document, NotAdmitted, Order, Shown, admit};
+pub use machine::{Architecture, BadType};
 pub use pool::{Lack, Lifecycle, Pool, Scope};
 pub use refusal::{Consequence, Refusal, consequence, pause};
 pub use room::{Room, Sizes};

@@ -11,7 +11,7 @@ use crate::size::Size;
 
 /// What happens before a turn.
 #[derive(Clone, Debug)]
-enum Happening {
+pub(super) enum Happening {
     Nothing,
     Want(usize, Size),
     Power(usize),
@@ -27,7 +27,7 @@ enum Happening {
     Quiet(usize),
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     // As many as fit into all zones, whatever is there besides.
     let sizes = prop::sample::select(vec![
         (30usize, Size::Standard1X),
@@ -56,7 +56,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
 /// Lets it happen; returns for how many turns nothing else does.
-fn happen(toy: &mut Toy, happening: &Happening) -> usize {
+pub(super) fn happen(toy: &mut Toy, happening: &Happening) -> usize {
     let alive: Vec<InstanceId> =
         toy.real.iter().filter(|(_, real)| !real.ended).map(|(id, _)| id.clone()).collect();
     let now = toy.now;
@@ -162,6 +162,9 @@ fn bounds(toy: &Toy) -> Result<(), TestCaseError> {
         prop_assert!(count <= zone.1.max as usize, "{} in {}", count, zone.0);
     }
     let rows = || toy.rows.iter().map(|row| &row.instance);
+    let stale = rows().filter(|row| row.wish.cause() == Some(Cause::Stale));
+    let zones: BTreeSet<_> = stale.map(|row| &row.pool.zone).collect();
+    prop_assert!(zones.len() <= 1, "those out of date leave several zones at once: {:?}", zones);
     let replaced = || rows().filter(|row| row.wish.cause().is_some_and(Cause::is_replacement));
     let past =
         toy.past.iter().filter(|past| past.cause.is_replacement() && toy.now.duration_since(past.at) < HOUR);

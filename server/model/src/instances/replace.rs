@@ -4,6 +4,9 @@
 use super::view::{Cause, Instance};
 use super::{Action, Alarm, Deciding, grow, shrink};
 
+/// What tells the alarm of an instance that cannot be replaced from others.
+pub(super) const NO_REPLACEMENT: &str = "no room to replace";
+
 /// Lets stale instances leave, as far as nothing is lost by it.
 pub(super) fn replace(deciding: &mut Deciding) {
     let view = &deciding.view;
@@ -49,7 +52,7 @@ fn make_room(deciding: &mut Deciding, zone: &str) {
             deciding.act(Action::Launch { pool, why });
         }
         None => deciding.alarm(Alarm {
-            about: "no room to replace".to_owned(),
+            about: NO_REPLACEMENT.to_owned(),
             says: format!(
                 "instances in {zone} are out of date, and there is neither room for what they hold nor for one more: a \
                  higher `max`, or fewer replicas, lets them be replaced"

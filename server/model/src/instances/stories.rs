@@ -57,6 +57,18 @@ fn the_fewest_of_a_zone_are_kept_and_the_most_are_a_cap() {
 }
 
 #[test]
+fn of_very_many_orders_a_few_are_asked_for_in_each_turn_and_in_the_end_all_are() {
+    let mut toy = Toy::new(settings(&ZONES, 30, 30));
+    let asks = |action: &Action| matches!(action, Action::Ask(_));
+    let mut asked = Vec::new();
+    for _ in 0..minutes(30) {
+        asked.push(turns(&mut toy, 1).into_iter().filter(asks).count());
+    }
+    assert_eq!((asked.iter().max(), asked.iter().sum()), (Some(&20), 90), "{asked:?}");
+    assert_eq!(toy.settle(), [30, 30, 30]);
+}
+
+#[test]
 fn a_schedule_raises_the_fewest_and_lets_them_go_again() {
     let mut toy = Toy::new(settings(&ZONES, 0, 4));
     toy.now = "2026-11-20T06:00:00Z".parse().unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::id::ReplicaId;
 use crate::name::ProcessType;
 use crate::replica::Phase;
 
@@ -32,23 +33,19 @@ pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: 
     let want = wanted(app, target, process) as usize;
     let mut have: Vec<&ReplicaView> =
         of_type(app, process).filter(|replica| replica.runs(target) && room.keeps(replica)).collect();
-    // Healthy ones and low numbers stay; of two with one number the older.
-    have.sort_by_key(|replica| {
-        (replica.number as usize > want, !replica.is_healthy(), replica.number, replica.id)
-    });
+    // Those that answer and low numbers stay; of two with one number the older.
+    have.sort_by_key(|replica| (replica.number as usize > want, worth(replica), replica.number, replica.id));
     // Two have one number when a host came back whose replicas had been replaced.
     let mut numbers = BTreeSet::new();
     let (mut have, mut surplus): (Vec<_>, Vec<_>) =
         have.into_iter().partition(|replica| numbers.insert(replica.number));
     surplus.extend(have.split_off(have.len().min(want)));
-    // One in surplus that serves helps out until those that stay do; one that is not seen just now may serve, too.
-    let short = want - have.iter().filter(|replica| replica.is_healthy()).count();
-    surplus.sort_by_key(|replica| !replica.is_healthy());
-    let overlaps = !app.alone.contains(process);
-    let may_serve =
-        |replica: &&&ReplicaView| replica.is_healthy() || (overlaps && replica.seen == Observation::Pending);
-    let helping: BTreeSet<_> =
-        surplus.iter().filter(may_serve).take(short).map(|replica| replica.id).collect();
+    surplus.sort_by_key(|replica| worth(replica));
+    let helping = helping(app, process, want, (&have, &surplus));
+    if !helping.is_empty() {
+        let unseen = have.iter().filter(|replica| replica.is_healthy() && !replica.answers());
+        plan.actions.extend(unseen.map(|replica| Action::Verify(replica.id)));
+    }
     let leaving = surplus.iter().filter(|replica| !helping.contains(&replica.id));
     plan.actions.extend(leaving.map(|replica| Action::Drain(replica.id)));
 
@@ -58,6 +55,31 @@ pub(super) fn fill(app: &AppView, target: &Target, process: &ProcessType, room: 
         let numbers: Vec<u32> = (1..).filter(|number| !taken.contains(number)).take(missing).collect();
         create(app, target, (process, &numbers), room, plan);
     }
+}
+
+/// Orders replicas by how well they serve, the best first.
+fn worth(replica: &ReplicaView) -> (bool, bool) {
+    (!replica.answers(), !replica.is_healthy())
+}
+
+/// Returns those in surplus, given with the best first, that help out until those that stay serve.
+///
+/// One that answers stays until another answers in its place: to be healthy is not enough, since the entrance may not know that
+/// yet. Those of which nothing is known to answer make way for healthy ones; one that is not seen just now may serve, too.
+fn helping(
+    app: &AppView,
+    process: &ProcessType,
+    want: usize,
+    (have, surplus): (&[&ReplicaView], &[&ReplicaView]),
+) -> BTreeSet<ReplicaId> {
+    let lack =
+        |serves: fn(&ReplicaView) -> bool| want - have.iter().filter(|replica| serves(replica)).count();
+    let answering = surplus.iter().filter(|replica| replica.answers()).count();
+    let most = lack(ReplicaView::answers).min(answering).max(lack(ReplicaView::is_healthy));
+    let overlaps = !app.alone.contains(process);
+    let may_serve =
+        |replica: &&&ReplicaView| replica.is_healthy() || (overlaps && replica.seen == Observation::Pending);
+    surplus.iter().filter(may_serve).take(most).map(|replica| replica.id).collect()
 }
 
 fn create(
@@ -135,12 +157,14 @@ fn dismiss(app: &AppView, process: &ProcessType, room: &Room, plan: &mut Plan) {
             plan.actions.extend(unseen.map(|replica| Action::Verify(replica.id)));
         }
     }
-    // Capacity never dips: one that serves stays until a wanted one answers in its place. One that is not seen just
-    // now may serve, too; of a host that is lost or is to be emptied only what is known to serve is counted on.
+    // Capacity never dips: one that serves stays until a wanted one answers in its place, and one that was seen to answer
+    // rather than one that is only healthy. One that is not seen just now may serve, too; of a host that is lost or is to
+    // be emptied only what is known to serve is counted on.
     leaving.sort_by_key(|replica| {
         let (is_heard, is_healthy) = (room.hears_of(replica), replica.is_healthy());
-        let serves = is_heard && is_healthy;
-        (!may_help(app, replica), !serves, !room.keeps(replica), !is_heard, !is_healthy, replica.id)
+        let (answers, serves) = (is_heard && replica.answers(), is_heard && is_healthy);
+        let reach = (!room.keeps(replica), !is_heard, !is_healthy);
+        (!may_help(app, replica), !answers, !serves, reach, replica.id)
     });
     let stay = want.saturating_sub(in_place);
     let stayers = leaving.iter().take(stay).take_while(|replica| may_help(app, replica)).count();

@@ -51,6 +51,11 @@ impl Place {
         }
     }
 
+    /// Tells whether it is there for replicas at all.
+    fn is_for_replicas(&self) -> bool {
+        self.standing == Standing::Ready && self.memory_mb != Some(0)
+    }
+
     fn takes(&self, size: Size) -> bool {
         let after = self.claimed.and(size);
         self.standing == Standing::Ready
@@ -169,7 +174,7 @@ impl Room {
 
     /// Returns why there is no room for a replica of this size, as a sentence; nothing if there is.
     pub(super) fn lack(&self, size: Size) -> Option<String> {
-        let ready = || self.places.iter().filter(|place| place.standing == Standing::Ready);
+        let ready = || self.places.iter().filter(|place| place.is_for_replicas());
         if ready().any(|place| place.takes(size)) {
             return None;
         }

@@ -163,6 +163,9 @@ fn replica_failure(replica: &ReplicaView, rollout: &Rollout, now: Timestamp) -> 
 
 fn state_in_words(replica: &ReplicaView) -> String {
     match replica.observed() {
+        Some(Observed { phase: Phase::Healthy, reason: Some(reason), .. }) => {
+            format!("{} {reason}", replica.name())
+        }
         Some(seen) if seen.phase == Phase::Healthy => {
             format!("{} did not answer through the router", replica.name())
         }

@@ -213,7 +213,7 @@ pub struct Observed {
     pub traffic: Traffic,
     /// How it ended the last time.
     pub exit: Option<ExitCause>,
-    /// Why it is not healthy, as the predicate of a sentence.
+    /// Why it is not healthy, or why visitors do not reach it though it is, as the predicate of a sentence.
     pub reason: Option<String>,
 }
 

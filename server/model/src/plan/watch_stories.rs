@@ -198,7 +198,22 @@ fn one_in_surplus_helps_out_while_a_lower_number_is_down() {
     change(&mut toy, 0, crash);
     toy.scale(1);
     assert_eq!(plan(&toy.world, toy.now).actions, [], "web.2 is all there is");
-    change(&mut toy, 0, |seen| (seen.phase, seen.entrance) = (Phase::Healthy, true));
+    change(&mut toy, 0, |seen| (seen.phase, seen.entrance) = (Phase::Healthy, false));
+    let [first, second] = [0, 1].map(|at| toy.world.apps[0].replicas[at].id);
+    assert_eq!(plan(&toy.world, toy.now).actions, [Action::Verify(first)], "it may not be reached yet");
+    change(&mut toy, 0, |seen| seen.entrance = true);
+    assert_eq!(plan(&toy.world, toy.now).actions, [Action::Drain(second)]);
+}
+
+#[test]
+fn where_nothing_is_known_of_the_entrance_one_in_surplus_leaves_for_a_healthy_one() {
+    let mut toy = Toy::new(1, 2);
+    toy.deploy(1).unwrap();
+    // As after a restart of whoever asks.
+    for at in [0, 1] {
+        change(&mut toy, at, |seen| seen.entrance = false);
+    }
+    toy.scale(1);
     let second = toy.world.apps[0].replicas[1].id;
     assert_eq!(plan(&toy.world, toy.now).actions, [Action::Drain(second)]);
 }

@@ -27,6 +27,8 @@ pub struct Reach {
     pub control_ports: Vec<u16>,
     /// How the names of the bridges begin that apps have in containers, if there are any.
     pub bridges: Option<String>,
+    /// Other machines reach replicas, too: a load balancer does, and the network keeps everybody else out.
+    pub behind_balancer: bool,
 }
 
 impl Reach {
@@ -57,10 +59,11 @@ impl Reach {
                }}\n  \
                chain input {{\n    \
                  type filter hook input priority filter; policy accept;\n    \
-                 iif != lo tcp dport @replicas reject with tcp reset\n  \
+                 {}\n  \
                }}\n  chain apps {{\n",
             elements(own.iter().map(|(_, port)| port.to_string())),
             elements(own.iter().map(|(uid, port)| format!("{uid} . {port}"))),
+            if self.behind_balancer { "" } else { "iif != lo tcp dport @replicas reject with tcp reset" },
         );
         for rule in self.forbidden(resolv_conf) {
             let _ = writeln!(rules, "    {rule}");
@@ -163,7 +166,15 @@ mod tests {
             uids: 200_000..=4_294_967_293,
             control_ports: vec![5000],
             bridges: None,
+            behind_balancer: false,
         }
+    }
+
+    #[test]
+    fn behind_a_balancer_other_machines_reach_replicas_and_other_apps_do_not() {
+        let rules = Reach { behind_balancer: true, ..reach() }.rules(&[(200_001, 20_001)], "");
+        assert!(!rules.contains("iif != lo"), "{rules}");
+        assert!(rules.contains("oif lo tcp dport @replicas"), "{rules}");
     }
 
     #[test]

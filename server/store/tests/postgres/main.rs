@@ -16,6 +16,8 @@ mod on_postgres {
     mod away;
     #[path = "../../store/builds.rs"]
     pub(crate) mod builds;
+    #[path = "../../store/caps.rs"]
+    mod caps;
     #[path = "../../store/desired.rs"]
     mod desired;
     mod disk;

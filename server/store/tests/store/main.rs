@@ -4,6 +4,7 @@
 
 mod apps;
 mod builds;
+mod caps;
 mod database;
 mod desired;
 mod disk;

@@ -1,10 +1,9 @@
-//! The load balancer and its ports.
+//! Load balancers and their ports.
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Listener, LoadBalancer};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Listener, LoadBalancer, Rule};
 
 use super::foreign;
 use super::network::holds;
-use super::roles::known;
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::Failure;
@@ -21,27 +20,55 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
 }
 
 async fn own(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Failure> {
-    let name = wish.name.of(&Part::Balancer);
-    let call = clients.elb.describe_load_balancers().names(&name);
-    let answer = known(call.send().await.of("elasticloadbalancing:DescribeLoadBalancers"))?;
-    let first = answer.as_ref().and_then(|answer| answer.load_balancers().first());
-    let Some(balancer) = first else { return Ok(()) };
-    let Some(arn) = balancer.load_balancer_arn() else { return Ok(()) };
-    if !is_ours(clients, wish, arn).await? {
-        return Err(foreign(
-            "elasticloadbalancing:DescribeLoadBalancers",
-            &format!("a load balancer {name}"),
-        ));
-    }
-    note_names(balancer, found);
-    let strict = holds([(Setting::StrictHeaders, is_strict(clients, arn).await?)]);
-    found.note(Part::Balancer, Piece { id: arn.to_owned(), holds: strict, used: 0 });
-    for listener in listeners(clients, arn).await? {
-        let (Some(id), Some(port)) = (listener.listener_arn(), port(&listener)) else { continue };
-        let holds = holds([(Setting::Answer, answers_as_wanted(&listener, port, wish))]);
-        found.note(Part::Listener(port), Piece { id: id.to_owned(), holds, used: 0 });
+    let call = clients.elb.describe_load_balancers().into_paginator().items().send();
+    let all: Vec<LoadBalancer> = call.try_collect().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
+    let number = |one: &LoadBalancer| wish.name.balancer_of(one.load_balancer_name()?);
+    let mut named: Vec<_> = all.iter().filter_map(|one| Some((number(one)?, one))).collect();
+    named.sort_by_key(|(number, _)| *number);
+    found.more_addresses.clear();
+    for (number, balancer) in named {
+        let Some(arn) = balancer.load_balancer_arn() else { continue };
+        if !is_ours(clients, wish, arn).await? {
+            let name = wish.name.of(&Part::Balancer(number));
+            return Err(foreign(
+                "elasticloadbalancing:DescribeLoadBalancers",
+                &format!("a load balancer {name}"),
+            ));
+        }
+        match number {
+            1 => note_names(balancer, found),
+            _ => found.more_addresses.extend(balancer.dns_name().map(str::to_owned)),
+        }
+        note_own(clients, wish, (number, arn), found).await?;
     }
     Ok(())
+}
+
+/// Notes one of our own, and its ports.
+async fn note_own(
+    clients: &Clients,
+    wish: &Wish,
+    (number, arn): (u8, &str),
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let mut used = 0;
+    for listener in listeners(clients, arn).await? {
+        let (Some(id), Some(port)) = (listener.listener_arn(), port(&listener)) else { continue };
+        let rules = rules(clients, id).await?;
+        let holds = holds([(Setting::Answer, answers_as_wanted(&listener, port, wish))]);
+        found.note(Part::Listener(number, port), Piece { id: id.to_owned(), holds, used: rules });
+        used += rules;
+    }
+    let strict = holds([(Setting::StrictHeaders, is_strict(clients, arn).await?)]);
+    found.note(Part::Balancer(number), Piece { id: arn.to_owned(), holds: strict, used });
+    Ok(())
+}
+
+/// Returns how many rules a port has but its default one.
+async fn rules(clients: &Clients, listener: &str) -> Result<usize, Failure> {
+    let call = clients.elb.describe_rules().listener_arn(listener).into_paginator().items().send();
+    let all: Vec<Rule> = call.try_collect().await.of("elasticloadbalancing:DescribeRules")?;
+    Ok(all.iter().filter(|rule| rule.is_default() != Some(true)).count())
 }
 
 async fn adopted(clients: &Clients, arn: &str, found: &mut Found) -> Result<(), Failure> {

@@ -1,12 +1,14 @@
-//! What the platform made at run time: hosts and target groups. They go before the set-up does.
+//! What the platform made beside its set-up: hosts, images, target groups. They go before the set-up does.
 
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Instance, VolumeState};
 
 use super::ours;
+use crate::bake::{images, snapshots};
 use crate::call::Of as _;
 use crate::clients::Clients;
+use crate::control::{CONTROL_PART, controls};
 use crate::failure::Failure;
-use crate::setup::{CLUSTER_TAG, Found, Leftover, Wish};
+use crate::setup::{CLUSTER_TAG, Found, Leftover, PART_TAG, Wish};
 
 /// How many resources a call may ask the tags of.
 const TAGS_AT_ONCE: usize = 20;
@@ -17,10 +19,29 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
     let call = clients.ec2.describe_instances().filters(ours(&wish.name)).filters(alive);
     let all: Vec<_> = call.into_paginator().items().send().try_collect().await.of("ec2:DescribeInstances")?;
     let instances = all.iter().flat_map(|reservation| reservation.instances());
-    let hosts = instances.filter_map(|instance| instance.instance_id()).map(str::to_owned);
-    found.leftovers.extend(hosts.map(Leftover::Host));
+    found.leftovers.extend(instances.filter_map(machine));
+    found.leftovers.extend(disks(clients, wish).await?.into_iter().map(Leftover::Disk));
+    let images = images(clients, &wish.name).await?;
+    found.leftovers.extend(images.into_iter().map(|image| Leftover::Image(image.id)));
+    found.leftovers.extend(snapshots(clients, &wish.name).await?.into_iter().map(Leftover::Snapshot));
     found.leftovers.extend(target_groups(clients, wish).await?.into_iter().map(Leftover::TargetGroup));
     Ok(())
+}
+
+/// Returns whether a machine is a host or the control plane's.
+fn machine(instance: &Instance) -> Option<Leftover> {
+    let id = instance.instance_id()?.to_owned();
+    let part = instance.tags().iter().find(|tag| tag.key() == Some(PART_TAG)).and_then(|tag| tag.value());
+    Some(if part == Some(CONTROL_PART) { Leftover::Control(id) } else { Leftover::Host(id) })
+}
+
+/// Returns the control plane's disks, which outlive their machines.
+async fn disks(clients: &Clients, wish: &Wish) -> Result<Vec<String>, Failure> {
+    let call = clients.ec2.describe_volumes().filters(ours(&wish.name)).filters(controls());
+    let all: Vec<_> = call.into_paginator().items().send().try_collect().await.of("ec2:DescribeVolumes")?;
+    let there =
+        all.iter().filter(|disk| !matches!(disk.state(), Some(VolumeState::Deleting | VolumeState::Deleted)));
+    Ok(there.filter_map(|disk| disk.volume_id()).map(str::to_owned).collect())
 }
 
 async fn target_groups(clients: &Clients, wish: &Wish) -> Result<Vec<String>, Failure> {

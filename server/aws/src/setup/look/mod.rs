@@ -83,12 +83,12 @@ pub(crate) fn host_subnets(wish: &Wish, found: &Found) -> Vec<HostSubnet> {
 }
 
 /// Returns the filter for what carries the platform's tag.
-fn ours(name: &ClusterName) -> Filter {
+pub(crate) fn ours(name: &ClusterName) -> Filter {
     Filter::builder().name(format!("tag:{CLUSTER_TAG}")).values(name.as_str()).build()
 }
 
 /// Returns the part that these tags name.
-fn part_of(tags: &[Tag]) -> Option<Part> {
+pub(crate) fn part_of(tags: &[Tag]) -> Option<Part> {
     let part = tags.iter().find(|tag| tag.key() == Some(PART_TAG))?;
     part.value()?.parse().ok()
 }

@@ -56,7 +56,7 @@ async fn profile(clients: &Clients, wish: &Wish, who: Who, found: &mut Found) ->
 
 /// Returns the policy that a role should have; none while what it names is not there.
 pub(crate) fn policy_of(wish: &Wish, found: &Found, clients: &Clients, who: Who) -> Option<Value> {
-    let own_name = wish.name.of(&Part::Balancer);
+    let own_name = wish.name.of(&Part::Balancer(1));
     let balancer = if found.balancer_name.is_empty() { &own_name } else { &found.balancer_name };
     let names = Names {
         cluster: &wish.name,

@@ -1,4 +1,4 @@
-//! The load balancer and its ports.
+//! Load balancers and their ports.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, LoadBalancerAttribute,
@@ -15,11 +15,11 @@ use crate::setup::{Entrance, Network, Part, Who};
 const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
 impl Making<'_> {
-    pub(super) async fn balancer(&self) -> Result<String, Failure> {
-        let call = self.clients.elb.create_load_balancer().name(self.wish.name.of(&Part::Balancer));
+    pub(super) async fn balancer(&self, part: &Part) -> Result<String, Failure> {
+        let call = self.clients.elb.create_load_balancer().name(self.wish.name.of(part));
         let call = call.r#type(LoadBalancerTypeEnum::Application).set_subnets(Some(self.public_subnets()?));
         let call = call.security_groups(self.id(&Part::Group(Who::Entrance))?);
-        let call = call.set_tags(Some(self.elb_tags(&Part::Balancer)));
+        let call = call.set_tags(Some(self.elb_tags(part)));
         let answer = call.send().await.of("elasticloadbalancing:CreateLoadBalancer")?;
         let arn = answer.load_balancers().first().and_then(|balancer| balancer.load_balancer_arn());
         told("elasticloadbalancing:CreateLoadBalancer", arn)
@@ -39,18 +39,18 @@ impl Making<'_> {
         self.tags(part).map(|(key, value)| Tag::builder().key(key).value(value).build()).to_vec()
     }
 
-    pub(super) async fn set_strict_headers(&self) -> Result<(), Failure> {
+    pub(super) async fn set_strict_headers(&self, part: &Part) -> Result<(), Failure> {
         let attribute = LoadBalancerAttribute::builder().key(STRICT_HEADERS).value("true").build();
         let call = self.clients.elb.modify_load_balancer_attributes();
-        let call = call.load_balancer_arn(self.id(&Part::Balancer)?).attributes(attribute);
+        let call = call.load_balancer_arn(self.id(part)?).attributes(attribute);
         call.send().await.of("elasticloadbalancing:ModifyLoadBalancerAttributes").map(drop)
     }
 
-    pub(super) async fn listener(&self, port: u16) -> Result<String, Failure> {
+    pub(super) async fn listener(&self, number: u8, port: u16) -> Result<String, Failure> {
         let tls = self.certificate().filter(|_| port == 443);
-        let call = self.clients.elb.create_listener().load_balancer_arn(self.id(&Part::Balancer)?);
+        let call = self.clients.elb.create_listener().load_balancer_arn(self.id(&Part::Balancer(number))?);
         let call = call.port(port.into()).default_actions(self.answer(port));
-        let call = call.set_tags(Some(self.elb_tags(&Part::Listener(port))));
+        let call = call.set_tags(Some(self.elb_tags(&Part::Listener(number, port))));
         let call = match tls {
             None => call.protocol(ProtocolEnum::Http),
             Some(arn) => call
@@ -63,8 +63,8 @@ impl Making<'_> {
         told("elasticloadbalancing:CreateListener", arn)
     }
 
-    pub(super) async fn set_answer(&self, port: u16) -> Result<(), Failure> {
-        let arn = self.id(&Part::Listener(port))?;
+    pub(super) async fn set_answer(&self, part: &Part, port: u16) -> Result<(), Failure> {
+        let arn = self.id(part)?;
         let tls = self.certificate().filter(|_| port == 443);
         let call = self.clients.elb.modify_listener().listener_arn(arn).default_actions(self.answer(port));
         let certificate = tls.map(|arn| vec![Certificate::builder().certificate_arn(arn).build()]);

@@ -36,15 +36,15 @@ impl Making<'_> {
             Part::Role(who) => self.role(*who).await?,
             Part::Profile(who) => self.profile(*who).await?,
             Part::Template => self.template().await?,
-            Part::Balancer => self.balancer().await?,
-            Part::Listener(port) => self.listener(*port).await?,
+            Part::Balancer(_) => self.balancer(part).await?,
+            Part::Listener(number, port) => self.listener(*number, *port).await?,
             network => self.network_part(network).await?,
         };
         // These are made as wanted in one call; all else is set afterwards.
         let whole = match part {
             Part::BucketEndpoint => Some(Setting::ListedInRoutes),
             Part::Template => Some(Setting::Content),
-            Part::Listener(_) => Some(Setting::Answer),
+            Part::Listener(..) => Some(Setting::Answer),
             _ => None,
         };
         Ok(Piece { id, holds: whole.into_iter().collect(), used: 0 })
@@ -61,8 +61,8 @@ impl Making<'_> {
             Part::Role(who) => self.set_policy(*who).await,
             Part::Profile(who) => self.set_role(*who).await,
             Part::Template => self.set_content().await,
-            Part::Balancer => self.set_strict_headers().await,
-            Part::Listener(port) => self.set_answer(*port).await,
+            Part::Balancer(_) => self.set_strict_headers(part).await,
+            Part::Listener(_, port) => self.set_answer(part, *port).await,
             network => self.set_network(network, setting).await,
         }
     }

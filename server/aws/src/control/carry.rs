@@ -1,0 +1,167 @@
+//! Sees to it that there is one machine. After each step it looks anew, so that it goes on wherever it, or an earlier run, was
+//! cut off.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+
+use super::order::{self, Order};
+use super::{Ground, Machine, Next, Seen, State, look, next};
+use crate::clients::Clients;
+use crate::failure::{Failure, Kind};
+use crate::setup::{ClusterName, Patience};
+
+/// How long it may take until it runs.
+const WITHIN: Duration = Duration::from_secs(600);
+
+/// How long a machine that was asked for may be out of sight, until it is one that ended long ago.
+const UNSEEN: Duration = Duration::from_secs(60);
+
+/// How often it is looked while AWS works; nothing tells.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What happens, for who watches.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A step begins.
+    Begins(&'a Next),
+    /// An answer was lost; what there is is looked up.
+    Unclear(&'a Failure),
+}
+
+/// Why there is no control plane.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// AWS did not do it.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The set-up is not complete.
+    #[error("the set-up {name} has no {part}")]
+    NoSetup {
+        /// Which platform's.
+        name: ClusterName,
+        /// What is missing.
+        part: String,
+    },
+    /// The network was adopted.
+    #[error(
+        "the platform's network is none that `aws:up` made, so it does not say where the control plane can be"
+    )]
+    NoSubnet,
+    /// Hosts start from an image without the platform.
+    #[error("the image that hosts start from is none that `aws:bake` made, so the platform is not in it")]
+    NotBaked,
+    /// Two machines.
+    #[error("{} are control planes of this platform, each with data of its own", .0.join(" and "))]
+    Several(Vec<String>),
+    /// The machine cannot be told what it is to do.
+    #[error("{0}")]
+    Script(String),
+    /// AWS takes too long.
+    #[error("no control plane runs after {min} minutes", min = WITHIN.as_secs() / 60)]
+    Slow,
+}
+
+/// Has one machine run, and returns it. One that is there already stays as it is, whatever was asked for; what a new one does at
+/// its first start is only made up when there is to be one.
+///
+/// # Errors
+/// It cannot go on. The next run goes on from there, and makes no second one.
+pub async fn start(
+    clients: &Clients,
+    name: &ClusterName,
+    (ground, disk): (&Ground, u16),
+    script: impl FnOnce() -> Result<String, String>,
+    mut tell: impl FnMut(Progress<'_>),
+) -> Result<Machine, ControlError> {
+    let order = Order { name, ground, disk, script: String::new() };
+    let mut run = Run { clients, order, given_up: 0, asked: None, since: Instant::now() };
+    let mut script = Some(script);
+    let mut step = None;
+    loop {
+        let seen = look(clients, name).await?;
+        let now = next(&seen);
+        if step.as_ref() != Some(&now) {
+            tell(Progress::Begins(&now));
+        }
+        if let Some(script) = script.take_if(|_| now == Next::Ask) {
+            run.order.script = script().map_err(ControlError::Script)?;
+        }
+        match &now {
+            Next::Done(machine) => return Ok(machine.clone()),
+            Next::Choose(ids) => return Err(ControlError::Several(ids.clone())),
+            _ if run.since.elapsed() > WITHIN => return Err(ControlError::Slow),
+            now => run.take(now, &seen, &mut tell).await?,
+        }
+        step = Some(now);
+        sleep(LOOK).await;
+    }
+}
+
+/// One run of the command.
+struct Run<'a> {
+    clients: &'a Clients,
+    order: Order<'a>,
+    /// How many tokens belong to machines that are out of sight for good.
+    given_up: usize,
+    /// With which token it was asked for, and since when.
+    asked: Option<(String, Instant)>,
+    since: Instant,
+}
+
+impl Run<'_> {
+    /// Takes a step. What is unclear is no error for a while: the next look shows what became of it.
+    async fn take(
+        &mut self,
+        step: &Next,
+        seen: &Seen,
+        tell: &mut impl FnMut(Progress<'_>),
+    ) -> Result<(), ControlError> {
+        let outcome = match step {
+            Next::Ask => {
+                let token = self.token(seen);
+                order::ask(self.clients, &self.order, token).await
+            }
+            Next::Wake(id) => order::wake(self.clients, id).await,
+            Next::Await(_) | Next::Done(_) | Next::Choose(_) => Ok(()),
+        };
+        match outcome {
+            Err(failure) if is_bearable(&failure) && self.since.elapsed() < Patience::default().passing => {
+                tell(Progress::Unclear(&failure));
+                Ok(())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Returns what EC2 knows a repetition by: the same for all who ask for this platform's machine, however they ask, so that
+    /// there are not two. It is used up with the machine that it gave.
+    fn token(&mut self, seen: &Seen) -> String {
+        let gone = seen.machines.iter().filter(|machine| machine.state == State::Ended).count();
+        let token = self.order.token(gone + self.given_up);
+        match &self.asked {
+            Some((asked, since)) if *asked == token && since.elapsed() > UNSEEN => {
+                self.given_up += 1;
+                self.asked = None;
+            }
+            Some((asked, _)) if *asked == token => {}
+            _ => self.asked = Some((token.clone(), Instant::now())),
+        }
+        token
+    }
+}
+
+impl Order<'_> {
+    fn token(&self, attempt: usize) -> String {
+        // A set-up that is made anew has another group.
+        let digest = Sha256::digest(format!("{} {} {attempt}", self.name, self.ground.group));
+        format!("control-{}", digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+}
+
+/// The set-up may be new, and its profile not known everywhere yet: EC2 then says that the name is an invalid value.
+fn is_bearable(failure: &Failure) -> bool {
+    let is_early = failure.code == "InvalidParameterValue" && failure.message.contains("rofile");
+    failure.kind.is_passing() || matches!(failure.kind, Kind::Conflict | Kind::Unknown) || is_early
+}

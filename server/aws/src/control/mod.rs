@@ -1,0 +1,32 @@
+//! The machine of the control plane: what it is told, whether there is one, and how it is asked for. There is one of a platform,
+//! found by its tags, so that asking can be cut off anywhere and begun again.
+
+mod certificates;
+mod recipe;
+mod seen;
+
+#[cfg(feature = "sdk")]
+mod carry;
+#[cfg(feature = "sdk")]
+mod ground;
+#[cfg(feature = "sdk")]
+mod look;
+#[cfg(feature = "sdk")]
+mod order;
+
+pub use certificates::{Certificates, NoCertificate};
+pub use recipe::{Recipe, RecipeError};
+pub use seen::{Machine, Next, Seen, State, next};
+
+#[cfg(feature = "sdk")]
+pub use carry::{ControlError, Progress, start};
+#[cfg(feature = "sdk")]
+pub use ground::{Asked, Ground};
+#[cfg(feature = "sdk")]
+pub(crate) use look::controls;
+#[cfg(feature = "sdk")]
+pub use look::look;
+
+/// The value of the tag `paas:part` of the machine, of its disk, and of its way in at the load balancer.
+#[cfg(feature = "sdk")]
+pub(crate) const CONTROL_PART: &str = "control-plane";

@@ -1,0 +1,244 @@
+//! Which app has which group, and that each group is as its app's settings have it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use model::entrance::{Balancer, CLOSED, Front, group_name, shard};
+use model::id::AppId;
+use model::name::Hostname;
+
+use super::calls::{Calls, limited};
+use super::hands::{ALL, Entrance};
+use super::outcome::Outcome;
+use super::provider::{Check, Group, Manners, NewGroup};
+use super::sight::LOOK;
+use super::wanted::{Shown, Wanted};
+
+/// How long a group stays of whose app nothing is known any more.
+const ASTRAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long the group of an app that has moved stays: its visitors' DNS records lead there for a while.
+const MOVED: SignedDuration = SignedDuration::from_hours(1);
+
+/// How things were when they were last as wanted: what differs then though the same is wanted was changed by somebody else.
+#[derive(Debug, Default)]
+pub(super) struct Right {
+    pub(super) checks: BTreeMap<String, Check>,
+    pub(super) manners: BTreeMap<String, Manners>,
+    /// Which names led where, by the balancer's name.
+    pub(super) rules: BTreeMap<String, BTreeMap<String, BTreeSet<Hostname>>>,
+}
+
+/// Returns what is said of an app for which none of so many balancers has room.
+fn no_room(balancers: usize) -> String {
+    let more = balancers + 1;
+    format!("no load balancer has room for all of it; `paasctl aws:up --balancers {more}` makes another one")
+}
+
+impl Entrance {
+    /// Gives each app its balancer.
+    pub(super) fn places(&self, wanted: &Wanted, outcome: &mut Outcome) -> BTreeMap<AppId, String> {
+        let on = |shown: &Shown| self.sight.balancer_of(shown.view.id);
+        let fronts: Vec<Front> = wanted.apps.iter().map(|shown| shown.front(on(shown))).collect();
+        let balancers: Vec<Balancer> = self.sight.balancers.iter().map(|one| self.load(&one.name)).collect();
+        let mut sharding = shard(&fronts, &balancers, self.limits);
+        let mut places = BTreeMap::new();
+        for shown in &wanted.apps {
+            let app = shown.view.id;
+            if let Some(place) = sharding.places.remove(&app) {
+                if let Some(why) = place.moved.filter(|_| self.sight.group_on(app, &place.balancer).is_none())
+                {
+                    let to = self.sight.balancer(&place.balancer).map_or("", |balancer| &balancer.address);
+                    outcome.event(&shown.name, format!("it moves: {why}; its names must now point to {to}"));
+                }
+                places.insert(app, place.balancer);
+                continue;
+            }
+            if !balancers.is_empty() {
+                let says = no_room(balancers.len());
+                outcome.alarm(&shown.name, says.clone());
+                outcome.without.extend(wanted.web(shown).map(|(replica, _)| (replica, says.clone())));
+            }
+            // What it has it keeps.
+            let stays = on(shown).filter(|name| self.sight.balancer(name).is_some());
+            places.extend(stays.map(|name| (app, name.to_owned())));
+        }
+        places
+    }
+
+    /// Returns what of a balancer is not ours.
+    fn load(&self, name: &str) -> Balancer {
+        let rules = self.sight.rules.get(name).into_iter().flatten().filter(|rule| !rule.ours);
+        let groups = rules.clone().filter_map(|rule| rule.group.as_ref().filter(|group| *group != CLOSED));
+        let other_groups = groups.collect::<BTreeSet<_>>().len();
+        Balancer { name: name.to_owned(), other_rules: rules.count(), other_groups }
+    }
+
+    /// Makes what groups are missing, sets what is not as wanted, and removes those that belong nowhere.
+    pub(super) async fn keep_groups(
+        &mut self,
+        wanted: &Wanted,
+        places: &BTreeMap<AppId, String>,
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        for shown in &wanted.apps {
+            let Some(place) = places.get(&shown.view.id).filter(|_| calls.go_on()) else { continue };
+            match self.sight.group_on(shown.view.id, place).cloned() {
+                None => self.make_group(shown, place, calls, now, outcome).await,
+                Some(group) => self.set_check(shown, &group, calls, now, outcome).await,
+            }
+        }
+        self.find_strays(places, wanted, now);
+        for arn in self.strays() {
+            if calls.go_on() && !self.is_led_to(&arn) {
+                match calls.change(calls.balancers.delete_group(&arn)).await {
+                    Ok(()) => {
+                        self.sight.groups.remove(&arn);
+                        self.sight.known.remove(&arn);
+                    }
+                    Err(refused) => {
+                        self.sight.spoil(now);
+                        outcome.alarm(ALL, format!("a group that nobody needs cannot be removed: {refused}"));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn make_group(
+        &mut self,
+        shown: &Shown,
+        place: &str,
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        let Some(network) = self.sight.balancer(place).map(|balancer| balancer.network.clone()) else {
+            return;
+        };
+        let new = NewGroup {
+            name: group_name(&self.cluster, shown.view.id, place),
+            app: shown.view.id,
+            balancer: place.to_owned(),
+            network,
+            check: shown.check.clone(),
+        };
+        match calls.change(calls.balancers.create_group(&new)).await {
+            Ok(arn) => {
+                let NewGroup { name, app, balancer, check, .. } = new;
+                let is_first = self.sight.balancers.first().is_some_and(|first| first.name == balancer);
+                if !is_first && self.sight.groups_of(app).next().is_none() {
+                    let to = self.sight.balancer(&balancer).map_or("", |balancer| &balancer.address);
+                    outcome.event(&shown.name, format!("it is on {balancer}: its names must point to {to}"));
+                }
+                let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
+                self.right.checks.insert(arn.clone(), group.check.clone());
+                self.sight.groups.insert(arn, group);
+                self.sight.touch_groups();
+            }
+            Err(refused) => {
+                self.sight.spoil(now);
+                outcome.alarm(&shown.name, format!("it has no target group: {refused}"));
+            }
+        }
+    }
+
+    async fn set_check(
+        &mut self,
+        shown: &Shown,
+        group: &Group,
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        if group.check != shown.check {
+            if let Err(refused) = calls.change(calls.balancers.set_check(&group.arn, &shown.check)).await {
+                self.sight.spoil(now);
+                return outcome.alarm(&shown.name, format!("its health check cannot be set: {refused}"));
+            }
+            if self.right.checks.get(&group.arn) == Some(&shown.check) {
+                outcome.event(&shown.name, "its health check was changed by hand and is put back");
+            }
+            if let Some(group) = self.sight.groups.get_mut(&group.arn) {
+                group.check = shown.check.clone();
+            }
+        }
+        self.right.checks.insert(group.arn.clone(), shown.check.clone());
+    }
+
+    /// Lets a group treat its targets as wanted. Whether it does is asked now and then where there is `time` for it.
+    pub(super) async fn keep_manners(
+        &mut self,
+        shown: &Shown,
+        arn: &str,
+        (calls, time): (&mut Calls<'_>, bool),
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        let known = self.sight.known(arn);
+        let is_old = known.manners_at.is_none_or(|at| now.duration_since(at).abs() >= LOOK);
+        let present = match known.manners.filter(|_| !(time && is_old)) {
+            Some(manners) => Ok(manners),
+            None => {
+                known.manners_at = Some(now);
+                limited(calls.balancers.manners(arn)).await
+            }
+        };
+        let set = match present {
+            Ok(manners) if manners == shown.manners => Ok(()),
+            Ok(_) => {
+                let set = calls.change(calls.balancers.set_manners(arn, &shown.manners)).await;
+                if set.is_ok() && self.right.manners.get(arn) == Some(&shown.manners) {
+                    outcome
+                        .event(&shown.name, "how its targets are let go was changed by hand and is put back");
+                }
+                set
+            }
+            Err(refused) => Err(refused),
+        };
+        match set {
+            Ok(()) => {
+                self.sight.known(arn).manners = Some(shown.manners);
+                self.right.manners.insert(arn.to_owned(), shown.manners);
+            }
+            Err(refused) => {
+                self.sight.spoil(now);
+                outcome.alarm(&shown.name, format!("how its targets are let go cannot be set: {refused}"));
+            }
+        }
+    }
+
+    /// Takes note of since when groups belong nowhere.
+    fn find_strays(&mut self, places: &BTreeMap<AppId, String>, wanted: &Wanted, now: Timestamp) {
+        let living: BTreeSet<AppId> = wanted.apps.iter().map(|shown| shown.view.id).collect();
+        let lives = |group: &Group| group.app.is_some_and(|app| living.contains(&app));
+        let at_home = |group: &Group| {
+            let place = group.app.and_then(|app| places.get(&app));
+            // An app that has no place just now may get one again.
+            lives(group) && place.is_none_or(|place| *place == group.balancer)
+        };
+        let homes: Vec<(String, bool)> =
+            self.sight.groups.values().map(|group| (group.arn.clone(), at_home(group))).collect();
+        for (arn, at_home) in homes {
+            let known = self.sight.known(&arn);
+            known.astray = (!at_home).then(|| known.astray.unwrap_or(now));
+        }
+        for group in self.sight.groups.values() {
+            if let Some(known) = self.sight.known.get_mut(&group.arn) {
+                let stay = if lives(group) { MOVED } else { ASTRAY };
+                known.ripe = known.astray.is_some_and(|since| now.duration_since(since) >= stay);
+            }
+        }
+    }
+
+    /// Returns the groups that have belonged nowhere for long enough.
+    fn strays(&self) -> Vec<String> {
+        self.sight.known.iter().filter(|(_, known)| known.ripe).map(|(arn, _)| arn.clone()).collect()
+    }
+
+    fn is_led_to(&self, arn: &str) -> bool {
+        self.sight.rules.values().flatten().any(|rule| rule.group.as_deref() == Some(arn))
+    }
+}

@@ -1,0 +1,20 @@
+//! The hands of the entrance: each turn looks at the load balancers, asks `model::entrance` what should be different, and does it.
+//! Nothing is written down. Whose a target group is stands in its tags, so that a turn may be cut short anywhere and another
+//! server may go on. Which balancers they are, and what calls to them look like, is behind [`Balancers`].
+
+mod calls;
+mod door;
+mod groups;
+mod hands;
+mod outcome;
+mod provider;
+mod rules;
+mod sight;
+mod targets;
+mod wanted;
+
+pub use door::{Door, DoorKeeper, DoorWish};
+pub use hands::Entrance;
+pub use outcome::{Notice, Outcome, Word};
+pub use provider::{Balancers, Check, Group, Leads, Listed, Manners, NewGroup, Refused, Rule};
+pub use wanted::{Shown, Wanted};

@@ -1,0 +1,136 @@
+//! That each name leads to its app's group, or lets nobody in. Rules of others are left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use model::entrance::{CLOSED, ObservedRule, RuleChange, rule_changes};
+use model::id::AppId;
+use model::name::Hostname;
+
+use super::calls::Calls;
+use super::hands::Entrance;
+use super::outcome::Outcome;
+use super::provider::{Leads, Refused, Rule};
+use super::wanted::Wanted;
+
+/// What a rule of ours leads to whose group is not one of ours any more.
+const NOWHERE: &str = "";
+
+impl Entrance {
+    /// Makes the rules of all balancers what they should be.
+    pub(super) async fn keep_rules(
+        &mut self,
+        wanted: &Wanted,
+        places: &BTreeMap<AppId, String>,
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        for balancer in self.sight.balancers.clone() {
+            let names = self.names(wanted, places, &balancer.name);
+            let rules = self.sight.rules.get(&balancer.name).cloned().unwrap_or_default();
+            let changes =
+                rule_changes(&names, &rules.iter().map(|rule| self.observed(rule)).collect::<Vec<_>>());
+            if changes.is_empty() {
+                self.right.rules.insert(balancer.name, names);
+                continue;
+            }
+            if self.right.rules.get(&balancer.name) == Some(&names) && calls.go_on() {
+                outcome.event(&balancer.name, "its rules were changed by hand and are put back");
+            }
+            for change in changes {
+                if !calls.go_on() {
+                    break;
+                }
+                if let Err(refused) = make(&balancer.listener, &change, calls).await {
+                    self.sight.spoil(now);
+                    outcome.alarm(&balancer.name, format!("{}: {refused}", about(&change)));
+                }
+            }
+            self.sight.touch_rules(&balancer.name);
+        }
+    }
+
+    /// Returns which names should lead where on a balancer, by the groups' ARNs.
+    fn names(
+        &self,
+        wanted: &Wanted,
+        places: &BTreeMap<AppId, String>,
+        balancer: &str,
+    ) -> BTreeMap<String, BTreeSet<Hostname>> {
+        let mut names: BTreeMap<String, BTreeSet<Hostname>> = BTreeMap::new();
+        for shown in &wanted.apps {
+            let app = shown.view.id;
+            if places.get(&app).is_some_and(|place| place == balancer)
+                && let Some(group) = self.sight.group_on(app, balancer)
+            {
+                names.insert(group.arn.clone(), shown.hosts.clone());
+            }
+        }
+        let taken: BTreeSet<Hostname> = names.values().flatten().cloned().collect();
+        // Those that are about to go keep what they had, unless it is somebody else's by now.
+        let mut strays: BTreeMap<String, BTreeSet<Hostname>> = BTreeMap::new();
+        for rule in self.sight.rules.get(balancer).into_iter().flatten().filter(|rule| rule.ours) {
+            let Some(group) = rule.group.as_ref().filter(|group| !names.contains_key(*group)) else {
+                continue;
+            };
+            if self.sight.groups.contains_key(group)
+                && self.sight.known.get(group).is_none_or(|known| !known.ripe)
+            {
+                strays.entry(group.clone()).or_default().extend(rule.hosts.difference(&taken).cloned());
+            }
+        }
+        names.extend(strays);
+        let closed = self.closed(wanted, places, balancer);
+        if !closed.is_empty() {
+            names.insert(CLOSED.to_owned(), closed);
+        }
+        names
+    }
+
+    /// Returns the names that let no visitor in. Those of an app that has moved do not do so where it was, either.
+    fn closed(
+        &self,
+        wanted: &Wanted,
+        places: &BTreeMap<AppId, String>,
+        balancer: &str,
+    ) -> BTreeSet<Hostname> {
+        let is_here = |app: AppId| {
+            let at_home = places.get(&app).is_some_and(|place| place == balancer);
+            at_home || self.sight.group_on(app, balancer).is_some()
+        };
+        let closed = wanted.apps.iter().filter(|shown| shown.closed && is_here(shown.view.id));
+        closed.flat_map(|shown| shown.hosts.iter().cloned()).collect()
+    }
+
+    fn observed(&self, rule: &Rule) -> ObservedRule {
+        let is_known = |group: &String| group == CLOSED || self.sight.groups.contains_key(group);
+        let group = rule.group.clone().filter(is_known);
+        let group = rule.ours.then(|| group.unwrap_or_else(|| NOWHERE.to_owned()));
+        ObservedRule { arn: rule.arn.clone(), priority: rule.priority, hosts: rule.hosts.clone(), group }
+    }
+}
+
+async fn make(listener: &str, change: &RuleChange, calls: &mut Calls<'_>) -> Result<(), Refused> {
+    let leads =
+        |hosts: &BTreeSet<Hostname>, group: &str| Leads { hosts: hosts.clone(), group: group.to_owned() };
+    match change {
+        RuleChange::Create { priority, hosts, group } => {
+            calls.change(calls.balancers.create_rule(listener, *priority, &leads(hosts, group))).await
+        }
+        RuleChange::Modify { arn, hosts, group } => {
+            calls.change(calls.balancers.set_rule(arn, &leads(hosts, group))).await
+        }
+        RuleChange::Delete { arn } => calls.change(calls.balancers.delete_rule(arn)).await,
+    }
+}
+
+fn about(change: &RuleChange) -> String {
+    let names =
+        |hosts: &BTreeSet<Hostname>| hosts.iter().map(Hostname::as_str).collect::<Vec<_>>().join(", ");
+    match change {
+        RuleChange::Create { hosts, .. } => format!("there is no rule for {}", names(hosts)),
+        RuleChange::Modify { hosts, .. } => format!("there may be no rule for {}", names(hosts)),
+        RuleChange::Delete { .. } => "a rule that nobody needs cannot be removed".to_owned(),
+    }
+}

@@ -1,0 +1,14 @@
+//! The real `paasd --fleet aws` against a simulated AWS without machines: instances are states, and no host joins from them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed unwrap is a failed test, and one that is left out says so"
+)]
+
+mod apps;
+mod killed;
+#[path = "../../aws/tests/region/mod.rs"]
+mod region;
+mod server;
+mod told;
