@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import buckets
+from . import buckets, zones
 from .cloud import Cloud
 from .control import Control
 from .ec2 import console, dependencies, templates
@@ -44,6 +44,7 @@ def assemble(bodies: Any | None = None) -> tuple[Cloud, Sight]:
     templates.install()
     dependencies.install()
     buckets.install()
+    zones.install()
     console.install(bodies.console if bodies else None)
     return cloud, Sight(cloud)
 

@@ -21,6 +21,7 @@ NAMESPACES = {
     "elasticloadbalancing": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/",
+    "route53": "https://route53.amazonaws.com/doc/2013-04-01/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
 
@@ -128,7 +129,7 @@ def write_refusal(service: str, refused: Refused) -> Answer:
             f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{side}</Type><Code>{code}</Code>'
             f"<Message>{message}</Message></Error><RequestId>{request}</RequestId></ErrorResponse>"
         )
-    elif service in ("s3", "route53"):
+    elif service == "s3":
         kind = "application/xml"
         text = f"{declaration}<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request}</RequestId></Error>"
     else:

@@ -91,6 +91,14 @@ class Launches(CloudTest):
         self.assert_refused("InvalidParameterValue", self.launch, UserData="x" * 16385)
         self.assert_refused("DryRunOperation", self.launch, DryRun=True)
 
+    def test_a_launch_template_shows_tags_that_it_got_later(self) -> None:
+        data = {"InstanceType": "t3.micro"}
+        made = self.ec2.create_launch_template(LaunchTemplateName=self.name, LaunchTemplateData=data)
+        template = made["LaunchTemplate"]["LaunchTemplateId"]
+        self.ec2.create_tags(Resources=[template], Tags=[{"Key": "zone", "Value": "Z1"}])
+        shown = self.ec2.describe_launch_templates(Filters=[{"Name": "tag:zone", "Values": ["Z1"]}])["LaunchTemplates"]
+        self.assertEqual([[{"Key": "zone", "Value": "Z1"}]], [one["Tags"] for one in shown])
+
     def test_a_subnet_can_be_full(self) -> None:
         small = self.ec2.create_subnet(
             VpcId=self.vpc, CidrBlock=f"{self.net}.200.0/28", AvailabilityZone="us-east-1a"

@@ -1,4 +1,4 @@
-"""Launch templates: a new version has what its source version had where it says nothing itself."""
+"""Launch templates: a new version has what its source version had where it says nothing itself, and tags can be added later."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from ..amend import amend
 
 
 def install() -> None:
-    """Amends CreateLaunchTemplateVersion."""
+    """Amends CreateLaunchTemplateVersion and DescribeLaunchTemplates."""
     amend(LaunchTemplates, "create_launch_template_version", _create_version)
+    amend(LaunchTemplates, "describe_launch_templates", _describe)
+
+
+def _describe(moto: Any, response: Any) -> Any:
+    """moto shows the tags that a template was made with."""
+    for template in response.ec2_backend.launch_templates.values():
+        template.tags = template.get_tags()
+    return moto(response)
 
 
 def _create_version(moto: Any, response: Any) -> Any:
