@@ -11,6 +11,8 @@
     reason = "a program that prints what it measured"
 )]
 
+#[path = "../../testkit/address.rs"]
+mod address;
 #[path = "../tests/stories/app.rs"]
 mod app;
 #[path = "fleet/floor.rs"]
@@ -30,7 +32,7 @@ mod visitor;
 #[path = "../tests/stories/wait.rs"]
 mod wait;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use platform::TestPlatform;
@@ -87,7 +89,7 @@ impl Fleet {
         let names: Vec<String> = (0..APPS).map(big).chain(["small".to_owned()]).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let population = Population::write(&data, &names, HOSTS);
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let free = address::reserve();
         let listen = free.to_string();
         // What the server's own machine offers is too little for a replica.
         let options = ["--agent-listen", &listen, "--zone", "none", "--host-mb", "1"];

@@ -9,6 +9,8 @@
     reason = "a program that prints what it measured"
 )]
 
+#[path = "../../testkit/address.rs"]
+mod address;
 #[path = "../tests/stories/app.rs"]
 mod app;
 #[path = "platform/floor.rs"]

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
+use crate::address;
 use crate::environment::TestEnvironment;
 
 #[test]
@@ -61,9 +62,7 @@ fn wrong_usage_exits_with_2() {
 #[test]
 fn a_server_that_is_not_there_and_one_that_is_none() {
     let env = TestEnvironment::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = format!("http://{}", address::reserve());
     let shown = env.run(&["apps", "--url", &nobody]).replace(&nobody, "http://NOBODY");
     assert_snapshot!(shown, @"
     --- stderr

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "../../../testkit/address.rs"]
+mod address;
 mod apps;
 mod builds;
 mod config;

@@ -1,11 +1,11 @@
 //! The same work by hand: push to a bare repository, export, install with uv, start gunicorn, ask until it answers.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::visitor;
+use crate::{address, visitor};
 
 /// A directory that holds what a bare script would keep between two pushes.
 pub(crate) struct Floor {
@@ -78,7 +78,7 @@ impl Floor {
     }
 
     fn start(&self, source: &Path) -> (Child, SocketAddr) {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = address::reserve();
         let mut command = Command::new(self.dir.join("venv/bin/gunicorn"));
         command.args(["app:app", "--bind", &address.to_string()]).current_dir(source);
         (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), address)

@@ -166,7 +166,7 @@ async fn h19_a_replica_that_cannot_be_reached_in_time() {
 
 #[tokio::test]
 async fn h21_all_replicas_refuse_the_connection() {
-    let replicas = vec![nobody("web.1").await, nobody("web.2").await];
+    let replicas = vec![nobody("web.1"), nobody("web.2")];
     let stage = Stage::new(replicas.clone());
     assert_unavailable(&stage.ask(POST).await);
     assert!(first_line(&stage, "H21").await.contains("dyno=web."));
@@ -236,7 +236,7 @@ async fn h28_a_visitor_who_does_not_take_the_answer() {
 #[tokio::test]
 async fn no_request_fails_while_one_of_two_replicas_is_dead() {
     let alive = Replica::named("web.2").await;
-    let stage = Stage::new(vec![nobody("web.1").await, Arc::clone(&alive.backend)]);
+    let stage = Stage::new(vec![nobody("web.1"), Arc::clone(&alive.backend)]);
     let mut client = stage.client().await;
     for round in 0..200 {
         client.send(if round % 2 == 0 { GET } else { POST }).await;
@@ -306,7 +306,7 @@ async fn a_post_is_not_sent_again_after_it_was_sent() {
 
 #[tokio::test]
 async fn a_browser_sees_a_page_without_the_cause() {
-    let stage = Stage::new(vec![nobody("web.1").await]);
+    let stage = Stage::new(vec![nobody("web.1")]);
     let answer = stage.ask("GET / HTTP/1.1\r\nhost: app\r\naccept: text/html,*/*\r\n\r\n").await;
     let page = answer.text();
     assert!(page.contains("<h1>Application error</h1>") && !page.contains("H21"), "{page}");

@@ -4,7 +4,7 @@
 mod stage;
 
 use router::Backend;
-use stage::{Client, GET, Replica, Stage, nobody, ok, until};
+use stage::{Client, GET, Replica, Stage, address, nobody, ok, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const POST: &str = "POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 4\r\n\r\nbod
 #[tokio::test]
 async fn a_streamed_upload_goes_whole_to_the_replica_that_takes_connections() {
     let alive = Replica::mirror().await;
-    let stage = Stage::new(vec![nobody("web.1").await, nobody("web.2").await, Arc::clone(&alive.backend)]);
+    let stage = Stage::new(vec![nobody("web.1"), nobody("web.2"), Arc::clone(&alive.backend)]);
     for _ in 0..20 {
         let mut client = stage.client().await;
         client.send("POST / HTTP/1.1\r\nhost: app\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
@@ -166,9 +166,7 @@ async fn a_replica_that_does_not_take_connections_is_out_within_two_seconds_and_
 
 #[tokio::test]
 async fn a_replica_that_refuses_connections_comes_back_without_a_visitors_help() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    let address = address::reserve();
     let (backend, alive) = (Backend::new("r1", "web.1", address), Replica::named("web.2").await);
     let stage = Stage::new(vec![Arc::clone(&backend), Arc::clone(&alive.backend)]);
     for _ in 0..2 {
@@ -183,9 +181,7 @@ async fn a_replica_that_refuses_connections_comes_back_without_a_visitors_help()
 
 #[tokio::test]
 async fn the_last_replica_is_asked_even_when_it_is_out() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    let address = address::reserve();
     let backend = Backend::new("r1", "web.1", address);
     let stage = Stage::new(vec![Arc::clone(&backend)]);
     for _ in 0..3 {

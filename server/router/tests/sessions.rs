@@ -44,7 +44,7 @@ async fn a_cookie_of_a_replica_that_left_or_takes_no_connections_gives_another_a
     assert_eq!(answer.text(), "web.2");
     assert_eq!(after.ask(&with_cookie(&answer)).await.header("set-cookie"), None);
 
-    let dead = nobody("web.1").await;
+    let dead = nobody("web.1");
     let both = sticky(vec![dead, Arc::clone(&two.backend)]);
     let answer = both.ask(&request).await;
     assert_eq!(answer.text(), "web.2");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap is a failed test")]
 
+#[path = "../../../testkit/address.rs"]
+mod address;
 mod line;
 mod moto;
 
@@ -96,7 +98,7 @@ async fn what_does_not_get_better_is_said_in_a_sentence_without_keys() {
     assert!(text.contains("refuses the credentials (SignatureDoesNotMatch)"), "{text}");
     assert!(!text.contains("hunter2") && !text.contains('<'), "{text}");
     assert!(refused.is_final() && missing.is_final());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = address::reserve();
     let store = open("s3://blobs", free);
     let away = tokio::time::timeout(Duration::from_secs(120), store.try_out());
     let away = away.await.unwrap().unwrap_err();

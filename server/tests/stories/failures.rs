@@ -1,5 +1,6 @@
 //! Each way of failing: the push fails, says why in words, and what served goes on serving.
 
+use crate::address;
 use crate::app::TestApp;
 use crate::platform::TestPlatform;
 
@@ -56,7 +57,7 @@ fn an_app_that_crashes_at_boot() {
 #[test]
 fn an_app_that_listens_on_another_port() {
     let platform = TestPlatform::start();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = address::reserve().port();
     let text = push_fails(&platform, "wrong-port", |app| {
         app.paasctl(&["settings:set", "boot-seconds=5"]);
         app.write("bin/web", &format!("#!/bin/bash\nexec python3 -m http.server --bind 127.0.0.1 {port}\n"));

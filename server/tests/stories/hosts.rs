@@ -9,11 +9,11 @@ use machine::{Machine, hosts_of};
 
 use crate::app::TestApp;
 use crate::platform::TestPlatform;
-use crate::wait;
+use crate::{address, wait};
 
 /// Starts a server that agents may call, and that takes little on itself.
 fn platform() -> TestPlatform {
-    TestPlatform::start_with(&["--agent-listen", &format!("127.0.0.1:{}", machine::free_port())])
+    TestPlatform::start_with(&["--agent-listen", &address::reserve().to_string()])
 }
 
 /// Waits until so many replicas have answered, each by its name.

@@ -6,6 +6,8 @@
     reason = "a failed unwrap is a failed test, and says more"
 )]
 
+#[path = "../../../testkit/address.rs"]
+mod address;
 mod app;
 mod gate;
 mod load;

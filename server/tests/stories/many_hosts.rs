@@ -1,7 +1,7 @@
 //! Fifty hosts at one server, over the real protocol: all they lack is something to run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use fleet::{Chunk, Taken, encode_chunks};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::platform::TestPlatform;
 use crate::simulated::{Manner, Population, Simulated};
-use crate::wait;
+use crate::{address, wait};
 
 const HOSTS: usize = 50;
 
@@ -35,7 +35,7 @@ impl Fleet {
         let data = dir.path().join("data");
         std::fs::create_dir_all(&data).unwrap();
         let population = Population::write(&data, apps, hosts);
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let free = address::reserve();
         let listen = free.to_string();
         // What the server's own machine offers is too little for a replica.
         let options = ["--agent-listen", &listen, "--zone", "none", "--host-mb", "1"];

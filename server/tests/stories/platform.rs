@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use fail_point::Step;
 
 use crate::app::TestApp;
-use crate::wait;
+use crate::{address, wait};
 
 /// A running server. Dropped, it is stopped with everything it runs.
 pub(crate) struct TestPlatform {
@@ -63,8 +63,8 @@ impl TestPlatform {
     ) -> Self {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let program = binary("paasd");
-        let listen = format!("{address}:0");
-        let server = serve((&prefix, &program), &data, &options, (&listen, &listen)).spawn().unwrap();
+        let [listen, router] = [(); 2].map(|()| format!("{address}:{}", address::reserve().port()));
+        let server = serve((&prefix, &program), &data, &options, (&listen, &router)).spawn().unwrap();
         let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut platform = Self {
             data,

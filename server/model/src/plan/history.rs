@@ -1,20 +1,17 @@
 //! Histories for the tests of the plan: anything changes at any time, hosts come and go, reports are lost, repeated and
-//! late, and the clock jumps. What is true and what was reported are kept apart here.
+//! late, and the clock jumps. What the plan sees and what is true are kept apart here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::happening::{Delivery, Happening};
-use super::toy::{host, starting};
+use super::toy::host;
+use super::truth::Truth;
 use super::*;
-use crate::exit::ExitCause;
 use crate::formation::Scale;
-use crate::replica::Phase;
 use crate::size::Size;
-
-type Report = BTreeMap<ReplicaId, (Phase, u32)>;
 
 /// One app with `web` and `worker`, and what is true of it.
 pub(super) struct History {
@@ -23,20 +20,7 @@ pub(super) struct History {
     next: u128,
     generation: u64,
     newest: u64,
-    broken: BTreeSet<u64>,
-    /// What runs.
-    real: BTreeMap<ReplicaId, (Phase, u32)>,
-    verified: BTreeSet<ReplicaId>,
-    /// Turns that a leaving replica is still busy.
-    busy: BTreeMap<ReplicaId, u32>,
-    /// All reports so far, by turn.
-    sent: Vec<Report>,
-    /// The one that arrived last: its turn and itself.
-    received: (usize, Report),
-    /// The turn in which hosts came back last.
-    returned: usize,
-    /// The turn in which a replica was told to stop.
-    told: BTreeMap<ReplicaId, usize>,
+    truth: Truth,
     pub(super) outcomes: Vec<Result<(), String>>,
 }
 
@@ -63,14 +47,7 @@ impl History {
             next: 1,
             generation: 0,
             newest: 0,
-            broken: BTreeSet::new(),
-            real: BTreeMap::new(),
-            verified: BTreeSet::new(),
-            busy: BTreeMap::new(),
-            sent: Vec::new(),
-            received: (0, Report::new()),
-            returned: 0,
-            told: BTreeMap::new(),
+            truth: Truth::default(),
             outcomes: Vec::new(),
         }
     }
@@ -115,8 +92,7 @@ impl History {
         host.standing = Standing::Lost;
         let lost = host.id;
         let replicas = &self.world.apps[0].replicas;
-        let on = |id: &ReplicaId| replicas.iter().any(|replica| replica.id == *id && replica.host == lost);
-        self.real.retain(|id, _| !on(id));
+        self.truth.lose(|id| replicas.iter().any(|replica| replica.id == id && replica.host == lost));
     }
 
     /// One that is lost is so until all hosts return.
@@ -126,22 +102,20 @@ impl History {
         if host.standing != Standing::Lost {
             host.standing = standing;
         }
-        self.look();
+        self.truth.observe(&mut self.world);
     }
 
-    /// A host is taken for ready only once it has said what it has; what it said before counts no more.
+    /// A host is taken for ready only once it has said what it has.
     fn return_hosts(&mut self) {
         self.world.hosts.iter_mut().for_each(|host| host.standing = Standing::Ready);
-        self.sent.push(self.real.clone());
-        self.returned = self.sent.len() - 1;
-        self.received = (self.returned, self.real.clone());
-        self.look();
+        self.truth.return_hosts();
+        self.truth.observe(&mut self.world);
     }
 
     fn deploy(&mut self, broken: bool, command: bool) {
         self.newest += 1;
         if broken {
-            self.broken.insert(self.newest);
+            self.truth.break_release(Version(self.newest));
         }
         let mut types: BTreeSet<ProcessType> = [ProcessType::web(), "worker".parse().unwrap()].into();
         types.extend(command.then(ProcessType::release));
@@ -163,18 +137,13 @@ impl History {
         let until = self.now + SignedDuration::from_secs(30);
         match action {
             Action::Create(new) => self.create(new),
-            Action::Verify(id) => {
-                if self.is_up(*id) {
-                    self.verified.insert(*id);
-                }
-            }
+            Action::Verify(id) => self.truth.verify(*id),
             Action::Drain(id) => {
-                let turns = u32::try_from(id.0.as_u128() % 5).unwrap();
-                self.busy.insert(*id, turns);
+                self.truth.leave(*id);
                 self.wish(*id, ReplicaWish::Drain { until });
             }
             Action::Stop(id) => {
-                self.told.insert(*id, self.sent.len());
+                self.truth.stop(*id);
                 self.wish(*id, ReplicaWish::Stop);
             }
             Action::Forget(id) => self.app().replicas.retain(|replica| replica.id != *id),
@@ -220,78 +189,9 @@ impl History {
     /// Lets a second pass on the hosts, and their reports arrive or not.
     pub(super) fn pass(&mut self, delivery: Delivery) {
         self.now += SignedDuration::from_secs(1);
-        self.run();
-        self.sent.push(self.real.clone());
-        let newest = self.sent.len() - 1;
-        let turn = match delivery {
-            Delivery::Fresh => Some(newest),
-            Delivery::Lost => None,
-            Delivery::Old(turns) => Some(newest.saturating_sub(turns).max(self.returned)),
-        };
-        if let Some(turn) = turn {
-            self.received = (turn, self.sent[turn].clone());
-        }
-        self.look();
-    }
-
-    fn run(&mut self) {
-        let ready: BTreeSet<_> = self
-            .world
-            .hosts
-            .iter()
-            .filter(|host| host.standing != Standing::Lost)
-            .map(|host| host.id)
-            .collect();
-        let known: BTreeSet<_> = self.world.apps[0].replicas.iter().map(|replica| replica.id).collect();
-        self.real.retain(|id, _| known.contains(id));
-        for replica in self.world.apps[0].replicas.iter().filter(|replica| ready.contains(&replica.host)) {
-            let bad = self.broken.contains(&replica.version.0);
-            let before = self.real.get(&replica.id).copied();
-            let after = match (before, replica.wish) {
-                (_, ReplicaWish::Stop) => None,
-                (None, _) => Some((Phase::Starting, 0)),
-                (Some((_, restarts)), ReplicaWish::Once { .. }) => Some((Phase::Ended, restarts)),
-                (Some((_, restarts)), _) if bad => Some((Phase::Backoff, restarts + 1)),
-                (Some((_, restarts)), _) => Some((Phase::Healthy, restarts)),
-            };
-            match after {
-                Some(after) => drop(self.real.insert(replica.id, after)),
-                None => drop(self.real.remove(&replica.id)),
-            }
-        }
-        self.busy.values_mut().for_each(|turns| *turns = turns.saturating_sub(1));
-    }
-
-    /// Observes what the last report says, as the reconcile loop does.
-    fn look(&mut self) {
-        let (turn, report) = (self.received.0, self.received.1.clone());
-        let is_up = |id: &ReplicaId| report.get(id).is_some_and(|(phase, _)| *phase == Phase::Healthy);
-        self.verified.retain(is_up);
-        let silent: BTreeSet<_> = self
-            .world
-            .hosts
-            .iter()
-            .filter(|host| host.standing == Standing::Silent)
-            .map(|host| host.id)
-            .collect();
-        for replica in &mut self.world.apps[0].replicas {
-            let stopping = replica.wish == ReplicaWish::Stop;
-            let informed = self.told.get(&replica.id).is_some_and(|told| turn >= *told);
-            let bad = self.broken.contains(&replica.version.0);
-            replica.seen = match report.get(&replica.id).filter(|_| !silent.contains(&replica.host)) {
-                Some((phase, restarts)) => Observation::Seen(Observed {
-                    phase: *phase,
-                    restarts: *restarts,
-                    entrance: self.verified.contains(&replica.id),
-                    quiet: self.busy.get(&replica.id).is_none_or(|turns| *turns == 0),
-                    exit: matches!(phase, Phase::Ended | Phase::Backoff)
-                        .then_some(ExitCause::Code(i32::from(bad))),
-                    ..starting()
-                }),
-                None if stopping && informed && !silent.contains(&replica.host) => Observation::Gone,
-                None => Observation::Pending,
-            };
-        }
+        self.truth.run(&self.world);
+        self.truth.report(delivery);
+        self.truth.observe(&mut self.world);
     }
 
     /// Returns the replicas as they are wished, observed and true, for a test that fails.
@@ -299,7 +199,7 @@ impl History {
         let app = &self.world.apps[0];
         let line = |r: &ReplicaView| {
             let (id, seen, real) =
-                (r.id.0.as_u128(), r.observed().map(|seen| seen.phase), self.real.get(&r.id));
+                (r.id.0.as_u128(), r.observed().map(|seen| seen.phase), self.truth.of(r.id));
             let (host, wish) = (r.host.0.as_u128(), r.wish);
             format!(
                 "{id} {} {} {} host {host} {wish:?} replace {} seen {seen:?} real {real:?}\n",
@@ -313,11 +213,6 @@ impl History {
         format!("serving {:?}, formation {:?}\n{lines}", app.serving.as_ref().map(Target::key), app.formation)
     }
 
-    /// Tells whether a replica is healthy in truth.
-    pub(super) fn is_up(&self, id: ReplicaId) -> bool {
-        self.real.get(&id).is_some_and(|(phase, _)| *phase == Phase::Healthy)
-    }
-
     /// Returns how many replicas of a type could serve in truth: healthy, not leaving, and of what serves or older.
     pub(super) fn capacity(&self, process: &str) -> usize {
         let app = &self.world.apps[0];
@@ -326,18 +221,18 @@ impl History {
             replica.process.as_str() == process
                 && replica.wish == ReplicaWish::Run
                 && Some((replica.version, replica.generation)) <= serving
-                && self.is_up(replica.id)
+                && self.truth.is_up(replica.id)
         };
         app.replicas.iter().filter(counts).count()
     }
 
     /// Returns how many of the replicas that requests are sent to are healthy in truth.
     pub(super) fn routed(&self) -> usize {
-        self.world.apps[0].routed().iter().filter(|replica| self.is_up(replica.id)).count()
+        self.world.apps[0].routed().iter().filter(|replica| self.truth.is_up(replica.id)).count()
     }
 
     pub(super) fn serves_broken(&self) -> bool {
-        self.world.apps[0].serving.as_ref().is_some_and(|serving| self.broken.contains(&serving.version.0))
+        self.world.apps[0].serving.as_ref().is_some_and(|serving| self.truth.is_broken(serving.version))
     }
 
     pub(super) fn wanted(&self, process: &str) -> usize {
@@ -347,6 +242,6 @@ impl History {
     /// Returns how many replicas of a type may be at work in truth, by what they run.
     pub(super) fn at_work(&self, process: &str) -> BTreeSet<(Version, u64)> {
         let there = self.world.apps[0].replicas.iter().filter(|replica| replica.process.as_str() == process);
-        there.filter(|r| self.real.contains_key(&r.id)).map(|r| (r.version, r.generation)).collect()
+        there.filter(|r| self.truth.of(r.id).is_some()).map(|r| (r.version, r.generation)).collect()
     }
 }

@@ -29,6 +29,8 @@ mod tests;
 #[cfg(test)]
 mod toy;
 #[cfg(test)]
+mod truth;
+#[cfg(test)]
 mod watch_stories;
 
 use jiff::Timestamp;

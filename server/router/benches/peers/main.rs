@@ -8,6 +8,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run should say where")]
 
+#[path = "../../../../testkit/address.rs"]
+mod address;
 mod backend;
 mod floor;
 mod peer;

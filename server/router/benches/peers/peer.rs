@@ -1,9 +1,10 @@
 //! One server under measurement, in a process of its own.
 
+use crate::address;
 use crate::scenario::Scenario;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -87,7 +88,7 @@ impl Drop for Peer {
 
 /// Starts nginx before `target`, if it is installed.
 pub(crate) fn nginx(target: SocketAddr, workers: usize, scenario: &Scenario) -> Option<Peer> {
-    let (dir, address) = (TempDir::new().ok()?, free());
+    let (dir, address) = (TempDir::new().ok()?, address::reserve());
     let path = dir.path().display();
     let names: String = scenario.names().map(|name| format!(" {name}")).collect();
     let config = format!(
@@ -111,7 +112,7 @@ pub(crate) fn nginx(target: SocketAddr, workers: usize, scenario: &Scenario) -> 
 
 /// Starts `HAProxy` before `target`, if it is installed.
 pub(crate) fn haproxy(target: SocketAddr, workers: usize, scenario: &Scenario) -> Option<Peer> {
-    let (dir, address) = (TempDir::new().ok()?, free());
+    let (dir, address) = (TempDir::new().ok()?, address::reserve());
     let map = dir.path().join("hosts");
     fs::write(&map, scenario.names().map(|name| format!("{name} app\n")).collect::<String>()).ok()?;
     let map = map.display();
@@ -127,9 +128,4 @@ pub(crate) fn haproxy(target: SocketAddr, workers: usize, scenario: &Scenario) -
     let mut command = Command::new("haproxy");
     command.arg("-db").arg("-f").arg(dir.path().join("haproxy.cfg"));
     Peer::theirs("haproxy", address, dir, command)
-}
-
-/// Returns an address nobody uses at the moment.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -1,6 +1,9 @@
 //! A router with real replicas behind real sockets, and a client that shows what is on the wire.
 #![allow(dead_code, reason = "each test file uses a part of the stage")]
 
+#[path = "../../../../testkit/address.rs"]
+pub(crate) mod address;
+
 use arc_swap::ArcSwap;
 use router::{
     AppRoute, Backend, ProbeSecret, RequestLine, RequestLog, Router, RouterHandle, RouterOptions, Routes,
@@ -297,7 +300,6 @@ pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A backend at an address where nobody listens.
-pub(crate) async fn nobody(name: &str) -> Arc<Backend> {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    Backend::new(format!("id-{name}"), name, address)
+pub(crate) fn nobody(name: &str) -> Arc<Backend> {
+    Backend::new(format!("id-{name}"), name, address::reserve())
 }

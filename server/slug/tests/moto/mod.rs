@@ -1,10 +1,12 @@
 //! A real server of the S3 protocol, moto, with a bucket; for all tests that need one.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::address;
 
 /// A server with an empty bucket.
 pub(crate) struct Bucket {
@@ -22,7 +24,7 @@ impl Bucket {
             eprintln!("SKIPPED: there is no S3 server here; `scripts/prerequisites test` installs one");
             return None;
         };
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = address::reserve();
         let server = Command::new("/usr/bin/python3")
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &free.port().to_string()])
             .env("PYTHONPATH", moto)

@@ -1,6 +1,5 @@
 //! A real Chromium without a window, driven over `WebDriver`; its driver ends with it.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::platform::TestPlatform;
-use crate::wait;
+use crate::{address, wait};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 
@@ -40,7 +39,7 @@ pub(super) struct Chromium {
 
 impl Chromium {
     pub(super) fn start(platform: &TestPlatform, look: Look) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = address::reserve().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())

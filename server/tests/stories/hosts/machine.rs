@@ -1,6 +1,6 @@
 //! A machine with an agent on it.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -9,7 +9,7 @@ use store::{NewJoinToken, Store, Vault};
 
 use crate::app::TestApp;
 use crate::platform::{TestPlatform, binary, engine};
-use crate::wait;
+use crate::{address, wait};
 
 /// An agent with a data directory of its own. Dropped, it is stopped with everything it runs.
 pub(crate) struct Machine {
@@ -40,7 +40,7 @@ impl Machine {
             option("--data-dir", data.display().to_string()),
             option("--name", name.to_owned()),
             option("--address", Ipv4Addr::new(127, 0, 0, number).to_string()),
-            option("--entry-port", free_port().to_string()),
+            option("--entry-port", address::reserve().port().to_string()),
             option("--host-mb", "100000".to_owned()),
             option("--host-cores", "100".to_owned()),
             option("--engine", engine()),
@@ -104,11 +104,6 @@ fn spawn(data: &std::path::Path, arguments: &Vec<String>) -> Child {
     let mut command = Command::new(binary("paasd"));
     command.arg("agent").args(arguments).stdin(Stdio::null());
     command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
-}
-
-/// Returns a port that nothing listens on now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn agent_listen(platform: &TestPlatform) -> String {
