@@ -76,6 +76,9 @@ pub struct ServeArgs {
     /// Subnets for hosts, by id, where `aws:up` has adopted a network [default: those that it made]
     #[arg(long, env = "PAASD_AWS_SUBNETS", value_name = "SUBNET,…", value_delimiter = ',')]
     aws_subnets: Option<Vec<String>>,
+    /// Load balancers, by ARN, where `aws:up` has adopted one [default: those that it made]
+    #[arg(long, env = "PAASD_AWS_BALANCERS", value_name = "ARN,…", value_delimiter = ',')]
+    aws_balancers: Option<Vec<String>>,
     /// Where hosts call the servers, such as https://10.0.0.1:5001, for hosts that are started by this one
     /// [default: this server alone, at its --agent-listen]
     #[arg(long, env = "PAASD_AGENT_URLS", value_name = "URL,…", value_delimiter = ',')]
@@ -191,6 +194,7 @@ impl ServeArgs {
             fleet: FleetSource::of(fleet, self.aws_name.or(file.aws_name), agent_listen)?,
             prices: prices(self.prices.or(file.prices).as_deref())?,
             aws_subnets: self.aws_subnets.or(file.aws_subnets).unwrap_or_default(),
+            aws_balancers: self.aws_balancers.or(file.aws_balancers).unwrap_or_default(),
             agent_urls,
             aws_identity_certificates: self.aws_identity_certificates.or(file.aws_identity_certificates),
             admin_token_sha256: self.admin_token_sha256.or(file.admin_token_sha256),

@@ -94,6 +94,13 @@ impl Platform {
         store::Lease { owner: self.identity.clone(), until: Timestamp::now() + LEASE }
     }
 
+    /// Returns the address under which visitors reach an app, without a trailing slash.
+    #[must_use]
+    pub fn web_url(&self, app: &store::App) -> String {
+        let tls = self.facts.witness().is_some_and(|witness| witness.speaks_tls(app.id));
+        self.options.web_url(app.name.as_str(), tls)
+    }
+
     /// Tells those who wait that something in the store changed.
     pub fn changed(&self) {
         self.signals.changes.send_modify(|n| *n += 1);

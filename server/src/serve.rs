@@ -138,6 +138,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(instances::run(platform.clone(), stop.clone()));
     if let Some(connected) = balancers::connect(&platform.options).await?.map(Arc::new) {
         loops.spawn(balancers::run(platform.clone(), connected.clone(), stop.clone()));
+        loops.spawn(balancers::keep_names(platform.clone(), connected.clone(), stop.clone()));
         loops.spawn(balancers::keep_door(platform.clone(), connected, stop.clone()));
     }
     loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
@@ -149,7 +150,8 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let coming = serving.coming.clone();
     let departure = tokio::spawn(depart(serving, data_dir, stop.clone()));
     DataDir::announce(&platform.options)?;
-    info!("API and git at http://{}, apps at {}", platform.options.listen, platform.options.web_url("APP"));
+    let apps = platform.options.web_url("APP", false);
+    info!("API and git at http://{}, apps at {apps}", platform.options.listen);
     let mut answering = pin!(answer(&platform, TcpListener::from_std(api)?, (&stop, &coming)));
     let answered = tokio::select! {
         answered = &mut answering => answered,

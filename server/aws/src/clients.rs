@@ -41,6 +41,8 @@ pub struct Clients {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// Roles.
     pub iam: aws_sdk_iam::Client,
+    /// Names in DNS.
+    pub route53: aws_sdk_route53::Client,
     /// The bucket's settings; what is in it goes through the blob store.
     pub s3: aws_sdk_s3::Client,
     /// Who we are.
@@ -87,10 +89,12 @@ impl Clients {
         let elb =
             aws_sdk_elasticloadbalancingv2::config::Builder::from(&config).retry_classifier(OnlyReading);
         let iam = aws_sdk_iam::config::Builder::from(&config).retry_classifier(OnlyReading);
+        let route53 = aws_sdk_route53::config::Builder::from(&config).retry_classifier(OnlyReading);
         Ok(Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.build()),
             iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            route53: aws_sdk_route53::Client::from_conf(route53.build()),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             sts: aws_sdk_sts::Client::new(&config),
             region,

@@ -85,6 +85,12 @@ impl Kind {
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Throttled | Self::Lost | Self::Unreachable)
     }
+
+    /// Tells whether a look at what there is may show that a step was done all the same, or can be taken now.
+    #[must_use]
+    pub fn is_unclear(self) -> bool {
+        self.is_passing() || matches!(self, Self::Conflict | Self::Unknown)
+    }
 }
 
 fn is_unknown(code: &str) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod bake;
 pub mod control;
+pub mod dns;
 #[cfg(feature = "fleet")]
 pub mod entrance;
 pub mod failure;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Longer than this no call waits for its turn: it is better that its caller knows.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// The buckets of an account, as EC2's and ELB's developer guides give them: which calls, how many at once, how many a
+/// The buckets of an account, as EC2's, ELB's and Route 53's developer guides give them: which calls, how many at once, how many a
 /// second. The first that fits counts. IAM has no published numbers.
 const BUCKETS: &[(&str, &[&str], u32, u32)] = &[
     ("ec2", &["RunInstances"], 5, 2),
@@ -29,6 +29,7 @@ const BUCKETS: &[(&str, &[&str], u32, u32)] = &[
     ("elasticloadbalancing", &["RegisterTargets", "DeregisterTargets"], 20, 4),
     ("elasticloadbalancing", &[""], 40, 10),
     ("iam", &[""], 20, 10),
+    ("route53", &[""], 5, 5),
 ];
 
 /// The buckets that all clients of a process share.

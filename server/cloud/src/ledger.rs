@@ -3,10 +3,14 @@
 use async_trait::async_trait;
 use model::cost::{Costs, Ground};
 use model::instances::Settings;
+use serde::Serialize;
 use store::{Db, Store, Transaction};
 
 /// Under which the settings are stored.
 pub const SETTINGS: &str = "fleet_settings";
+
+/// Under which it is stored what the fleet stands on.
+const GROUND: &str = "fleet_ground";
 
 /// The database as whoever decides has it.
 #[async_trait]
@@ -54,18 +58,40 @@ pub async fn find_settings(db: &mut Db) -> store::Result<Option<Settings>> {
 /// # Errors
 /// A database that fails.
 pub async fn set_settings(db: &mut Db, settings: &Settings) -> store::Result<()> {
-    let text = serde_json::to_string(settings)
-        .map_err(|error| store::Error::Damaged { column: SETTINGS.to_owned(), why: error.to_string() })?;
-    store::set_fact(db, SETTINGS, &text).await
+    store::set_fact(db, SETTINGS, &text(SETTINGS, settings)?).await
 }
 
-/// Returns all that decides what the platform costs; nothing without settings. The fleet stands on what is usual.
+/// Returns what the fleet was last seen to stand on; nothing if that was never seen, or if another version wrote it down: it
+/// is seen again soon.
+///
+/// # Errors
+/// A database that fails.
+pub async fn find_ground(db: &mut Db) -> store::Result<Option<Ground>> {
+    let text = store::find_fact(db, GROUND).await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Writes down what the fleet was seen to stand on.
+///
+/// # Errors
+/// A database that fails.
+pub async fn set_ground(db: &mut Db, ground: &Ground) -> store::Result<()> {
+    store::set_fact(db, GROUND, &text(GROUND, ground)?).await
+}
+
+fn text(key: &str, value: &impl Serialize) -> store::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| store::Error::Damaged { column: key.to_owned(), why: error.to_string() })
+}
+
+/// Returns all that decides what the platform costs; nothing without settings. The fleet stands on what was last seen, or on what
+/// is usual.
 ///
 /// # Errors
 /// A database that fails, or what a newer version wrote.
 pub async fn find_costs(db: &mut Db) -> store::Result<Option<Costs>> {
     let Some(settings) = find_settings(db).await? else { return Ok(None) };
-    let ground = Ground::usual(settings.zones.len());
+    let ground = find_ground(db).await?.unwrap_or_else(|| Ground::usual(settings.zones.len()));
     let (apps, caps) = (store::all_formations(db).await?, store::list_caps(db).await?);
     Ok(Some(Costs { settings, ground, apps, caps }))
 }

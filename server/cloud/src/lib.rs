@@ -13,5 +13,5 @@ mod provider;
 mod sight;
 
 pub use fleet::{Fleet, FleetError, Recipe, Surroundings};
-pub use ledger::{Ledger, SETTINGS, find_costs, find_settings, set_settings};
+pub use ledger::{Ledger, SETTINGS, find_costs, find_ground, find_settings, set_ground, set_settings};
 pub use provider::{Cloud, Listed, Order, Refused, Site};

@@ -49,6 +49,12 @@ pub struct Site {
     pub image: String,
     /// The type that they are unless another is asked for.
     pub usual: InstanceType,
+    /// The NAT gateways through which they call out; nothing if nobody knows just now.
+    pub nats: Option<u32>,
+    /// Whether each has a public address.
+    pub public_addresses: bool,
+    /// How large the disk of each is, in gigabytes; nothing if that is not said.
+    pub disk_gb: Option<u32>,
 }
 
 /// An instance as a cloud lists it.

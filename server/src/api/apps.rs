@@ -200,7 +200,7 @@ async fn app_json(call: &Call, db: &mut store::Db, app: &App) -> Result<Value, A
         "stack": stack_ref(stack),
         "generation": { "id": "00000000-0000-4000-8000-000000000003", "name": "cedar" },
         "git_url": format!("{}/{name}.git", call.base()),
-        "web_url": format!("{}/", call.platform.options.web_url(name)),
+        "web_url": format!("{}/", call.platform.web_url(app)),
         "internal_routing": null,
         "locked": false,
         "maintenance": app.settings.maintenance,

@@ -1,18 +1,20 @@
 //! Visitors who come through load balancers: the witness of whether a replica is reached and of whether it is let go is then the
 //! balancers' word and not this server's router. The turns of the entrance run beside the reconcile loop: it says what it wants,
-//! hears what there is, and waits for neither. The control plane's own way in is kept here, too, by each server for itself.
+//! hears what there is, and waits for neither. The control plane's own way in is kept here, too, by each server for itself, and the names in
+//! DNS by the one that leads.
 
 mod amend;
 #[cfg(feature = "aws")]
 mod aws;
 mod door;
+mod names;
 mod run;
 mod sentences;
 mod wanted;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cloud::entrance::{Balancers, DoorKeeper, Outcome, Wanted};
+use cloud::entrance::{Balancers, DoorKeeper, Listed, Outcome, RecordKeeper, Wanted};
 use model::entrance::TargetHealth;
 use model::id::{AppId, ReplicaId};
 use tokio::sync::Notify;
@@ -22,6 +24,7 @@ use crate::options::Options;
 
 pub(crate) use amend::amend;
 pub(crate) use door::run as keep_door;
+pub(crate) use names::run as keep_names;
 pub(crate) use run::run;
 pub(crate) use wanted::{Hosts, publish};
 
@@ -72,6 +75,18 @@ impl Witness {
         self.lock().outcome.addresses.get(&app).cloned()
     }
 
+    /// Tells whether that balancer is known to speak TLS.
+    #[must_use]
+    pub fn speaks_tls(&self, app: AppId) -> bool {
+        self.lock().outcome.tls.contains(&app)
+    }
+
+    /// Returns the balancers that there are; nothing as long as nobody has looked.
+    #[must_use]
+    pub fn balancers(&self) -> Option<Vec<Listed>> {
+        self.lock().outcome.balancers.clone()
+    }
+
     /// Returns why visitors do not reach a replica that its host finds healthy, as the predicate of a sentence.
     #[must_use]
     pub fn reason(&self, id: ReplicaId) -> Option<String> {
@@ -118,6 +133,8 @@ pub(crate) struct Connected {
     balancers: Arc<dyn Balancers>,
     /// What the control plane has there.
     door: Arc<dyn DoorKeeper>,
+    /// The names in DNS that lead there.
+    names: Arc<dyn RecordKeeper>,
     /// The platform's name there.
     cluster: String,
 }
@@ -130,7 +147,7 @@ pub(crate) async fn connect(options: &Options) -> anyhow::Result<Option<Connecte
     match &options.fleet {
         FleetSource::None => Ok(None),
         #[cfg(feature = "aws")]
-        FleetSource::Aws(name) => aws::connect(name).await.map(Some),
+        FleetSource::Aws(name) => aws::connect(name, options).await.map(Some),
         #[cfg(not(feature = "aws"))]
         FleetSource::Aws(_) => Ok(None),
     }

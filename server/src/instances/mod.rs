@@ -5,6 +5,7 @@ mod around;
 mod beginning;
 mod book;
 mod doing;
+mod ground;
 mod recipe;
 
 use std::collections::BTreeSet;
@@ -150,6 +151,7 @@ impl<'a> Keeper<'a> {
             info!("hosts are instances in {}: {}", site.region, site.zones.join(", "));
             beginning::settle(self.platform, &site).await?;
         }
+        ground::note(self.platform, &site).await?;
         self.recipe.set_image(site.image);
         self.knows_site = true;
         Ok(())

@@ -61,6 +61,8 @@ pub struct Options {
     pub prices: Prices,
     /// Subnets for hosts in a network that was adopted.
     pub aws_subnets: Vec<String>,
+    /// Load balancers, by ARN, that were adopted.
+    pub aws_balancers: Vec<String>,
     /// Where hosts call the servers, if that was said.
     pub agent_urls: Vec<ServerUrl>,
     /// The file with the certificates with which AWS signs what its instances are.
@@ -94,10 +96,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the address under which visitors reach an app, without a trailing slash.
+    /// Returns the address under which visitors reach an app, without a trailing slash; `tls` says that its load balancer speaks
+    /// TLS.
     #[must_use]
-    pub fn web_url(&self, app: &str) -> String {
+    pub fn web_url(&self, app: &str, tls: bool) -> String {
         match (self.router_listen.port(), &self.fleet) {
+            (_, FleetSource::Aws(_)) if tls => format!("https://{app}.{}", self.domain),
             // A load balancer is in front of the replicas, with its own ports.
             (_, FleetSource::Aws(_)) | (80, _) => format!("http://{app}.{}", self.domain),
             (port, FleetSource::None) => format!("http://{app}.{}:{port}", self.domain),

@@ -13,11 +13,19 @@ fn an_option_overrules_the_file_and_the_file_the_default() {
     };
     let options = args.resolve().unwrap();
     assert_eq!((options.listen.port(), options.domain.as_str(), options.builds), (2, "example.com", 7));
-    assert_eq!(options.web_url("shop"), "http://shop.example.com:8080");
+    assert_eq!(options.web_url("shop", false), "http://shop.example.com:8080");
     assert!(options.data_dir.is_absolute());
     assert_eq!(options.api_host.as_str(), "api.example.com");
     let pattern = ServeArgs { api_host: Some("*.example.com".to_owned()), ..ServeArgs::default() };
     assert!(pattern.resolve().is_err(), "nobody has that name");
+}
+
+#[test]
+fn behind_load_balancers_an_app_has_their_ports_and_their_scheme() {
+    let options = ServeArgs { domain: Some("example.com".to_owned()), ..ServeArgs::default() };
+    let options = Options { fleet: FleetSource::Aws("prod".parse().unwrap()), ..options.resolve().unwrap() };
+    assert_eq!(options.web_url("shop", false), "http://shop.example.com");
+    assert_eq!(options.web_url("shop", true), "https://shop.example.com");
 }
 
 #[test]

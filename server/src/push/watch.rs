@@ -143,7 +143,7 @@ async fn conclude(
     let outcome = deploy::outcome_of(platform, operation).await?;
     let release = &outcome.release;
     if outcome.serves(commit) {
-        let url = platform.options.web_url(app.name.as_str());
+        let url = platform.web_url(app);
         reply.say(format!("-----> {} serves at {url}\n", release.version).as_bytes());
         return Ok(Ending::Serves);
     }

@@ -1,6 +1,7 @@
 //! What apps and the platform cost, and the caps on it.
 
 use jiff::{SignedDuration, Timestamp};
+use model::cost::Ground;
 use model::id::BuildId;
 use model::name::ProcessType;
 use model::pins::Pins;
@@ -44,6 +45,35 @@ fn an_app_costs_its_share_of_hosts_and_the_platform_what_it_stands_on() {
     let quote = server.ask("POST", "/apps/shop/cost/quote").body(scale(4)).expect(200);
     assert_eq!(quote["says"], "Adds $13.39 a month: the share of shop goes from $4.46 to $17.86.");
     assert_eq!(quantity(&server, "shop"), 1, "a quote changes nothing");
+}
+
+#[test]
+fn the_load_balancers_and_nat_gateways_that_are_there_are_paid_for_and_held_against_the_cap() {
+    let server = Server::start_on_fleet();
+    shop(&server, "shop");
+    let ground = Ground { nats: 3, host_addresses: false, ..Ground::usual(3) }.with_balancers(2, 3);
+    server.run(async {
+        let mut tx = server.platform.store.write().await.unwrap();
+        cloud::set_ground(&mut tx, &ground).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    let cost = server.get("/cost");
+    let lines = cost["lines"].as_array().unwrap().iter();
+    let lines: Vec<Value> = lines.map(|line| json!([line["count"], line["what"]])).collect();
+    let expected = json!([
+        [2, "load balancer"],
+        [6, "public address of the load balancer"],
+        [3, "NAT gateway"],
+        [3, "public address of a NAT gateway"],
+    ]);
+    assert_eq!(Value::from(lines), expected);
+    // One host without an address costs $62.77.
+    assert_eq!((&cost["per_month"], &cost["committed_per_month"]), (&json!(164.25), &json!(227.018)));
+    cap(&server, None, json!(230));
+    let ask = |quantity| server.ask("PATCH", "/apps/shop/formation").body(scale(quantity));
+    ask(14).expect(200);
+    let refused = ask(15).expect(409);
+    assert_eq!(refused["message"], "the platform would cost $289.79 a month, and its cap is $230.00");
 }
 
 #[test]

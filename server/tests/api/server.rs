@@ -124,6 +124,7 @@ fn options(dir: &std::path::Path, listen: SocketAddr, fleet: FleetSource) -> Opt
         aws_identity_certificates: None,
         admin_token_sha256: None,
         aws_subnets: Vec::new(),
+        aws_balancers: Vec::new(),
         agent_urls: Vec::new(),
         host_cores: None,
         uv: None,

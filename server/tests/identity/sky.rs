@@ -82,6 +82,9 @@ impl Cloud for Sky {
             zones: vec![ZONE.to_owned()],
             image: IMAGE.to_owned(),
             usual: InstanceType { name: "small".to_owned(), offers },
+            nats: None,
+            public_addresses: true,
+            disk_gb: None,
         })
     }
 

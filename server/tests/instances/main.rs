@@ -8,6 +8,7 @@
 
 mod apps;
 mod killed;
+mod names;
 #[path = "../../aws/tests/region/mod.rs"]
 mod region;
 mod server;

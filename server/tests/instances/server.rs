@@ -12,20 +12,30 @@ use crate::region::Simcloud;
 pub(crate) struct Server {
     dir: tempfile::TempDir,
     cloud: String,
+    /// More of its environment.
+    settings: Vec<(String, String)>,
     process: Child,
 }
 
 impl Server {
     /// Starts it; it may not be ready yet.
     pub(crate) fn start(sky: &Simcloud) -> Self {
+        Self::start_with(sky, &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub(crate) fn start_with(sky: &Simcloud, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-fleet-").tempdir().unwrap();
         // Nobody signs with its key: without machines nobody joins.
         let certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nobody"];
         let mut made = Command::new("openssl");
         made.args(certificate).args(["-keyout", "/dev/null", "-out"]).arg(dir.path().join("data.pem"));
         assert!(made.output().unwrap().status.success());
-        let process = serve(&dir.path().join("data"), &sky.url).spawn().unwrap();
-        Self { dir, cloud: sky.url.clone(), process }
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut command = serve(&dir.path().join("data"), &sky.url);
+        let process = command.envs(settings.clone()).spawn().unwrap();
+        Self { dir, cloud: sky.url.clone(), settings, process }
     }
 
     /// Ends it as `kill -9` does, and starts another on its data.
@@ -42,7 +52,8 @@ impl Server {
 
     /// Starts another on the data of one that was killed.
     pub(crate) fn start_again(&mut self) {
-        self.process = serve(&self.data(), &self.cloud).spawn().unwrap();
+        let mut command = serve(&self.data(), &self.cloud);
+        self.process = command.envs(self.settings.clone()).spawn().unwrap();
     }
 
     fn data(&self) -> PathBuf {

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use aws::Clients;
-use aws::bake::{
-    Asked, BakeError, Baking, Engine, Ground, Next, Program, Progress, Recipe, bake, look, next,
-};
+use aws::bake::{BakeError, Baking, Engine, Ground, Next, Program, Progress, Recipe, bake, look, next};
+use aws::setup::Asked;
 use clap::ValueEnum;
 use jiff::Zoned;
 use model::name::AppName;
@@ -190,8 +189,7 @@ fn stopped(error: &BakeError) -> Error {
     };
     let hint = match error {
         BakeError::Failure(failure) => failure.hint(),
-        BakeError::NoSetup { name, .. } => format!("`paasctl aws:up --name {name}` makes it."),
-        BakeError::NoSubnet => "--subnet names one of it whose machines can call out.".into(),
+        BakeError::NoFooting(error) => error.hint(),
         BakeError::OtherDisk { .. } => "`paasctl aws:up --image AMI` has the launch template fit it.".into(),
         BakeError::OtherMachine { .. } => "--paasd FILE names another, --image AMI another image.".into(),
         BakeError::Unreadable { .. } | BakeError::Address(_) => {

@@ -1,6 +1,6 @@
 //! `aws:down`: removes what `aws:up` and the platform made.
 
-use aws::setup::{Patience, down, look, removal};
+use aws::setup::{Patience, down, look_before_leaving, removal};
 use model::wording;
 use serde_json::json;
 
@@ -46,8 +46,8 @@ impl Down {
         let steps = wait_for(async {
             let clients = self.place.clients().await?;
             let wish = self.place.any();
-            let found =
-                look(&clients, &wish, Patience::default()).await.map_err(|failure| failed(&failure))?;
+            let found = look_before_leaving(&clients, &wish, Patience::default()).await;
+            let found = found.map_err(|failure| failed(&failure))?;
             let steps = removal(&found, self.delete_data);
             let leftovers = found.leaving(self.delete_data);
             if steps.is_empty() && leftovers.is_empty() {

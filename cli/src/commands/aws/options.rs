@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aws::dns::ZoneId;
 use aws::setup::{ClusterName, Egress, Entrance, Network, Wish, first_zones};
 use aws::{Clients, Place};
 use clap::ValueEnum;
@@ -76,6 +77,11 @@ pub(super) struct SetupOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20), conflicts_with = "balancer")]
     balancers: Option<u8>,
 
+    /// The Route 53 hosted zone, by id, in which the control plane keeps the names of apps; otherwise the one of before, at first
+    /// none, and you set the records
+    #[arg(long, value_name = "ZONE")]
+    dns_zone: Option<ZoneId>,
+
     /// Use this load balancer in place of one of our own
     #[arg(long, value_name = "ARN", requires = "vpc")]
     balancer: Option<String>,
@@ -119,6 +125,7 @@ impl WhereOptions {
             egress: Egress::default(),
             entrance: Entrance::Own { certificate: None },
             balancers: None,
+            dns_zone: None,
             instance_type: String::new(),
             disk: 0,
             image: None,
@@ -143,6 +150,7 @@ impl SetupOptions {
             egress: self.egress.into(),
             entrance: self.entrance(),
             balancers: self.balancers,
+            dns_zone: self.dns_zone.clone(),
             instance_type: self.instance_type.clone(),
             disk: self.disk,
             image: self.image.clone(),

@@ -1,5 +1,6 @@
 //! `aws:policy`: what the three may do on AWS, to be read or given to somebody.
 
+use aws::dns::ZoneId;
 use aws::setup::{self, ClusterName, Names, POLICIES};
 
 use crate::context::{Context, JsonOption};
@@ -35,6 +36,10 @@ pub(crate) struct Policy {
     #[arg(long, value_name = "VPC", default_value = "*", value_parser = word)]
     vpc: String,
 
+    /// The hosted zone of Route 53 in which the platform keeps its names, by id
+    #[arg(long, value_name = "ZONE")]
+    dns_zone: Option<ZoneId>,
+
     /// A policy is JSON in any case
     #[command(flatten)]
     json: JsonOption,
@@ -53,6 +58,7 @@ impl Policy {
             region: &self.region,
             vpc: &self.vpc,
             balancer: &format!("paas-{}", self.name),
+            dns_zone: self.dns_zone.as_ref(),
         };
         context.screen.json(&policy.filled(&names))
     }

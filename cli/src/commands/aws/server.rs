@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws::Clients;
-use aws::control::{
-    Asked, Certificates, ControlError, Ground, Machine, Next, Progress, Recipe, look, next, start,
-};
+use aws::control::{Certificates, ControlError, Ground, Machine, Next, Progress, Recipe, look, next, start};
+use aws::setup::{Asked, Entrance};
 use model::cost::{Bill, RegionPrices};
 use model::name::Hostname;
 use serde_json::{Value, json};
@@ -67,6 +66,10 @@ pub(crate) struct Server {
     /// Where it is, in a network that was adopted
     #[arg(long, value_name = "SUBNET")]
     subnet: Option<String>,
+
+    /// The load balancer, if it was adopted
+    #[arg(long, value_name = "ARN")]
+    balancer: Option<String>,
 
     /// TOML file with more options of `paasd serve`; others can read it, so no passwords
     #[arg(long, value_name = "FILE")]
@@ -133,7 +136,10 @@ impl Server {
             subnet: self.subnet.clone(),
             instance_type: self.instance_type.clone(),
         };
-        Ground::find(clients, &self.place.any(), asked).await.map_err(|error| stopped(&error))
+        let adopted = self.balancer.clone().map(|balancer| Entrance::Adopted { balancer });
+        let mut wish = self.place.any();
+        wish.entrance = adopted.unwrap_or(wish.entrance);
+        Ground::find(clients, &wish, asked).await.map_err(|error| stopped(&error))
     }
 
     fn certificates(&self) -> Result<Certificates> {
@@ -162,6 +168,7 @@ impl Server {
             bucket: ground.bucket.clone(),
             domain: self.domain.clone(),
             api_host: self.api_host.clone(),
+            balancer: self.balancer.clone(),
             token_hash,
             certificates,
             endpoint: environment::variable("AWS_ENDPOINT_URL"),
@@ -214,7 +221,10 @@ impl Server {
         let mut row = |what: &str, value: &str| table.row([what.into(), value.into()]);
         row("instance", &machine.id);
         row("address in the network", machine.address.as_deref().unwrap_or("none yet"));
-        row("point in DNS", &format!("*.{} as a CNAME at {}", self.domain, ground.address));
+        match &ground.dns_zone {
+            Some(zone) => row("names in DNS", &format!("are kept in the hosted zone {zone}")),
+            None => row("point in DNS", &format!("*.{} as a CNAME at {}", self.domain, ground.address)),
+        }
         let url = self.url(ground);
         if token.exists() {
             row(
@@ -243,8 +253,7 @@ fn cost(screen: &crate::screen::Screen, bill: Option<&Bill>) -> String {
 fn stopped(error: &ControlError) -> Error {
     let hint = match error {
         ControlError::Failure(failure) => failure.hint(),
-        ControlError::NoSetup { name, .. } => format!("`paasctl aws:up --name {name}` makes it."),
-        ControlError::NoSubnet => "--subnet names one of it whose machines can call out.".into(),
+        ControlError::NoFooting(error) => error.hint(),
         ControlError::NotBaked => {
             "`paasctl aws:bake` makes one; --image AMI names another that has it.".into()
         }

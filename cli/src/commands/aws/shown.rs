@@ -46,6 +46,7 @@ fn setting_words(setting: Setting) -> &'static str {
         Setting::Policy => "policy",
         Setting::Role => "role",
         Setting::Content => "content",
+        Setting::DnsZone => "hosted zone of its names",
         Setting::Private => "no public access",
         Setting::Encrypted => "encryption",
         Setting::Versioned => "versions",
@@ -76,22 +77,27 @@ pub(super) fn progress(progress: Progress<'_>) -> Option<String> {
 /// Returns a line for what goes before the set-up does.
 pub(super) fn leftovers<'a>(all: impl Iterator<Item = &'a Leftover>) -> Option<String> {
     let (mut hosts, mut groups, mut images, mut controls) = (0, 0, 0, 0);
+    let mut zone = None;
     for leftover in all {
         match leftover {
             Leftover::Host(_) => hosts += 1,
             Leftover::Control(_) => controls += 1,
             Leftover::TargetGroup(_) => groups += 1,
             Leftover::Image(_) => images += 1,
+            Leftover::Names(id) => zone = Some(id),
             // Go with their image and machine.
             Leftover::Snapshot(_) | Leftover::Disk(_) => {}
         }
     }
-    (hosts + groups + images + controls > 0).then(|| {
+    (hosts + groups + images + controls > 0 || zone.is_some()).then(|| {
         let count = wording::count;
         let (hosts, images) = (count(hosts, "host"), count(images, "image"));
         let groups = count(groups, "target group");
         let control = if controls > 0 { "the control plane, " } else { "" };
-        format!("Before that, {control}{hosts}, {images} and {groups} that the platform made are removed.")
+        let names = zone.map(|zone| format!(", and its names in the hosted zone {zone}")).unwrap_or_default();
+        format!(
+            "Before that, {control}{hosts}, {images} and {groups} that the platform made are removed{names}."
+        )
     })
 }
 

@@ -11,8 +11,8 @@ use super::{
     upload,
 };
 use crate::clients::Clients;
-use crate::failure::{Failure, Kind};
-use crate::setup::{ClusterName, Patience};
+use crate::failure::Failure;
+use crate::setup::{ClusterName, NoFooting, Patience};
 
 /// How long AWS may take for an image.
 const IMAGE_WITHIN: Duration = Duration::from_secs(60 * 60);
@@ -54,17 +54,9 @@ pub enum BakeError {
     /// AWS did not do it.
     #[error(transparent)]
     Failure(#[from] Failure),
-    /// The set-up is not complete.
-    #[error("the set-up {name} has no {part}")]
-    NoSetup {
-        /// Which platform's.
-        name: ClusterName,
-        /// What is missing.
-        part: String,
-    },
-    /// Hosts are in a network that was adopted.
-    #[error("the platform's network is none that `aws:up` made, so it does not say where a builder can be")]
-    NoSubnet,
+    /// The set-up has nothing to bake with.
+    #[error(transparent)]
+    NoFooting(#[from] NoFooting),
     /// The image's disk has another name than that of the launch template.
     #[error("the image's disk is {image}, and that of the launch template {template}")]
     OtherDisk {
@@ -195,8 +187,7 @@ impl Run<'_> {
         if failure.code.starts_with("Idempotent") && since > patience.unseen {
             (self.order, self.attempts) = (None, self.attempts + 1);
         }
-        let unclear = failure.kind.is_passing() || matches!(failure.kind, Kind::Conflict | Kind::Unknown);
-        unclear && since < patience.passing
+        failure.kind.is_unclear() && since < patience.passing
     }
 
     async fn attempt(

@@ -4,7 +4,7 @@ use super::carry::BakeError;
 use super::{Architecture, Program};
 use crate::clients::Clients;
 use crate::failure::Kind;
-use crate::setup::{Part, Patience, Wish, bear, default_version, look, newest_image, way_out};
+use crate::setup::{Asked, Footing, Patience, Wish, bear, newest_image};
 
 /// What a builder needs of the platform.
 #[derive(Clone, Debug)]
@@ -25,50 +25,31 @@ pub struct Ground {
     architecture: String,
 }
 
-/// What is asked for where the set-up does not say it.
-#[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// The image to begin with; otherwise the newest Debian 12.
-    pub image: Option<String>,
-    /// Where the builder is started; otherwise where hosts are.
-    pub subnet: Option<String>,
-    /// What the builder is; otherwise what hosts are.
-    pub instance_type: Option<String>,
-}
-
 impl Ground {
-    /// Finds it.
+    /// Finds it. The image is the newest Debian 12, unless another is asked for.
     ///
     /// # Errors
     /// There is no complete set-up, the image does not fit it, or AWS does not answer.
     pub async fn find(clients: &Clients, wish: &Wish, asked: Asked) -> Result<Self, BakeError> {
-        let patience = Patience::default();
-        let found = look(clients, wish, patience).await?;
-        let id = |part: &Part| {
-            let missing = || BakeError::NoSetup { name: wish.name.clone(), part: part.words() };
-            found.id(part).map(str::to_owned).ok_or_else(missing)
-        };
-        let (template, bucket) = (id(&Part::Template)?, id(&Part::Bucket)?);
-        let subnet = asked.subnet.or_else(|| way_out(&found)).ok_or(BakeError::NoSubnet)?;
-        let reading = Kind::is_passing;
-        let started = bear(patience, reading, async || default_version(clients, &template).await).await?;
+        let footing = Footing::find(clients, wish).await?;
+        let subnet = asked.subnet.map_or_else(|| footing.subnet("a builder"), Ok)?;
         let image = asked.image.as_deref();
-        let base = bear(patience, reading, async || newest_image(clients, image).await).await?;
-        let disks = started.as_ref().map(|data| data.block_device_mappings()).unwrap_or_default();
+        let read = async || newest_image(clients, image).await;
+        let base = bear(Patience::default(), Kind::is_passing, read).await?;
+        let disks = footing.host.as_ref().map(|data| data.block_device_mappings()).unwrap_or_default();
         let disk = disks.first().and_then(|disk| disk.device_name());
         if let (Some(template), Some(image)) = (disk, base.root_device_name())
             && template != image
         {
             return Err(BakeError::OtherDisk { template: template.to_owned(), image: image.to_owned() });
         }
-        let usual = started.as_ref().and_then(|data| data.instance_type());
-        let usual = usual.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+        let instance_type = asked.instance_type.unwrap_or_else(|| footing.instance_type());
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(Self {
-            template,
-            bucket,
+            template: footing.template,
+            bucket: footing.bucket,
             subnet,
-            instance_type: asked.instance_type.unwrap_or(usual),
+            instance_type,
             base: text(base.image_id()),
             base_name: text(base.name()),
             architecture: base.architecture().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),

@@ -29,7 +29,7 @@ pub use seen::{Builder, BuilderState, Image, ImageState, Outcome, Seen, outcome}
 #[cfg(feature = "sdk")]
 pub use carry::{BakeError, Baking, Progress, bake};
 #[cfg(feature = "sdk")]
-pub use ground::{Asked, Ground};
+pub use ground::Ground;
 #[cfg(feature = "sdk")]
 pub(crate) use image::{discard, discard_snapshot};
 #[cfg(feature = "sdk")]

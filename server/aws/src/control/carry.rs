@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use super::order::{self, Order};
 use super::{Ground, Machine, Next, Seen, State, look, next};
 use crate::clients::Clients;
-use crate::failure::{Failure, Kind};
-use crate::setup::{ClusterName, Patience};
+use crate::failure::Failure;
+use crate::setup::{ClusterName, NoFooting, Patience};
 
 /// How long it may take until it runs.
 const WITHIN: Duration = Duration::from_secs(600);
@@ -36,19 +36,9 @@ pub enum ControlError {
     /// AWS did not do it.
     #[error(transparent)]
     Failure(#[from] Failure),
-    /// The set-up is not complete.
-    #[error("the set-up {name} has no {part}")]
-    NoSetup {
-        /// Which platform's.
-        name: ClusterName,
-        /// What is missing.
-        part: String,
-    },
-    /// The network was adopted.
-    #[error(
-        "the platform's network is none that `aws:up` made, so it does not say where the control plane can be"
-    )]
-    NoSubnet,
+    /// The set-up has nothing to start it with.
+    #[error(transparent)]
+    NoFooting(#[from] NoFooting),
     /// Hosts start from an image without the platform.
     #[error("the image that hosts start from is none that `aws:bake` made, so the platform is not in it")]
     NotBaked,
@@ -163,5 +153,5 @@ impl Order<'_> {
 /// The set-up may be new, and its profile not known everywhere yet: EC2 then says that the name is an invalid value.
 fn is_bearable(failure: &Failure) -> bool {
     let is_early = failure.code == "InvalidParameterValue" && failure.message.contains("rofile");
-    failure.kind.is_passing() || matches!(failure.kind, Kind::Conflict | Kind::Unknown) || is_early
+    failure.kind.is_unclear() || is_early
 }

@@ -2,8 +2,9 @@
 
 use super::ControlError;
 use crate::clients::Clients;
+use crate::dns::ZoneId;
 use crate::failure::Kind;
-use crate::setup::{Found, Part, Patience, Who, Wish, bear, default_version, look, newest_image, way_out};
+use crate::setup::{Asked, Footing, NoFooting, Part, Patience, Who, Wish, bear, newest_image};
 
 /// Where a disk is when its image does not say.
 const ROOT: &str = "/dev/xvda";
@@ -17,6 +18,8 @@ pub struct Ground {
     pub address: String,
     /// Whether the load balancer speaks TLS.
     pub has_tls: bool,
+    /// The hosted zone in which the control plane keeps names.
+    pub dns_zone: Option<ZoneId>,
     /// The account.
     pub account: String,
     /// What the machine is.
@@ -35,49 +38,34 @@ pub struct Ground {
     pub(super) profile: String,
 }
 
-/// What is asked for where the set-up does not say it.
-#[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// The image; otherwise the baked one that hosts start from.
-    pub image: Option<String>,
-    /// Where it is started; otherwise where machines can call out.
-    pub subnet: Option<String>,
-    /// What it is; otherwise what hosts are.
-    pub instance_type: Option<String>,
-}
-
 impl Ground {
-    /// Finds it.
+    /// Finds it. The image is the baked one that hosts start from, unless another is asked for.
     ///
     /// # Errors
     /// There is no complete set-up, no image with the platform in it, or AWS does not answer.
     pub async fn find(clients: &Clients, wish: &Wish, asked: Asked) -> Result<Self, ControlError> {
-        let patience = Patience::default();
-        let found = look(clients, wish, patience).await?;
-        let id = |part: &Part| {
-            let missing = || ControlError::NoSetup { name: wish.name.clone(), part: part.words() };
-            found.id(part).map(str::to_owned).ok_or_else(missing)
-        };
-        let (template, bucket) = (id(&Part::Template)?, id(&Part::Bucket)?);
-        let (group, profile) = (id(&Part::Group(Who::Control))?, id(&Part::Profile(Who::Control))?);
-        let reading = Kind::is_passing;
-        let started = bear(patience, reading, async || default_version(clients, &template).await).await?;
-        let usual = started.as_ref().and_then(|data| data.image_id()).map(str::to_owned);
+        let footing = Footing::find(clients, wish).await?;
+        let group = footing.id(&Part::Group(Who::Control))?;
+        let profile = footing.id(&Part::Profile(Who::Control))?;
+        let usual = footing.host.as_ref().and_then(|data| data.image_id()).map(str::to_owned);
         let is_named = asked.image.is_some();
         let image = asked.image.or(usual).ok_or(ControlError::NotBaked)?;
-        let image = bear(patience, reading, async || newest_image(clients, Some(&image)).await).await?;
+        let read = async || newest_image(clients, Some(&image)).await;
+        let image = bear(Patience::default(), Kind::is_passing, read).await?;
         if !is_named && !image.tags().iter().any(|tag| tag.key() == Some(crate::bake::BAKE_TAG)) {
             return Err(ControlError::NotBaked);
         }
-        let (subnet, has_address) = place(&found, asked.subnet)?;
-        let usual = started.as_ref().and_then(|data| data.instance_type());
-        let usual = usual.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+        let (subnet, has_address) = place(&footing, asked.subnet)?;
+        let instance_type = asked.instance_type.unwrap_or_else(|| footing.instance_type());
+        let Footing { bucket, found, .. } = footing;
         Ok(Self {
             bucket,
-            address: found.address.clone(),
-            has_tls: found.all().any(|(part, _)| matches!(part, Part::Listener(.., 443))),
-            account: found.account.clone(),
-            instance_type: asked.instance_type.unwrap_or(usual),
+            has_tls: found.all().any(|(part, _)| matches!(part, Part::Listener(.., 443)))
+                || found.adopted.listeners.contains_key(&443),
+            address: found.address,
+            dns_zone: found.dns_zone,
+            account: found.account,
+            instance_type,
             image: image.image_id().unwrap_or_default().to_owned(),
             has_address,
             subnet,
@@ -90,10 +78,10 @@ impl Ground {
 
 /// Returns the subnet, and whether machines in it have public addresses; of a subnet that was named nothing is known, and an
 /// address is counted, so that what is shown is not too little.
-fn place(found: &Found, asked: Option<String>) -> Result<(String, bool), ControlError> {
+fn place(footing: &Footing, asked: Option<String>) -> Result<(String, bool), NoFooting> {
     if let Some(subnet) = asked {
         return Ok((subnet, true));
     }
-    let behind_nat = found.all().any(|(part, _)| matches!(part, Part::Nat(_)));
-    way_out(found).map(|subnet| (subnet, !behind_nat)).ok_or(ControlError::NoSubnet)
+    let behind_nat = footing.found.all().any(|(part, _)| matches!(part, Part::Nat(_)));
+    Ok((footing.subnet("the control plane")?, !behind_nat))
 }

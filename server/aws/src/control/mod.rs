@@ -21,7 +21,7 @@ pub use seen::{Machine, Next, Seen, State, next};
 #[cfg(feature = "sdk")]
 pub use carry::{ControlError, Progress, start};
 #[cfg(feature = "sdk")]
-pub use ground::{Asked, Ground};
+pub use ground::Ground;
 #[cfg(feature = "sdk")]
 pub(crate) use look::controls;
 #[cfg(feature = "sdk")]

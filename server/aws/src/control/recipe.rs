@@ -30,6 +30,8 @@ pub struct Recipe {
     pub domain: Hostname,
     /// The name of the control plane itself, if not `api` under that domain.
     pub api_host: Option<Hostname>,
+    /// The load balancer, by ARN, if it was adopted.
+    pub balancer: Option<String>,
     /// The SHA-256 of the first administrator's token.
     pub token_hash: Digest,
     /// What AWS signs with what its instances are.
@@ -95,8 +97,10 @@ impl Recipe {
             ("admin-token-sha256", self.token_hash.to_string()),
         ];
         let api_host = self.api_host.as_ref().map(|host| ("api-host", host.as_str().to_owned()));
-        for (key, value) in own.into_iter().chain(api_host) {
-            if options.insert(key.to_owned(), value.into()).is_some() {
+        let texts = own.into_iter().chain(api_host).map(|(key, text)| (key, toml::Value::from(text)));
+        let balancers = self.balancer.clone().map(|arn| ("aws-balancers", toml::Value::from(vec![arn])));
+        for (key, value) in texts.chain(balancers) {
+            if options.insert(key.to_owned(), value).is_some() {
                 return Err(RecipeError::Decided(key.to_owned()));
             }
         }
@@ -134,6 +138,9 @@ mod tests {
             bucket: "paas-prod-123456789012-us-east-1".to_owned(),
             domain: "apps.example.org".parse().unwrap(),
             api_host: None,
+            balancer: Some(
+                "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/a/1".to_owned(),
+            ),
             token_hash: "a".repeat(64).parse().unwrap(),
             certificates: Certificates::read(pem).unwrap(),
             endpoint: None,
@@ -155,6 +162,7 @@ mod tests {
         assert_eq!(options["domain"].as_str(), Some("apps.example.org"));
         assert_eq!(options["blobs"].as_str(), Some("s3://paas-prod-123456789012-us-east-1"));
         assert_eq!((options["builds"].as_integer(), options["fleet"].as_str()), (Some(4), Some("aws")));
+        assert!(options["aws-balancers"][0].as_str().unwrap().ends_with("loadbalancer/app/a/1"));
         assert_eq!(options["trusted-proxies"][1].as_str(), Some("'$(id)'"));
         assert_eq!(read("paasd.env"), "AWS_REGION=us-east-1\n");
         assert_eq!(read("paasd-identity.pem"), recipe().certificates.to_string());

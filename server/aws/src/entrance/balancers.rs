@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use cloud::entrance::{Balancers, Check, Group, Leads, Listed, Manners, NewGroup, Refused, Rule};
 use model::entrance::{Target, TargetHealth};
 
-use super::tags::Tagged;
+use super::tags::{self, Tagged};
 use super::{APP_TAG, BALANCER_TAG, LoadBalancers, read, refused};
 use crate::call::Of as _;
 use crate::failure::{Failure, Kind};
@@ -90,7 +90,7 @@ impl LoadBalancers {
         gone(call.send().await.of("elasticloadbalancing:DeleteRule").map(drop))
     }
 
-    pub(super) async fn list_balancers(&self) -> Result<Vec<Listed>, Failure> {
+    pub(crate) async fn list_balancers(&self) -> Result<Vec<Listed>, Failure> {
         let call = self.clients.elb.describe_load_balancers().into_paginator().items().send();
         let all: Vec<LoadBalancer> =
             call.try_collect().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
@@ -98,23 +98,24 @@ impl LoadBalancers {
         let all: Vec<LoadBalancer> = all.iter().filter(is_application).cloned().collect();
         let arns: Vec<String> =
             all.iter().filter_map(|one| one.load_balancer_arn()).map(str::to_owned).collect();
-        let tags = self.tags.of(&self.clients, ":loadbalancer/", &arns).await?;
-        let is_ours = |one: &&LoadBalancer| {
-            one.load_balancer_arn().is_some_and(|arn| {
-                self.is_ours(tags.get(arn)) || self.adopted.iter().any(|known| known == arn)
-            })
+        // There are few, and people may tag one at any time.
+        let tags = tags::ask(&self.clients, &arns).await?;
+        let is_ours =
+            |one: &LoadBalancer| self.is_ours(one.load_balancer_arn().and_then(|arn| tags.get(arn)));
+        let is_adopted = |one: &LoadBalancer| {
+            one.load_balancer_arn().is_some_and(|arn| self.adopted.iter().any(|known| known == arn))
         };
-        let mut ours: Vec<&LoadBalancer> = all.iter().filter(is_ours).collect();
-        ours.sort_by_key(|one| (one.created_time().map(|at| at.secs()), one.load_balancer_arn()));
+        let mut used: Vec<&LoadBalancer> = all.iter().filter(|one| is_ours(one) || is_adopted(one)).collect();
+        used.sort_by_key(|one| (one.created_time().map(|at| at.secs()), one.load_balancer_arn()));
         let mut listed = Vec::new();
-        for one in ours {
-            listed.extend(self.listed(one).await?);
+        for one in used {
+            listed.extend(self.listed(one, is_ours(one)).await?);
         }
         Ok(listed)
     }
 
     /// Returns a balancer with its listener for HTTPS, or else for HTTP; nothing if it has neither.
-    async fn listed(&self, one: &LoadBalancer) -> Result<Option<Listed>, Failure> {
+    async fn listed(&self, one: &LoadBalancer, ours: bool) -> Result<Option<Listed>, Failure> {
         let call = self
             .clients
             .elb
@@ -129,12 +130,16 @@ impl LoadBalancers {
             .of("elasticloadbalancing:DescribeListeners")?;
         let speaks =
             |protocol: ProtocolEnum| listeners.iter().find(move |one| one.protocol() == Some(&protocol));
-        let listener = speaks(ProtocolEnum::Https).or_else(|| speaks(ProtocolEnum::Http));
+        let https = speaks(ProtocolEnum::Https);
+        let listener = https.or_else(|| speaks(ProtocolEnum::Http));
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(listener.and_then(Listener::listener_arn).map(|listener| Listed {
+            ours,
             name: text(one.load_balancer_name()),
-            address: text(one.dns_name()),
+            address: text(one.dns_name()).to_ascii_lowercase(),
+            zone: text(one.canonical_hosted_zone_id()),
             listener: listener.to_owned(),
+            tls: https.is_some(),
             network: text(one.vpc_id()),
         }))
     }

@@ -38,7 +38,7 @@ impl LoadBalancers {
     }
 }
 
-fn refused(failure: Failure) -> Refused {
+pub(crate) fn refused(failure: Failure) -> Refused {
     let unknown = failure.kind == Kind::Unknown;
     let says = match failure.kind {
         Kind::Denied => format!("{failure}; the control plane's policy must allow {}", failure.action),

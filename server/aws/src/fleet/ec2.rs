@@ -89,7 +89,7 @@ fn unasked(failure: &Failure) -> Refusal {
 }
 
 /// Returns what went wrong, and what helps unless it passes.
-fn said(failure: &Failure) -> String {
+pub(super) fn said(failure: &Failure) -> String {
     match failure.kind {
         Kind::Credentials => {
             format!("{failure}: the credentials of the control plane have expired or are wrong")

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, InstanceType, LaunchTemplateVersion, Subnet};
+use aws_sdk_ec2::types::{Filter, InstanceType, LaunchTemplateVersion, NatGateway, NatGatewayState, Subnet};
 use cloud::Site;
 use model::instances::{InstanceType as Offered, Room};
+use tracing::warn;
 
+use super::ec2::said;
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -23,6 +25,11 @@ pub(super) struct Ground {
     pub(super) subnets: BTreeMap<String, String>,
     usual: Offered,
     image: String,
+    /// The set-up's NAT gateways; nothing if AWS did not say.
+    nats: Option<u32>,
+    /// Whether the subnets give out public addresses.
+    public_addresses: bool,
+    disk_gb: Option<u32>,
 }
 
 /// A version of the launch template.
@@ -31,6 +38,7 @@ struct Version {
     is_default: bool,
     image: String,
     instance_type: String,
+    disk_gb: Option<u32>,
 }
 
 impl Ground {
@@ -50,15 +58,33 @@ impl Ground {
             return Err(lacking("ec2:DescribeLaunchTemplateVersions", "its launch template has no version"));
         };
         let usual = offered(clients, &present.instance_type).await?;
-        let image = present.image.clone();
-        let subnets = zones(described(clients, name, subnets).await?, subnets.is_empty());
+        let (image, disk_gb) = (present.image.clone(), present.disk_gb);
+        let all = described(clients, name, subnets).await?;
+        let subnets = zones(all.clone(), subnets.is_empty());
         if subnets.is_empty() {
             return Err(lacking(
                 "ec2:DescribeSubnets",
                 "no subnet for hosts is found; those of an adopted network are named with --aws-subnets",
             ));
         }
-        Ok(Self { account, region: clients.region.clone(), template, versions, subnets, usual, image })
+        let public_addresses = give_addresses(&all, &subnets);
+        // No host waits for what is only counted.
+        let nats = nats(clients, name).await;
+        let nats =
+            nats.inspect_err(|failure| warn!("NAT gateways cannot be counted: {}", said(failure))).ok();
+        let region = clients.region.clone();
+        Ok(Self {
+            account,
+            region,
+            template,
+            versions,
+            subnets,
+            usual,
+            image,
+            nats,
+            public_addresses,
+            disk_gb,
+        })
     }
 
     /// Returns what the platform needs to know of it.
@@ -69,6 +95,9 @@ impl Ground {
             zones: self.subnets.keys().cloned().collect(),
             image: self.image.clone(),
             usual: self.usual.clone(),
+            nats: self.nats,
+            public_addresses: self.public_addresses,
+            disk_gb: self.disk_gb,
         }
     }
 
@@ -102,11 +131,13 @@ async fn versions(clients: &Clients, template: &str) -> Result<Vec<Version>, Fai
 
 fn version(version: &LaunchTemplateVersion) -> Option<Version> {
     let data = version.launch_template_data()?;
+    let disk = data.block_device_mappings().first().and_then(|mapping| mapping.ebs());
     Some(Version {
         number: version.version_number()?,
         is_default: version.default_version().unwrap_or_default(),
         image: data.image_id()?.to_owned(),
         instance_type: data.instance_type()?.as_str().to_owned(),
+        disk_gb: disk.and_then(|disk| disk.volume_size()).and_then(|size| size.try_into().ok()),
     })
 }
 
@@ -159,6 +190,29 @@ fn zones(mut subnets: Vec<Subnet>, are_ours: bool) -> BTreeMap<String, String> {
     zones
 }
 
+/// Tells whether hosts in these of all subnets have public addresses.
+fn give_addresses(all: &[Subnet], zones: &BTreeMap<String, String>) -> bool {
+    let is_chosen = |subnet: &&Subnet| zones.values().any(|id| subnet.subnet_id() == Some(id.as_str()));
+    all.iter().filter(is_chosen).any(|subnet| subnet.map_public_ip_on_launch() == Some(true))
+}
+
+async fn nats(clients: &Clients, name: &ClusterName) -> Result<u32, Failure> {
+    let call = clients.ec2.describe_nat_gateways().filter(ours(name));
+    let all: Vec<_> =
+        call.into_paginator().items().send().try_collect().await.of("ec2:DescribeNatGateways")?;
+    Ok(paid_for(&all))
+}
+
+/// Returns how many NAT gateways are of the set-up and there. A deleted one is listed for an hour.
+fn paid_for(nats: &[NatGateway]) -> u32 {
+    let is_there = |nat: &&NatGateway| {
+        matches!(nat.state(), Some(NatGatewayState::Available | NatGatewayState::Pending))
+    };
+    let there = nats.iter().filter(is_there);
+    let ours = there.filter(|nat| matches!(part_of(nat.tags()), Some(Part::Nat(_)))).count();
+    u32::try_from(ours).unwrap_or(u32::MAX)
+}
+
 fn lacking(action: &'static str, sentence: &str) -> Failure {
     Failure { kind: Kind::Refused, action, code: "not found".into(), message: sentence.to_owned() }
 }
@@ -189,6 +243,23 @@ mod tests {
         };
         assert_eq!(chosen(both(true), true), [("a".to_owned(), "subnet-1".to_owned())]);
         assert_eq!(chosen(both(false), true), [("a".to_owned(), "subnet-2".to_owned())]);
+        let addresses = |gives| give_addresses(&both(gives), &zones(both(gives), true));
+        assert_eq!((addresses(true), addresses(false)), (true, false));
+    }
+
+    #[test]
+    fn nat_gateways_count_that_are_the_set_ups_and_there() {
+        let nat = |state, part: &str| {
+            let tag = Tag::builder().key(PART_TAG).value(part).build();
+            NatGateway::builder().state(state).tags(tag).build()
+        };
+        let all = [
+            nat(NatGatewayState::Available, "nat-gateway.us-east-1a"),
+            nat(NatGatewayState::Pending, "nat-gateway.us-east-1b"),
+            nat(NatGatewayState::Deleted, "nat-gateway.us-east-1a"),
+            nat(NatGatewayState::Available, "somebodys"),
+        ];
+        assert_eq!(paid_for(&all), 2);
     }
 
     #[test]
@@ -208,6 +279,7 @@ mod tests {
             is_default,
             image: image.to_owned(),
             instance_type: "t3.medium".to_owned(),
+            disk_gb: None,
         };
         let ground = Ground {
             account: String::new(),
@@ -217,6 +289,9 @@ mod tests {
             subnets: BTreeMap::new(),
             usual: Offered { name: String::new(), offers: Room::default() },
             image: "ami-2".to_owned(),
+            nats: None,
+            public_addresses: true,
+            disk_gb: None,
         };
         assert_eq!(
             ["ami-1", "ami-2", "ami-3"].map(|image| ground.version_with(image)),

@@ -19,26 +19,21 @@ pub fn host_bill(wish: &Wish, prices: &RegionPrices) -> Option<Bill> {
 /// Returns what is paid for besides instances. What is adopted is paid for already.
 #[must_use]
 pub fn ground(wish: &Wish) -> Ground {
-    let own_network = matches!(wish.network, Network::Own { .. });
-    let own = u32::from(wish.balancers.unwrap_or(1));
-    let (balancers, balancer_addresses) = match (&wish.entrance, &wish.network) {
-        (Entrance::Adopted { .. }, _) => (0, 0),
-        (Entrance::Own { .. }, Network::Own { .. }) => (own, own * count(wish.zones.len())),
-        (Entrance::Own { .. }, Network::Adopted { public_subnets, .. }) => {
-            (own, own * count(public_subnets.len()))
-        }
+    let (own_network, zones) = match &wish.network {
+        Network::Own { .. } => (true, wish.zones.len()),
+        Network::Adopted { public_subnets, .. } => (false, public_subnets.len()),
     };
-    Ground {
-        balancers,
-        balancer_addresses,
-        nats: count(wish.nat_zones().len()),
+    let balancers: u32 = match &wish.entrance {
+        Entrance::Own { .. } => wish.balancers.unwrap_or(1).into(),
+        Entrance::Adopted { .. } => 0,
+    };
+    let rest = Ground {
+        nats: u32::try_from(wish.nat_zones().len()).unwrap_or(u32::MAX),
         disk_gb: wish.disk.into(),
         host_addresses: own_network && wish.egress == Egress::PublicAddresses,
-    }
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+        ..Ground::usual(zones)
+    };
+    rest.with_balancers(balancers, zones)
 }
 
 #[cfg(test)]

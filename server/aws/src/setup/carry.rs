@@ -2,7 +2,7 @@
 //! there.
 
 use super::make::Making;
-use super::settle::{Patience, bear, is_untaken, look, seek};
+use super::settle::{Patience, bear, is_untaken, look, look_before_leaving, seek};
 use super::{Action, Entrance, Found, Part, Site, Step, Who, Wish, plan, removal, remove};
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -133,7 +133,7 @@ pub async fn down(
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<(), Stopped> {
     for _ in 0..ROUNDS {
-        let mut found = look(clients, wish, patience).await?;
+        let mut found = look_before_leaving(clients, wish, patience).await?;
         let steps = removal(&found, data_too);
         let leftovers = found.leaving(data_too);
         if steps.is_empty() && leftovers.is_empty() {
@@ -144,7 +144,7 @@ pub async fn down(
         // Rules name target groups, and go with their listeners.
         let mut lost = round(clients, wish, &entrance, &mut found, patience, &mut tell).await?;
         if lost.is_none() {
-            match remove::leftovers(clients, leftovers.iter()).await {
+            match remove::leftovers(clients, wish, leftovers.iter()).await {
                 Err(failure) if failure.kind != Kind::Lost => return Err(failure.into()),
                 Err(_) => lost = Some(Part::Template),
                 Ok(()) => {}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{HostSubnet, Part, Setting};
+use crate::dns::ZoneId;
 
 /// A resource that carries the tags of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Leftover {
     Image(String),
     /// A snapshot that such an image is, or was, made of.
     Snapshot(String),
+    /// Names that lead to its load balancers, in this hosted zone.
+    Names(ZoneId),
 }
 
 /// What is used and was not made by us.
@@ -56,6 +59,8 @@ pub struct Found {
     pub balancer_name: String,
     /// The account.
     pub account: String,
+    /// The hosted zone in which the control plane may keep names.
+    pub dns_zone: Option<ZoneId>,
     pieces: BTreeMap<Part, Vec<Piece>>,
     /// What the platform made at run time.
     pub leftovers: BTreeSet<Leftover>,

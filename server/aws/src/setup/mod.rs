@@ -16,6 +16,8 @@ mod allowed;
 #[cfg(feature = "sdk")]
 mod carry;
 #[cfg(feature = "sdk")]
+mod footing;
+#[cfg(feature = "sdk")]
 mod look;
 #[cfg(feature = "sdk")]
 mod make;
@@ -39,6 +41,10 @@ pub use wish::{Egress, Entrance, Network, Setting, Wish, WishError};
 #[cfg(feature = "sdk")]
 pub use carry::{Progress, Stopped, down, up};
 #[cfg(feature = "sdk")]
+pub(crate) use footing::Footing;
+#[cfg(feature = "sdk")]
+pub use footing::{Asked, NoFooting};
+#[cfg(feature = "sdk")]
 pub use look::first_zones;
 #[cfg(feature = "sdk")]
 pub(crate) use look::ours;
@@ -49,9 +55,7 @@ pub(crate) use look::{default_version, newest_image};
 #[cfg(feature = "sdk")]
 pub(crate) use settle::bear;
 #[cfg(feature = "sdk")]
-pub use settle::{Patience, look};
-#[cfg(feature = "sdk")]
-pub(crate) use way_out::way_out;
+pub use settle::{Patience, look, look_before_leaving};
 
 /// The tag that says which platform something belongs to.
 pub const CLUSTER_TAG: &str = "paas:cluster";

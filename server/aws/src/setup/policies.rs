@@ -3,6 +3,10 @@
 use serde_json::Value;
 
 use super::ClusterName;
+use crate::dns::ZoneId;
+
+/// The blank for the hosted zone. Without one nothing is granted about any.
+const ZONE: &str = "${ZONE}";
 
 /// A policy with blanks for names.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,8 @@ pub struct Names<'a> {
     pub vpc: &'a str,
     /// The load balancer's name.
     pub balancer: &'a str,
+    /// The hosted zone in which the platform keeps its names, if it does.
+    pub dns_zone: Option<&'a ZoneId>,
 }
 
 impl Policy {
@@ -44,13 +50,20 @@ impl Policy {
     /// Returns the policy for these names. An account of `*` or the like is fine for reading, but grants nothing.
     #[must_use]
     pub fn filled(&self, names: &Names<'_>) -> Value {
+        let zone = names.dns_zone.map_or(ZONE, ZoneId::as_str);
         let text = self
             .template
             .replace("${CLUSTER}", names.cluster.as_str())
             .replace("${ACCOUNT}", names.account)
             .replace("${REGION}", names.region)
             .replace("${VPC}", names.vpc)
-            .replace("${BALANCER}", names.balancer);
-        serde_json::from_str(&text).expect("a test fills all of them, and the names need no escaping")
+            .replace("${BALANCER}", names.balancer)
+            .replace(ZONE, zone);
+        let mut policy: Value =
+            serde_json::from_str(&text).expect("a test fills all of them, and the names need no escaping");
+        if let Some(statements) = policy["Statement"].as_array_mut() {
+            statements.retain(|statement| !statement.to_string().contains(ZONE));
+        }
+        policy
     }
 }

@@ -12,6 +12,7 @@ use super::{Leftover, Part, Wish};
 use crate::bake::{discard, discard_snapshot};
 use crate::call::Of as _;
 use crate::clients::Clients;
+use crate::dns::remove_names;
 use crate::failure::{Failure, Kind};
 
 /// AWS frees what a load balancer, a NAT gateway or an instance held some minutes after it is gone.
@@ -27,10 +28,12 @@ const AT_ONCE: usize = 100;
 /// AWS did not do it.
 pub(super) async fn leftovers<'a>(
     clients: &Clients,
+    wish: &Wish,
     all: impl Iterator<Item = &'a Leftover>,
 ) -> Result<(), Failure> {
     let (mut hosts, mut target_groups) = (Vec::new(), Vec::new());
     let (mut images, mut snapshots, mut disks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut zone = None;
     for leftover in all {
         match leftover {
             Leftover::Host(id) | Leftover::Control(id) => hosts.push(id.clone()),
@@ -38,6 +41,7 @@ pub(super) async fn leftovers<'a>(
             Leftover::Disk(id) => disks.push(id),
             Leftover::Image(id) => images.push(id),
             Leftover::Snapshot(id) => snapshots.push(id),
+            Leftover::Names(id) => zone = Some(id),
         }
     }
     for some in hosts.chunks(AT_ONCE) {
@@ -63,6 +67,10 @@ pub(super) async fn leftovers<'a>(
             call.send().await.of("elasticloadbalancing:DeleteTargetGroup").map(drop)
         })
         .await?;
+    }
+    // Last: the control plane puts back what it misses.
+    if let Some(zone) = zone {
+        remove_names(clients, zone, &wish.name).await?;
     }
     Ok(())
 }

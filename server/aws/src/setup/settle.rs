@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::look_once;
+use super::look::{look_at_names, look_once};
 use super::{Found, Part, Wish};
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -34,6 +34,20 @@ const LAST_PAUSE: Duration = Duration::from_secs(8);
 pub async fn look(clients: &Clients, wish: &Wish, patience: Patience) -> Result<Found, Failure> {
     // Looking changes nothing, so that it may be repeated whatever became of it.
     bear(patience, Kind::is_passing, async || look_once(clients, wish).await).await
+}
+
+/// Looks at everything that goes when all goes: at names in DNS, too.
+///
+/// # Errors
+/// As above.
+pub async fn look_before_leaving(
+    clients: &Clients,
+    wish: &Wish,
+    patience: Patience,
+) -> Result<Found, Failure> {
+    let mut found = look(clients, wish, patience).await?;
+    bear(patience, Kind::is_passing, async || look_at_names(clients, wish, &mut found).await).await?;
+    Ok(found)
 }
 
 /// Repeats what fails in such a way for a while.

@@ -4,7 +4,7 @@ use super::{Found, Part};
 
 /// Returns a subnet whose machines can call out, of a network that is our own: the private one behind a NAT gateway, if
 /// there is one, or else a public one.
-pub(crate) fn way_out(found: &Found) -> Option<String> {
+pub(super) fn way_out(found: &Found) -> Option<String> {
     let nat = found.all().find_map(|(part, _)| match part {
         Part::Nat(zone) => found.id(&Part::PrivateSubnet(zone.clone())),
         _ => None,

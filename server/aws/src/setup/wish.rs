@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{ClusterName, Found, Part, Who};
+use crate::dns::ZoneId;
 
 /// How hosts call out: to the control plane, to buckets, to what apps need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +70,8 @@ pub struct Wish {
     pub entrance: Entrance,
     /// How many of them there are if they are our own; otherwise as many as there were, and one at first.
     pub balancers: Option<u8>,
+    /// The hosted zone in which the control plane keeps names; otherwise the one that there was, if there was one.
+    pub dns_zone: Option<ZoneId>,
     /// What hosts are, unless a launch says otherwise.
     pub instance_type: String,
     /// How large a host's disk is, in gigabytes.
@@ -103,6 +106,8 @@ pub enum Setting {
     Role,
     /// New hosts are started as wanted.
     Content,
+    /// The control plane knows in which hosted zone it keeps names.
+    DnsZone,
     /// Nobody else can be let in.
     Private,
     /// What is stored is encrypted.
@@ -243,6 +248,7 @@ impl Wish {
             Part::Group(_) => vec![Setting::Rules],
             Part::Role(_) => vec![Setting::Policy],
             Part::Profile(_) => vec![Setting::Role],
+            Part::Template if self.dns_zone.is_some() => vec![Setting::Content, Setting::DnsZone],
             Part::Template => vec![Setting::Content],
             Part::Balancer(_) => vec![Setting::StrictHeaders],
             Part::Listener(..) => vec![Setting::Answer],
@@ -283,6 +289,7 @@ pub(crate) mod tests {
             egress: Egress::PublicAddresses,
             entrance: Entrance::Own { certificate: None },
             balancers: None,
+            dns_zone: None,
             instance_type: "t3.medium".into(),
             disk: 40,
             image: None,

@@ -48,6 +48,7 @@ async fn a_group_is_made_once_and_read_back_with_whose_it_is_and_how_it_checks()
     let groups = balancers.groups().await.unwrap();
     let [group] = &groups[..] else { panic!("{groups:?}") };
     assert_eq!((&group.arn, group.app, &group.balancer), (&arn, Some(app), &balancer.name));
+    assert!(!balancer.tls, "it has no certificate");
     assert_eq!(group.check, new.check);
     let check = Check { path: "/up".to_owned(), interval: 9, timeout: 8, ..new.check };
     balancers.set_check(&arn, &check).await.unwrap();

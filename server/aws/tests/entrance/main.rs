@@ -11,5 +11,6 @@ mod balancers;
 mod door;
 mod entrances;
 mod hands;
+mod names;
 #[path = "../region/mod.rs"]
 mod region;

@@ -1,5 +1,7 @@
 //! One order is one instance, from its first moment to its end.
 
+use aws::fleet::Ec2;
+use aws::setup::{Egress, Patience, Wish, ground, up};
 use cloud::{Cloud as _, Listed};
 use model::id::LaunchId;
 use model::instances::{InstanceId, Lifecycle, Refusal, Room, State};
@@ -13,7 +15,7 @@ const RUN: &str = "ec2 RunInstances";
 #[tokio::test]
 async fn the_set_up_says_where_hosts_go_and_what_they_are() {
     let Some(sky) = Simcloud::start(&[]) else { return };
-    let nowhere = aws::fleet::Ec2::new(sky.clients().await, "prod".parse().unwrap(), Vec::new());
+    let nowhere = Ec2::new(sky.clients().await, "prod".parse().unwrap(), Vec::new());
     let error = nowhere.site().await.unwrap_err();
     assert!(error.contains("paasctl aws:up --name prod"), "{error}");
 
@@ -22,6 +24,26 @@ async fn the_set_up_says_where_hosts_go_and_what_they_are() {
     assert_eq!(site.zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
     assert_eq!((site.image.as_str(), site.usual.name.as_str()), (IMAGE, "t3.medium"));
     assert_eq!(site.usual.offers, Room { memory_mb: 4096 * 85 / 100, cpu_millicores: 2_000 });
+    assert_eq!((site.nats, site.public_addresses, site.disk_gb), (Some(0), true, Some(40)));
+}
+
+#[tokio::test]
+async fn of_the_way_out_is_paid_for_what_was_planned() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    let wish = Wish { egress: Egress::NatPerZone, ..Simcloud::wish() };
+    up(&sky.clients().await, &wish, Patience::default(), |_| {}).await.unwrap();
+    let site = async || {
+        let ec2 = Ec2::new(sky.clients().await, wish.name.clone(), Vec::new());
+        ec2.site().await.unwrap()
+    };
+    let (there, planned) = (site().await, ground(&wish));
+    assert_eq!((there.nats, there.public_addresses), (Some(planned.nats), planned.host_addresses));
+    assert_eq!(planned.nats, 3);
+
+    let fault = json!({ "service": "ec2", "action": "DescribeNatGateways", "code": "UnauthorizedOperation" });
+    sky.tell("fault", &fault);
+    let there = site().await;
+    assert_eq!((there.nats, there.zones.len()), (None, 3), "hosts go on without it");
 }
 
 #[tokio::test]

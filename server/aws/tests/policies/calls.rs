@@ -44,8 +44,14 @@ fn named(source: &str) -> BTreeSet<String> {
 
 /// Returns the permissions for the calls that a source makes: what stands behind a client.
 fn called(source: &str) -> BTreeSet<String> {
-    let services =
-        [("ec2", "ec2"), ("elb", "elasticloadbalancing"), ("iam", "iam"), ("s3", "s3"), ("sts", "sts")];
+    let services = [
+        ("ec2", "ec2"),
+        ("elb", "elasticloadbalancing"),
+        ("iam", "iam"),
+        ("route53", "route53"),
+        ("s3", "s3"),
+        ("sts", "sts"),
+    ];
     let flat: String = source.split_whitespace().collect();
     let mut calls = BTreeSet::new();
     for (client, service) in services {
@@ -90,7 +96,7 @@ fn every_call_names_the_permission_that_it_needs() {
 fn the_installers_policy_allows_what_set_up_baking_and_the_control_planes_machine_call_and_no_more() {
     let mut needed: BTreeMap<String, PathBuf> = BTreeMap::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for path in ["setup", "bake", "control"].into_iter().flat_map(|part| sources(&source.join(part))) {
+    for path in ["setup", "bake", "control", "dns"].into_iter().flat_map(|part| sources(&source.join(part))) {
         let calls = named(&fs::read_to_string(&path).unwrap());
         needed.extend(calls.into_iter().map(|call| (call, path.clone())));
     }
@@ -117,12 +123,17 @@ fn the_control_planes_policy_allows_what_is_asked_of_load_balancers_and_no_more(
     assert_needs("elasticloadbalancing:");
 }
 
+#[test]
+fn the_control_planes_policy_allows_what_is_asked_of_dns_and_no_more() {
+    assert_needs("route53:");
+}
+
 /// Fails the test unless the control plane may do exactly what a server asks of a service.
 #[track_caller]
 fn assert_needs(service: &str) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let counts = |call: &String| call.starts_with(service) && !IMPLIED.contains(&call.as_str());
-    let files = ["fleet", "entrance"].into_iter().flat_map(|part| sources(&source.join(part)));
+    let files = ["fleet", "entrance", "dns"].into_iter().flat_map(|part| sources(&source.join(part)));
     let calls = files.flat_map(|path| named(&fs::read_to_string(path).unwrap()));
     let needed: BTreeSet<String> = calls.filter(counts).collect();
     let allowed: BTreeSet<String> = allowed("control").into_iter().filter(counts).collect();

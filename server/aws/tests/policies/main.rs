@@ -6,12 +6,18 @@
 mod calls;
 mod evaluation;
 
+use aws::dns::ZoneId;
 use aws::setup::{Names, POLICIES, Policy};
 use evaluation::{Request, allows, one_or_many};
 use serde_json::Value;
 
 /// A policy of the platform `prod`.
 fn policy(name: &str) -> Value {
+    policy_in(name, Some(&"Z1".parse().unwrap()))
+}
+
+/// The same for a platform whose names are in this hosted zone, or in none.
+fn policy_in(name: &str, dns_zone: Option<&ZoneId>) -> Value {
     let cluster = "prod".parse().unwrap();
     let names = Names {
         cluster: &cluster,
@@ -19,6 +25,7 @@ fn policy(name: &str) -> Value {
         region: "us-east-1",
         vpc: "vpc-1",
         balancer: "paas-prod",
+        dns_zone,
     };
     Policy::named(name).unwrap().filled(&names)
 }
@@ -39,6 +46,30 @@ fn no_policy_has_a_blank_left_or_allows_by_wildcard() {
             }
         }
     }
+}
+
+#[test]
+fn names_are_kept_in_the_zone_that_was_named_and_in_no_other() {
+    let change = |zone: &str| {
+        Request::new("route53:ChangeResourceRecordSets", &format!("arn:aws:route53:::hostedzone/{zone}"))
+    };
+    for name in ["control", "installer"] {
+        assert!(allows(&policy(name), &change("Z1")) && !allows(&policy(name), &change("Z2")), "{name}");
+        assert!(!policy_in(name, None).to_string().contains("route53"), "{name}");
+    }
+}
+
+#[test]
+fn the_installer_tags_what_is_ours_with_the_zone_and_nothing_else() {
+    let installer = policy("installer");
+    let tag = |cluster: &str, key: &str| {
+        Request::new("ec2:CreateTags", "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1")
+            .with("aws:ResourceTag/paas:cluster", cluster)
+            .with("aws:TagKeys", key)
+    };
+    assert!(allows(&installer, &tag("prod", "paas:dns-zone")));
+    assert!(!allows(&installer, &tag("other", "paas:dns-zone")));
+    assert!(!allows(&installer, &tag("prod", "paas:cluster")));
 }
 
 #[test]

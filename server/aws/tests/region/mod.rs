@@ -21,19 +21,29 @@ impl Simcloud {
         Clients::of(&Place { region, simulation, ..Place::default() }).await.unwrap()
     }
 
-    /// Makes the set-up and returns its name.
-    pub(crate) async fn set_up(&self) -> ClusterName {
-        let wish = Wish {
+    /// Returns the set-up that tests make.
+    pub(crate) fn wish() -> Wish {
+        Wish {
             name: "prod".parse().unwrap(),
             zones: ZONES.map(str::to_owned).to_vec(),
             network: Network::Own { prefix: [10, 20] },
             egress: Egress::PublicAddresses,
             entrance: Entrance::Own { certificate: None },
             balancers: None,
+            dns_zone: None,
             instance_type: "t3.medium".to_owned(),
             disk: 40,
             image: Some(IMAGE.to_owned()),
-        };
+        }
+    }
+
+    /// Makes the set-up and returns its name.
+    pub(crate) async fn set_up(&self) -> ClusterName {
+        self.set_up_as(Self::wish()).await
+    }
+
+    /// Makes another one and returns its name.
+    pub(crate) async fn set_up_as(&self, wish: Wish) -> ClusterName {
         up(&self.clients().await, &wish, Patience::default(), |_| {}).await.unwrap();
         wish.name
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use model::entrance::{Limits, Target, has_failed_open};
+use model::entrance::{Limits, Target, TargetHealth, has_failed_open};
 use model::id::AppId;
 
 use super::calls::{Budget, Calls, limited};
 use super::groups::Right;
 use super::outcome::{Notice, Outcome, Word};
-use super::provider::Balancers;
+use super::provider::{Balancers, Group, Listed};
 use super::sight::{Due, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;
@@ -73,6 +73,7 @@ impl Entrance {
         if !self.sight.is_there() {
             return outcome;
         }
+        outcome.balancers = Some(self.sight.balancers.clone());
         let places = self.places(wanted, &mut outcome);
         // By a picture that is known to be wrong nothing is made or removed; targets go by lists of their own.
         if !self.sight.is_spoilt() {
@@ -126,13 +127,29 @@ impl Entrance {
         self.groupless.get(&app).is_some_and(|since| self.sight.was_seen_after(*since, GROUPLESS))
     }
 
+    /// Returns the balancer that visitors of an app are to come to: the one that it moves to only once it serves there.
+    fn leads(&self, app: AppId, place: Option<&String>) -> Option<&Listed> {
+        let wanted = place.and_then(|name| self.sight.balancer(name));
+        let serves = |group: &&Group| {
+            let list = self.sight.list(&group.arn);
+            let rules = self.sight.rules.get(&group.balancer).into_iter().flatten();
+            list.is_some_and(|list| list.targets.values().any(|health| *health == TargetHealth::Healthy))
+                && rules.filter(|rule| rule.ours).any(|rule| rule.group.as_deref() == Some(&group.arn))
+        };
+        let serving: Vec<&Group> = self.sight.groups_of(app).filter(serves).collect();
+        let is_there = wanted.is_some_and(|wanted| serving.iter().any(|group| group.balancer == wanted.name));
+        let elsewhere = serving.first().filter(|_| !is_there);
+        elsewhere.and_then(|group| self.sight.balancer(&group.balancer)).or(wanted)
+    }
+
     /// Says what is known of each replica.
     fn tell(&self, wanted: &Wanted, places: &BTreeMap<AppId, String>, now: Timestamp, outcome: &mut Outcome) {
         for shown in &wanted.apps {
             let app = shown.view.id;
             let place = places.get(&app);
-            if let Some(balancer) = place.and_then(|name| self.sight.balancer(name)) {
+            if let Some(balancer) = self.leads(app, place) {
                 outcome.addresses.insert(app, balancer.address.clone());
+                outcome.tls.extend(balancer.tls.then_some(app));
             }
             for (replica, target) in wanted.leaving(shown) {
                 if target.is_none_or(|target| self.has_let_go(shown, target, now)) {

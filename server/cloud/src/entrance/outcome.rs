@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use model::entrance::TargetHealth;
 use model::id::{AppId, ReplicaId};
 
+use super::provider::Listed;
+
 /// The balancers' word on a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -34,8 +36,12 @@ pub struct Outcome {
     pub let_go: BTreeSet<ReplicaId>,
     /// The apps whose targets were listed since this server began.
     pub listed: BTreeSet<AppId>,
-    /// The balancer's name in DNS, for each app that has a place.
+    /// The balancers; nothing before they were seen.
+    pub balancers: Option<Vec<Listed>>,
+    /// The name in DNS of the balancer that visitors of an app are to come to, for each app that has a place.
     pub addresses: BTreeMap<AppId, String>,
+    /// The apps whose balancer speaks TLS.
+    pub tls: BTreeSet<AppId>,
     /// The replicas of apps for which no balancer has room, with what is to be done about it, as a sentence.
     pub without: BTreeMap<ReplicaId, String>,
     /// What is not as it should be.

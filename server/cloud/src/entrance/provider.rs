@@ -100,12 +100,18 @@ pub trait Balancers: Send + Sync {
 /// A balancer as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
+    /// It bears the platform's mark; otherwise it was adopted.
+    pub ours: bool,
     /// Its name, which nothing else of the site has.
     pub name: String,
     /// Its name in DNS.
     pub address: String,
+    /// The hosted zone of that name, by id, which an alias to it has to name.
+    pub zone: String,
     /// The ARN of the listener that has the rules for apps.
     pub listener: String,
+    /// Whether that listener speaks TLS.
+    pub tls: bool,
     /// The network that its targets are in.
     pub network: String,
 }

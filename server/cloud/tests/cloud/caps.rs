@@ -1,7 +1,7 @@
 //! The platform's cap: the fleet grows up to it, says so, and goes on when there is more money.
 
-use cloud::set_settings;
-use model::cost::Money;
+use cloud::{set_ground, set_settings};
+use model::cost::{Ground, Money};
 use model::instances::{InstanceType, Settings};
 
 use crate::world::{OFFERS, World, settings};
@@ -43,4 +43,18 @@ async fn the_fleet_grows_up_to_the_cap_and_says_why_no_further() {
     cap(&world, 1_000.0).await;
     world.settle().await;
     world.is_whole().await;
+}
+
+#[tokio::test]
+async fn what_the_fleet_was_seen_to_stand_on_leaves_less_for_hosts() {
+    let mut world = world().await;
+    let ground = Ground { nats: 3, host_addresses: false, ..Ground::usual(3) };
+    let mut tx = world.store.write().await.unwrap();
+    set_ground(&mut tx, &ground).await.unwrap();
+    tx.commit().await.unwrap();
+    // $136.88 without any host, and $62.77 for each.
+    cap(&world, 200.0).await;
+    world.want(40);
+    world.settle().await;
+    assert_eq!(world.alive().values().sum::<usize>(), 1);
 }

@@ -41,6 +41,8 @@ pub(crate) struct Made {
 pub(crate) struct Sky {
     pub(crate) now: Timestamp,
     pub(crate) balancers: Vec<String>,
+    /// Those of them that speak TLS.
+    pub(crate) tls: BTreeSet<String>,
     pub(crate) groups: BTreeMap<String, Made>,
     /// By the listener, with when it was made.
     pub(crate) rules: BTreeMap<String, Vec<(Rule, Timestamp)>>,
@@ -152,7 +154,10 @@ impl Balancers for MadeUp {
             let listed = |name: &String| Listed {
                 name: name.clone(),
                 address: format!("{name}.example.net"),
+                ours: true,
+                zone: "Z1".to_owned(),
                 listener: listener(name),
+                tls: sky.tls.contains(name),
                 network: "vpc-1".to_owned(),
             };
             Ok(sky.balancers.iter().filter(|_| !empty).map(listed).collect())

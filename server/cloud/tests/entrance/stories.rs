@@ -1,8 +1,11 @@
 //! Stories: what is not ours, what was changed by hand, what is too much for one balancer, and what nobody hears of.
 
+use std::collections::BTreeSet;
+
 use cloud::entrance::{Manners, Rule};
 use model::entrance::{CLOSED, Limits, Target, TargetHealth};
 
+use crate::made_up::Fault;
 use crate::world::World;
 
 #[tokio::test]
@@ -69,7 +72,11 @@ async fn an_app_without_room_says_so_and_goes_to_a_further_balancer() {
         "no load balancer has room for all of it; `paasctl aws:up --balancers 2` makes another one"
     );
     assert_eq!(world.outcome.without.values().next(), Some(&alarm.says), "its replicas say so, too");
-    world.sky.sky().balancers.push("paas-further".to_owned());
+    {
+        let mut sky = world.sky.sky();
+        sky.balancers.push("paas-further".to_owned());
+        sky.tls.insert("paas-further".to_owned());
+    }
     let mut told = Vec::new();
     for _ in 0..700 {
         world.turn().await;
@@ -79,6 +86,37 @@ async fn an_app_without_room_says_so_and_goes_to_a_further_balancer() {
     world.is_whole();
     let addresses: Vec<_> = world.outcome.addresses.values().cloned().collect();
     assert_eq!(addresses, ["paas-test.example.net", "paas-further.example.net"]);
+    assert_eq!(world.outcome.balancers.as_ref().map(Vec::len), Some(2));
+    assert!(world.outcome.tls.iter().eq(world.outcome.addresses.keys().skip(1)), "{:?}", world.outcome);
+}
+
+#[tokio::test]
+async fn an_app_that_moves_is_led_to_its_new_balancer_only_once_it_serves_there() {
+    let mut world = World::new(2);
+    world.limits = Limits { targets: 10, ..Limits::default() };
+    world.sky.sky().balancers.push("paas-further".to_owned());
+    world.restart();
+    world.settle().await;
+    world.scale(1, 4);
+    world
+        .sky
+        .sky()
+        .faults
+        .extend([Fault::None, Fault::Throttled, Fault::Unheard, Fault::Throttled].repeat(20));
+    let mut led = BTreeSet::new();
+    for _ in 0..900 {
+        world.turn().await;
+        for (app, address) in &world.outcome.addresses {
+            let sky = world.sky.sky();
+            let rules = &sky.rules[&format!("listener/{}", address.trim_end_matches(".example.net"))];
+            let here = rules.iter().filter(|(rule, _)| rule.hosts == world.names[app]);
+            let groups = here.filter_map(|(rule, _)| sky.groups.get(rule.group.as_ref()?));
+            let mut targets = groups.flat_map(|made| made.targets.values());
+            assert!(targets.any(|(health, _)| *health == TargetHealth::Healthy), "{app} at {address}");
+            led.insert((*app, address.clone()));
+        }
+    }
+    assert_eq!(led.len(), 3, "one has moved: {led:?}");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! What a fleet pays for besides instances: load balancers, addresses, ways out, disks.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Bill, RegionPrices};
 
 /// What hosts stand on, and what each takes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ground {
     /// Load balancers.
     pub balancers: u32,
@@ -21,8 +23,15 @@ impl Ground {
     /// Returns what a set-up over so many zones has unless something else was asked for.
     #[must_use]
     pub fn usual(zones: usize) -> Self {
-        let balancer_addresses = u32::try_from(zones).unwrap_or(u32::MAX);
-        Self { balancers: 1, balancer_addresses, nats: 0, disk_gb: 40, host_addresses: true }
+        let bare = Self { balancers: 0, balancer_addresses: 0, nats: 0, disk_gb: 40, host_addresses: true };
+        bare.with_balancers(1, zones)
+    }
+
+    /// Returns the same with so many load balancers, which have a public address in each of so many zones.
+    #[must_use]
+    pub fn with_balancers(self, balancers: u32, zones: usize) -> Self {
+        let each = u32::try_from(zones).unwrap_or(u32::MAX);
+        Self { balancers, balancer_addresses: balancers.saturating_mul(each), ..self }
     }
 
     /// Returns what is paid without any host, before traffic.

@@ -7,6 +7,7 @@ use crate::bake::{images, snapshots};
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::control::{CONTROL_PART, controls};
+use crate::dns;
 use crate::failure::Failure;
 use crate::setup::{CLUSTER_TAG, Found, Leftover, PART_TAG, Wish};
 
@@ -25,6 +26,20 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
     found.leftovers.extend(images.into_iter().map(|image| Leftover::Image(image.id)));
     found.leftovers.extend(snapshots(clients, &wish.name).await?.into_iter().map(Leftover::Snapshot));
     found.leftovers.extend(target_groups(clients, wish).await?.into_iter().map(Leftover::TargetGroup));
+    Ok(())
+}
+
+/// Notes the platform's names in DNS. A zone may be large, and not everybody may read it, so that only who removes them looks.
+pub(in crate::setup) async fn names(
+    clients: &Clients,
+    wish: &Wish,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    if let Some(zone) = &found.dns_zone
+        && dns::has_names(clients, zone, &wish.name).await?
+    {
+        found.leftovers.insert(Leftover::Names(zone.clone()));
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::failure::{Failure, Kind};
 pub(crate) use balancer::STRICT_HEADERS;
 pub(crate) use bucket::{all_blocked, tls_only};
 pub(crate) use groups::{allowed, groups};
+pub(super) use leftovers::names as look_at_names;
 pub(crate) use network::{route_tables, routes_of, way_out};
 pub(crate) use roles::{POLICY, known, policy_of};
 pub(crate) use template::{default_version, is_as_wanted, newest_image};

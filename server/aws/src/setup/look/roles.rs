@@ -64,6 +64,7 @@ pub(crate) fn policy_of(wish: &Wish, found: &Found, clients: &Clients, who: Who)
         region: &clients.region,
         vpc: vpc(wish, found)?,
         balancer,
+        dns_zone: wish.dns_zone.as_ref().or(found.dns_zone.as_ref()),
     };
     Policy::named(&who.to_string()).map(|policy| policy.filled(&names))
 }

@@ -8,6 +8,7 @@ use super::network::holds;
 use super::{ours, part_of};
 use crate::call::Of as _;
 use crate::clients::Clients;
+use crate::dns::zone_of;
 use crate::failure::{Failure, Kind};
 use crate::setup::{Found, Part, Piece, Setting, Who, Wish};
 
@@ -24,7 +25,10 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
         };
         let data = default_version(clients, id).await?;
         let right = data.is_some_and(|data| is_as_wanted(&data, wish, found));
-        found.note(part, Piece { id: id.to_owned(), holds: holds([(Setting::Content, right)]), used: 0 });
+        found.dns_zone = zone_of(template.tags());
+        let named = wish.dns_zone.is_none() || wish.dns_zone == found.dns_zone;
+        let holds = holds([(Setting::Content, right), (Setting::DnsZone, named)]);
+        found.note(part, Piece { id: id.to_owned(), holds, used: 0 });
     }
     Ok(())
 }

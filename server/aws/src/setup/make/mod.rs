@@ -60,6 +60,7 @@ impl Making<'_> {
             Part::Group(who) => self.set_rules(*who).await,
             Part::Role(who) => self.set_policy(*who).await,
             Part::Profile(who) => self.set_role(*who).await,
+            Part::Template if setting == Setting::DnsZone => self.set_zone().await,
             Part::Template => self.set_content().await,
             Part::Balancer(_) => self.set_strict_headers(part).await,
             Part::Listener(_, port) => self.set_answer(part, *port).await,

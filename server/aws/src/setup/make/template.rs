@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{
 
 use super::{Making, told};
 use crate::call::Of as _;
+use crate::dns::{ZONE_TAG, remove_names};
 use crate::failure::Failure;
 use crate::setup::look::{default_version, is_as_wanted, newest_image};
 use crate::setup::{CLUSTER_TAG, Part, Who};
@@ -44,6 +45,18 @@ impl Making<'_> {
         let version = told("ec2:CreateLaunchTemplateVersion", version.map(|n| n.to_string()).as_deref())?;
         let call = self.clients.ec2.modify_launch_template().launch_template_id(id).default_version(version);
         call.send().await.of("ec2:ModifyLaunchTemplate").map(drop)
+    }
+
+    /// Tells the control plane in which hosted zone it keeps names. Those in the one before go.
+    pub(super) async fn set_zone(&self) -> Result<(), Failure> {
+        let Some(zone) = &self.wish.dns_zone else { return Ok(()) };
+        if let Some(before) = self.found.dns_zone.as_ref().filter(|before| *before != zone) {
+            remove_names(self.clients, before, &self.wish.name).await?;
+        }
+        let template = self.id(&Part::Template)?;
+        let tag = Tag::builder().key(ZONE_TAG).value(zone.as_str()).build();
+        let call = self.clients.ec2.create_tags().resources(template).tags(tag);
+        call.send().await.of("ec2:CreateTags").map(drop)
     }
 
     fn content(&self, image: &Image) -> Result<RequestLaunchTemplateData, Failure> {
