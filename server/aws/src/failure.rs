@@ -95,6 +95,10 @@ impl Kind {
 
 fn is_unknown(code: &str) -> bool {
     let ends = ["NotFound", ".NotFoundException", "NotFoundError"];
+    // A certificate is never one that was made a moment ago: its ARN is wrong, or it is one of another region.
+    if code == "CertificateNotFound" {
+        return false;
+    }
     code == "InvalidTarget" || code.starts_with("NoSuch") || ends.iter().any(|end| code.ends_with(end))
 }
 
@@ -207,10 +211,13 @@ impl Failure {
                  where it stopped."
                     .into()
             }
-            Kind::Denied => format!(
-                "The credentials need the permission {}; `paasctl aws:policy installer` shows what setting up needs.",
-                self.action
-            ),
+            Kind::Denied => {
+                let zone = if self.action.starts_with("route53:") { " --dns-zone ZONE" } else { "" };
+                format!(
+                    "The credentials need the permission {}; `paasctl aws:policy installer{zone}` shows what setting up needs.",
+                    self.action
+                )
+            }
             Kind::LimitReached => "Ask AWS for a higher limit under Service Quotas, or remove what is not needed.".into(),
             Kind::Unreachable => "Look at the network, the region and AWS_ENDPOINT_URL.".into(),
             Kind::Unimplemented => "AWS_ENDPOINT_URL names something that does not know this call.".into(),
@@ -266,6 +273,7 @@ mod tests {
             ("InvalidInstanceID.NotFound", 400, Kind::Unknown),
             ("InvalidVpcID.NotFound", 400, Kind::Unknown),
             ("TargetGroupNotFound", 400, Kind::Unknown),
+            ("CertificateNotFound", 400, Kind::Refused),
             ("NatGatewayNotFound", 400, Kind::Unknown),
             ("NoSuchEntity", 404, Kind::Unknown),
             ("InvalidTarget", 400, Kind::Unknown),

@@ -81,7 +81,10 @@ fn summary(site: &Site) -> Table {
     row("instance profile of the control plane", &site.control_profile);
     row("bucket", &format!("s3://{}", site.bucket));
     row("load balancer", &site.address);
-    row("DNS record to set", &format!("*.DOMAIN CNAME {}, with paasd's --domain", site.address));
+    match &site.dns_zone {
+        Some(zone) => row("names in DNS", &format!("are kept in the hosted zone {zone}")),
+        None => row("DNS record to set", &format!("*.DOMAIN CNAME {}, with paasd's --domain", site.address)),
+    }
     for address in &site.more_addresses {
         row("further load balancer", address);
     }

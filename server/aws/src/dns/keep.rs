@@ -52,29 +52,34 @@ impl Names {
         let contents = zone::list(&self.clients, &id, &self.cluster).await?;
         let wanted = records_wish(&wish.domain, &wish.control, &first.address, &wish.apps);
         let changes = record_changes(&wanted, &wish.domain, &zone, &observed(&contents));
+        let steps = self.steps(wish, &contents, &changes)?;
         let mut kept = Kept { changed: 0, alarms: alarms(wish, &zone, &changes) };
-        for some in self.steps(wish, &contents, &changes)?.chunks(zone::AT_ONCE) {
+        for some in steps.chunks(zone::AT_ONCE) {
             if !may() {
                 break;
             }
-            match zone::change(&self.clients, &id, some.iter().flatten()).await {
-                Ok(()) => kept.changed += some.len(),
-                // One that is wrong takes the others with it.
-                Err(failure) if failure.kind == Kind::Refused => {
-                    for one in some.iter().take_while(|_| may()) {
-                        match zone::change(&self.clients, &id, one).await {
-                            Ok(()) => kept.changed += 1,
-                            Err(failure) if failure.kind == Kind::Refused => {
-                                kept.alarms.push(failure.to_string());
-                            }
-                            Err(failure) => return Err(failure),
-                        }
-                    }
+            if self.attempt(&id, some).await?.is_none() {
+                kept.changed += some.len();
+                continue;
+            }
+            // One that is wrong takes the others with it.
+            for one in some.chunks(1).take_while(|_| may()) {
+                match self.attempt(&id, one).await? {
+                    None => kept.changed += 1,
+                    Some(wrong) => kept.alarms.push(wrong.to_string()),
                 }
-                Err(failure) => return Err(failure),
             }
         }
         Ok(kept)
+    }
+
+    /// Takes all steps, or none; returns what is wrong with one of them.
+    async fn attempt(&self, zone: &ZoneId, some: &[Steps]) -> Result<Option<Failure>, Failure> {
+        match zone::change(&self.clients, zone, some.iter().flatten()).await {
+            Ok(()) => Ok(None),
+            Err(failure) if failure.kind == Kind::Refused => Ok(Some(failure)),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Returns the zone that the set-up names.

@@ -11,7 +11,7 @@ mod zone_id;
 #[cfg(feature = "fleet")]
 pub use keep::Names;
 #[cfg(feature = "sdk")]
-pub(crate) use zone::{has_names, remove_names, zone_of};
+pub(crate) use zone::{check, has_names, remove_names, zone_of};
 pub use zone_id::{ZoneId, ZoneIdError};
 
 /// The tag of the launch template that says in which hosted zone the control plane keeps names.

@@ -30,7 +30,6 @@ pub(super) fn mark(cluster: &ClusterName) -> String {
     format!("paas-{cluster}")
 }
 
-#[cfg(feature = "fleet")]
 pub(super) async fn name(clients: &Clients, zone: &ZoneId) -> Result<Hostname, Failure> {
     let call = clients.route53.get_hosted_zone().id(zone.as_str());
     let answer = call.send().await.of("route53:GetHostedZone")?;
@@ -84,6 +83,15 @@ pub(super) async fn change<'a>(
     let batch = batch.map_err(|error| refused(action, error.to_string()))?;
     let call = clients.route53.change_resource_record_sets().hosted_zone_id(zone.as_str());
     call.change_batch(batch).send().await.of("route53:ChangeResourceRecordSets").map(drop)
+}
+
+/// Tells what is wrong with a zone in which names are to be kept.
+pub(crate) async fn check(clients: &Clients, zone: &ZoneId) -> Result<(), Failure> {
+    match name(clients, zone).await {
+        // It was not made a moment ago, so that there is nothing to wait for.
+        Err(failure) if failure.kind == Kind::Unknown => Err(Failure { kind: Kind::Refused, ..failure }),
+        outcome => outcome.map(drop),
+    }
 }
 
 /// Tells whether a platform has names in a zone. One that is gone has none.

@@ -193,6 +193,7 @@ fn site(clients: &Clients, wish: &Wish, found: &Found) -> Option<Site> {
         balancer,
         address: found.address.clone(),
         more_addresses: found.more_addresses.clone(),
+        dns_zone: found.dns_zone.clone(),
         listeners,
     })
 }

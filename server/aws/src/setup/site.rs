@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ClusterName;
+use crate::dns::ZoneId;
 
 /// Where hosts are started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub struct Site {
     pub address: String,
     /// The names in DNS of further load balancers.
     pub more_addresses: Vec<String>,
+    /// The hosted zone in which the control plane keeps names.
+    pub dns_zone: Option<ZoneId>,
     /// Its ports, each with its listener's ARN.
     pub listeners: std::collections::BTreeMap<u16, String>,
 }

@@ -1,9 +1,13 @@
 //! Each call does what the hands of the entrance ask of it, and is read back as it was made.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws::entrance::LoadBalancers;
+use aws::failure::Kind;
+use aws::setup::{Entrance, Patience, Wish, up};
+use aws_sdk_elasticloadbalancingv2::types::Tag;
 use cloud::entrance::{Balancers as _, Check, Leads, Listed, Manners, NewGroup};
 use model::app::AppSettings;
 use model::entrance::{Target, TargetHealth, group_name};
@@ -129,4 +133,31 @@ async fn what_bears_another_platforms_tag_is_not_listed_and_a_call_that_fails_gi
         refused.says.contains("policy must allow elasticloadbalancing:DescribeTargetGroups"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn one_that_was_adopted_is_used_and_one_that_is_tagged_later_is_ours() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012";
+    let entrance = Entrance::Own { certificate: Some(certificate.to_owned()) };
+    let wrong = Wish { entrance, ..Simcloud::wish() };
+    let stopped = up(&sky.clients().await, &wrong, Patience::default(), |_| {}).await.unwrap_err();
+    assert_eq!(stopped.failure.kind, Kind::Refused, "a certificate that is not there is not waited for");
+    let call = sky.clients().await.iam.upload_server_certificate().server_certificate_name("apps");
+    let made = call.certificate_body("a").private_key("a").send().await.unwrap();
+    let certificate = made.server_certificate_metadata().unwrap().arn().to_owned();
+    let entrance = Entrance::Own { certificate: Some(certificate) };
+    sky.set_up_as(Wish { entrance, ..Simcloud::wish() }).await;
+    let clients = sky.clients().await;
+    let shown = clients.elb.describe_load_balancers().send().await.unwrap();
+    let arn = shown.load_balancers()[0].load_balancer_arn().unwrap().to_owned();
+    let elb = clients.elb.clone();
+    let other = LoadBalancers::new(Arc::new(clients), "other".parse().unwrap(), vec![arn.clone()]);
+    let listed = other.balancers().await.unwrap();
+    let [adopted] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((adopted.ours, adopted.tls, adopted.name.as_str()), (false, true, "paas-prod"));
+
+    let tag = Tag::builder().key("paas:cluster").value("other").build();
+    elb.add_tags().resource_arns(&arn).tags(tag).send().await.unwrap();
+    assert!(other.balancers().await.unwrap()[0].ours);
 }

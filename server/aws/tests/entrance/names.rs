@@ -7,6 +7,7 @@ use aws::dns::{Names, ZoneId};
 use aws::setup::{Patience, Wish, down, look, up};
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType};
 use cloud::entrance::{Balancers as _, NamesWish, RecordKeeper as _};
+use serde_json::json;
 
 use crate::region::Simcloud;
 
@@ -68,6 +69,10 @@ async fn names_follow_their_apps_and_others_records_stay() {
     let listed = balancers.balancers().await.unwrap();
     let [one, two] = &listed[..] else { panic!("{listed:?}") };
     let (one, two) = (one.address.as_str(), two.address.as_str());
+    let wrong = Wish { dns_zone: Some("Z404".parse().unwrap()), ..wish.clone() };
+    let stopped = up(&clients, &wrong, Patience::default(), |_| {}).await.unwrap_err();
+    assert!(stopped.to_string().contains("Z404"), "{stopped}");
+    up(&clients, &wish, Patience::default(), |_| {}).await.unwrap();
     zone.add("mail.example.org", "192.0.2.1").await;
     zone.add("www.example.org", "192.0.2.2").await;
 
@@ -94,7 +99,13 @@ async fn names_follow_their_apps_and_others_records_stay() {
     assert_eq!(names.keep_names(&wanted, &always).await.unwrap().changed, 0);
 
     wanted.apps = vec![app("shop.apps.example.org", two)];
-    assert_eq!(names.keep_names(&wanted, &always).await.unwrap().changed, 2);
+    // One change that Route 53 refuses keeps no other one out.
+    let fault =
+        json!({ "service": "route53", "action": "POST .*", "code": "InvalidChangeBatch", "times": 2 });
+    sky.tell("fault", &fault);
+    let kept = names.keep_names(&wanted, &always).await.unwrap();
+    assert_eq!((kept.changed, kept.alarms.len()), (1, 1), "{:?}", kept.alarms);
+    assert_eq!(names.keep_names(&wanted, &always).await.unwrap().changed, 1);
     let mut there = shown([("*.apps.example.org", one), ("shop.apps.example.org", two)]);
     there.extend(shown(others));
     assert_eq!(zone.shown().await, there);

@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
 
 use super::{Making, told};
 use crate::call::Of as _;
-use crate::dns::{ZONE_TAG, remove_names};
+use crate::dns::{ZONE_TAG, check, remove_names};
 use crate::failure::Failure;
 use crate::setup::look::{default_version, is_as_wanted, newest_image};
 use crate::setup::{CLUSTER_TAG, Part, Who};
@@ -50,6 +50,7 @@ impl Making<'_> {
     /// Tells the control plane in which hosted zone it keeps names. Those in the one before go.
     pub(super) async fn set_zone(&self) -> Result<(), Failure> {
         let Some(zone) = &self.wish.dns_zone else { return Ok(()) };
+        check(self.clients, zone).await?;
         if let Some(before) = self.found.dns_zone.as_ref().filter(|before| *before != zone) {
             remove_names(self.clients, before, &self.wish.name).await?;
         }
