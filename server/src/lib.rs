@@ -38,6 +38,7 @@ mod news;
 pub mod notices;
 pub mod offer;
 pub mod options;
+mod orders;
 pub mod outlook;
 mod own_entry;
 mod peers;

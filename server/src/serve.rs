@@ -11,7 +11,6 @@ use arc_swap::ArcSwap;
 use router::{Listen, ProbeSecret, Router, RouterOptions, Routes, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -24,6 +23,7 @@ use crate::departure::{Departure, Serving};
 use crate::fleet_source::FleetSource;
 use crate::listeners::Listeners;
 use crate::options::{Options, ServeArgs};
+use crate::orders::Orders;
 use crate::platform::Platform;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::{
@@ -128,6 +128,8 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
         loops.spawn(agents::run(platform.clone(), listener, stop.clone()));
         agents::wait_for_hosts(&platform).await?;
     }
+    // Whoever has visitors leaves in order.
+    let orders = Orders::listen()?;
     let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
     assembly::prepare_apps(&platform).await?;
     loops.spawn(own_entry::run(platform.clone(), entry, stop.clone()));
@@ -152,7 +154,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     DataDir::announce(&platform.options)?;
     let apps = platform.options.web_url("APP", false);
     info!("API and git at http://{}, apps at {apps}", platform.options.listen);
-    let mut answering = pin!(answer(&platform, TcpListener::from_std(api)?, (&stop, &coming)));
+    let mut answering = pin!(answer(&platform, TcpListener::from_std(api)?, orders, (&stop, &coming)));
     let answered = tokio::select! {
         answered = &mut answering => answered,
         // They end when they are told to, and then the API still has answers to give.
@@ -223,18 +225,12 @@ pub fn service(platform: &Arc<Platform>) -> axum::Router {
 async fn answer(
     platform: &Arc<Platform>,
     listener: TcpListener,
+    mut orders: Orders,
     (stop, coming): (&CancellationToken, &CancellationToken),
 ) -> anyhow::Result<()> {
     let service = service(platform);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut make_place = signal(SignalKind::user_defined2())?;
     let told = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = make_place.recv() => coming.cancel(),
-        }
+        orders.told(coming).await;
         info!("stopping; replicas go on running");
         stop.cancel();
     };

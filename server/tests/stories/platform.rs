@@ -119,9 +119,15 @@ impl TestPlatform {
 
     /// Starts an ended server at the same addresses.
     pub(crate) fn start_again(&mut self) {
+        self.begin_again();
+        self.wait_until_ready();
+    }
+
+    /// Starts an ended server at the same addresses, which may not be ready yet. Returns its process.
+    pub(crate) fn begin_again(&mut self) -> u32 {
         let addresses = (self.api.to_string(), self.router.to_string());
         self.server = self.serve(&self.options, (&addresses.0, &addresses.1)).spawn().unwrap();
-        self.wait_until_ready();
+        self.server.id()
     }
 
     /// Starts an ended server at the same addresses; it dies when it comes to a step, which may be before it is ready.

@@ -39,6 +39,31 @@ fn replicas_outlive_a_killed_server_and_are_adopted() {
 }
 
 #[test]
+fn a_server_that_answers_visitors_does_not_die_of_being_told_to_leave() {
+    let mut platform = TestPlatform::start();
+    let host = {
+        let app = platform.app("early");
+        app.greets("here").deploy();
+        app.host()
+    };
+    for _ in 0..5 {
+        platform.end_server(false);
+        let server = platform.begin_again();
+        wait::until("the app to answer again", || {
+            visitor::get(platform.router, &host, "/").ok().filter(|answer| answer.body == "here")
+        });
+        let status = std::fs::read_to_string(format!("/proc/{server}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        let caught = u64::from_str_radix(&caught, 16).unwrap();
+        // SIGTERM of whoever stops it, and SIGUSR2 of a successor.
+        for signal in [15, 12] {
+            assert!(caught & (1 << (signal - 1)) != 0, "signal {signal} ends it: {caught:x}");
+        }
+        platform.wait_until_ready();
+    }
+}
+
+#[test]
 fn stopping_the_platform_ends_everything_and_starting_it_brings_everything_back() {
     let mut platform = TestPlatform::start();
     let host = {
