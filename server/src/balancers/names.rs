@@ -1,11 +1,10 @@
 //! Keeps the names in DNS that lead to the load balancers, as long as this server leads and if it was told where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cloud::entrance::{Kept, Listed, NamesWish, Notice, Refused};
-use model::id::AppId;
 use model::wording;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -66,9 +65,7 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
 fn wish(platform: &Platform, witness: &Witness) -> Option<NamesWish> {
     let wanted = witness.wanted()?;
     let balancers = witness.balancers().filter(|balancers| !balancers.is_empty())?;
-    let names = wanted.apps.iter().map(|shown| (shown.view.id, shown.hosts.clone()));
-    let by_app: BTreeMap<AppId, _> = names.collect();
-    let apps = by_app.into_iter().map(|(app, hosts)| (hosts, witness.address(app)));
+    let apps = wanted.apps.iter().map(|shown| (shown.hosts.clone(), witness.address(shown.view.id)));
     Some(NamesWish {
         domain: platform.options.domain.parse().ok()?,
         control: platform.options.api_host.clone(),
@@ -92,16 +89,24 @@ struct Last {
 }
 
 impl Last {
-    /// Returns a wish with the balancers that are believed to be there: one that is not listed is missed for a while before names leave
-    /// it, since lists may lie.
+    /// Returns a wish with the balancers that are believed to be there: one that is not listed any more is missed for a while before
+    /// names leave it, since lists may lie. A new one is there at once.
     fn believe(&mut self, wish: NamesWish, now: Instant) -> NamesWish {
-        let is_listed = |known: &Listed| wish.balancers.iter().any(|one| one.name == known.name);
-        let since = (!self.balancers.iter().all(is_listed)).then(|| *self.missing.get_or_insert(now));
-        if since.is_some_and(|since| now.duration_since(since) < DOUBT) {
-            return NamesWish { balancers: self.balancers.clone(), ..wish };
+        let listed = |name: &str| wish.balancers.iter().find(|one| one.name == name);
+        if self.balancers.iter().all(|known| listed(&known.name).is_some()) {
+            self.missing = None;
+        } else if now.duration_since(*self.missing.get_or_insert(now)) >= DOUBT {
+            self.balancers.retain(|known| listed(&known.name).is_some());
         }
-        (self.missing, self.balancers) = (None, wish.balancers.clone());
-        wish
+        for known in &mut self.balancers {
+            *known = listed(&known.name).unwrap_or(known).clone();
+        }
+        for one in &wish.balancers {
+            if self.balancers.iter().all(|known| known.name != one.name) {
+                self.balancers.push(one.clone());
+            }
+        }
+        NamesWish { balancers: self.balancers.clone(), ..wish }
     }
 
     fn is_due(&self, wish: &NamesWish) -> bool {
@@ -175,7 +180,8 @@ mod tests {
         assert_eq!(believed(&["two"], Duration::from_secs(1)), ["one", "two"]);
         assert_eq!(believed(&["one", "two"], DOUBT), ["one", "two"]);
         assert_eq!(believed(&["two"], DOUBT), ["one", "two"], "it was there meanwhile");
-        assert_eq!(believed(&["two"], 2 * DOUBT), ["two"]);
+        assert_eq!(believed(&["two", "three"], DOUBT), ["one", "two", "three"]);
+        assert_eq!(believed(&["two", "three"], 2 * DOUBT), ["two", "three"]);
     }
 
     #[test]

@@ -29,7 +29,21 @@ impl Zone {
         let value = ResourceRecord::builder().value(address).build().unwrap();
         let record = ResourceRecordSet::builder().name(name).r#type(RrType::A).ttl(60);
         let record = record.resource_records(value).build().unwrap();
-        let change = Change::builder().action(ChangeAction::Create).resource_record_set(record);
+        self.change(ChangeAction::Create, record).await;
+    }
+
+    /// Takes all weight from a record of the platform.
+    async fn turn_off(&self, name: &str) {
+        let call = self.route53.list_resource_record_sets().hosted_zone_id(self.id.as_str());
+        let listed = call.send().await.unwrap();
+        let found = listed.resource_record_sets().iter().find(|one| one.name().starts_with(name));
+        let mut record = found.unwrap().clone();
+        record.weight = Some(0);
+        self.change(ChangeAction::Upsert, record).await;
+    }
+
+    async fn change(&self, action: ChangeAction, record: ResourceRecordSet) {
+        let change = Change::builder().action(action).resource_record_set(record);
         let batch = ChangeBatch::builder().changes(change.build().unwrap()).build().unwrap();
         let call = self.route53.change_resource_record_sets().hosted_zone_id(self.id.as_str());
         call.change_batch(batch).send().await.unwrap();
@@ -109,6 +123,11 @@ async fn names_follow_their_apps_and_others_records_stay() {
     let mut there = shown([("*.apps.example.org", one), ("shop.apps.example.org", two)]);
     there.extend(shown(others));
     assert_eq!(zone.shown().await, there);
+
+    // Somebody turns one of ours into something else.
+    zone.turn_off("shop.apps.example.org").await;
+    assert_eq!(names.keep_names(&wanted, &always).await.unwrap().changed, 1);
+    assert_eq!(names.keep_names(&wanted, &always).await.unwrap().changed, 0);
 
     let nothing = NamesWish { apps: Vec::new(), ..wanted };
     let kept = names.keep_names(&nothing, &|| false).await.unwrap();

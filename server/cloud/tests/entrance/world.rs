@@ -240,21 +240,9 @@ impl World {
 
     fn create(&mut self, new: NewReplica) {
         self.next += 1;
-        let created_at = self.now();
+        let replica = ReplicaView::created(new.clone(), ReplicaId(Uuid::from_u128(self.next)), self.now());
         let app = self.plans.apps.iter_mut().find(|app| app.id == new.app).unwrap();
-        app.replicas.push(ReplicaView {
-            id: ReplicaId(Uuid::from_u128(self.next)),
-            process: new.process,
-            number: new.number,
-            version: new.version,
-            generation: new.generation,
-            host: new.host,
-            size: Default::default(),
-            wish: ReplicaWish::Run,
-            replace: false,
-            created_at,
-            seen: Observation::Pending,
-        });
+        app.replicas.push(replica);
     }
 
     fn wish(&mut self, at: usize, id: ReplicaId, wish: ReplicaWish) {

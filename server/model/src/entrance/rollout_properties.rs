@@ -123,19 +123,7 @@ impl Scene {
 
     fn create(&mut self, new: NewReplica) {
         self.next += 1;
-        let replica = ReplicaView {
-            id: ReplicaId(Uuid::from_u128(self.next)),
-            process: new.process,
-            number: new.number,
-            version: new.version,
-            generation: new.generation,
-            host: new.host,
-            size: Default::default(),
-            wish: ReplicaWish::Run,
-            replace: false,
-            created_at: self.now,
-            seen: Observation::Pending,
-        };
+        let replica = ReplicaView::created(new, ReplicaId(Uuid::from_u128(self.next)), self.now);
         self.app().replicas.push(replica);
     }
 

@@ -163,20 +163,7 @@ impl History {
 
     fn create(&mut self, new: &NewReplica) {
         self.next += 1;
-        let wish = if new.once_for.is_some() { ReplicaWish::Once { seconds: 600 } } else { ReplicaWish::Run };
-        let view = ReplicaView {
-            id: ReplicaId(Uuid::from_u128(self.next)),
-            process: new.process.clone(),
-            number: new.number,
-            version: new.version,
-            generation: new.generation,
-            host: new.host,
-            size: Default::default(),
-            wish,
-            replace: false,
-            created_at: self.now,
-            seen: Observation::Pending,
-        };
+        let view = ReplicaView::created(new.clone(), ReplicaId(Uuid::from_u128(self.next)), self.now);
         self.app().replicas.push(view);
     }
 

@@ -114,20 +114,7 @@ impl Toy {
 
     fn create(&mut self, new: NewReplica) {
         self.next += 1;
-        let once = new.once_for.map(|_| ReplicaWish::Once { seconds: 600 });
-        let view = ReplicaView {
-            id: ReplicaId(Uuid::from_u128(self.next)),
-            process: new.process,
-            number: new.number,
-            version: new.version,
-            generation: new.generation,
-            host: new.host,
-            size: Default::default(),
-            wish: once.unwrap_or(ReplicaWish::Run),
-            replace: false,
-            created_at: self.now,
-            seen: Observation::Pending,
-        };
+        let view = ReplicaView::created(new, ReplicaId(Uuid::from_u128(self.next)), self.now);
         self.app().replicas.push(view);
     }
 

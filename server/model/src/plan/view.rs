@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::NewReplica;
 use crate::exit::ExitCause;
 use crate::formation::Formation;
 use crate::id::{AppId, HostId, OperationId, ReplicaId};
@@ -218,6 +219,26 @@ pub struct Observed {
 }
 
 impl ReplicaView {
+    /// Returns a new replica of the usual size in the moment that it is written down, before its host has heard of it. One that runs once
+    /// has ten minutes.
+    #[must_use]
+    pub fn created(new: NewReplica, id: ReplicaId, at: Timestamp) -> Self {
+        let once = new.once_for.map(|_| ReplicaWish::Once { seconds: 600 });
+        Self {
+            id,
+            process: new.process,
+            number: new.number,
+            version: new.version,
+            generation: new.generation,
+            host: new.host,
+            size: Size::default(),
+            wish: once.unwrap_or(ReplicaWish::Run),
+            replace: false,
+            created_at: at,
+            seen: Observation::Pending,
+        }
+    }
+
     /// Returns the name that users see, `web.1`.
     #[must_use]
     pub fn name(&self) -> String {
