@@ -72,7 +72,7 @@ pub(crate) async fn start(home: Home, chosen: &Chosen) -> anyhow::Result<Agent> 
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
         control_ports: vec![port],
         bridges: None,
-        behind_balancer,
+        balanced_ports: behind_balancer.then_some(AgentOptions::PORTS),
     };
     let program = std::env::current_exe().context("cannot find the program that runs")?;
     let place = Place { dir: dir.clone(), logs_dir: logs_dir.clone(), program, slugs, reach: Some(reach) };

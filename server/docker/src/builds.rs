@@ -76,6 +76,7 @@ impl BuildContainers {
             network: if sandbox.network { "host" } else { "none" }.to_owned(),
             labels: labels::of_build(&self.mark, &name),
             keeps_output: false,
+            published: None,
         };
         let made =
             self.daemon.docker().create_container(None::<CreateContainerOptions>, body(&sandbox, place)?);

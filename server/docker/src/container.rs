@@ -4,11 +4,12 @@
 //! own user, a first process of its own that reaps, and limits that count all of it together.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use anyhow::Context as _;
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
-    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    PortBinding, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use model::image::SHELL;
 use sandbox::{Bind, Environment, Limits, Mode, Sandbox};
@@ -29,6 +30,8 @@ pub(crate) struct Place {
     pub(crate) labels: Labels,
     /// Whether Docker keeps its output, for somebody who reads it later.
     pub(crate) keeps_output: bool,
+    /// The port that other machines reach at the host's own address, under the same number.
+    pub(crate) published: Option<u16>,
 }
 
 /// The image of a container, and what is known of it.
@@ -94,6 +97,7 @@ pub(crate) fn body(sandbox: &Sandbox, place: Place) -> anyhow::Result<ContainerC
         stdin_once: Some(true),
         attach_stdin: Some(true),
         labels: Some(place.labels.clone()),
+        exposed_ports: place.published.map(|port| vec![tcp(port)]),
         host_config: Some(host_config(sandbox, &place)?),
         ..ContainerCreateBody::default()
     })
@@ -130,6 +134,7 @@ fn host_config(sandbox: &Sandbox, place: &Place) -> anyhow::Result<HostConfig> {
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         init: Some(matches!(place.base, Base::Stack(_))),
         log_config: Some(log),
+        port_bindings: place.published.map(|port| HashMap::from([(tcp(port), Some(vec![at_host(port)]))])),
         // Who is started when is decided by the agent alone.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -137,6 +142,16 @@ fn host_config(sandbox: &Sandbox, place: &Place) -> anyhow::Result<HostConfig> {
         }),
         ..HostConfig::default()
     })
+}
+
+/// Returns a port as Docker names it.
+fn tcp(port: u16) -> String {
+    format!("{port}/tcp")
+}
+
+/// Returns a port at every IPv4 address of the host: load balancers call no other.
+fn at_host(port: u16) -> PortBinding {
+    PortBinding { host_ip: Some(Ipv4Addr::UNSPECIFIED.to_string()), host_port: Some(port.to_string()) }
 }
 
 /// Docker would refuse the whole container.
@@ -187,6 +202,7 @@ mod tests {
             network: "apps".into(),
             labels: Labels::default(),
             keeps_output: true,
+            published: None,
         };
         body(&sandbox, place).unwrap()
     }

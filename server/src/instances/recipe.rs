@@ -24,8 +24,6 @@ struct AgentFile<'a> {
     data_dir: &'a str,
     metadata: &'a str,
     behind_balancer: bool,
-    /// Load balancers reach processes of the host, and not what is in containers.
-    engine: &'a str,
     /// The certificate by which it knows the platform, as PEM.
     authority: &'a str,
 }
@@ -61,7 +59,6 @@ impl Recipe for HostRecipe {
             data_dir: DATA_DIR,
             metadata: METADATA,
             behind_balancer: true,
-            engine: "sandbox",
             authority: &self.authority,
         };
         let file = toml::to_string(&file).expect("lists and texts can be written as TOML");

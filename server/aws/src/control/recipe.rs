@@ -90,7 +90,6 @@ impl Recipe {
             ("agent-listen", "0.0.0.0:5001".to_owned()),
             ("domain", self.domain.as_str().to_owned()),
             ("blobs", format!("s3://{}", self.bucket)),
-            ("engine", "sandbox".to_owned()),
             ("fleet", "aws".to_owned()),
             ("aws-name", self.name.to_string()),
             ("aws-identity-certificates", "/etc/paasd-identity.pem".to_owned()),

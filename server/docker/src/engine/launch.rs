@@ -50,7 +50,7 @@ impl DockerEngine {
                 Base::Empty { image: rootfs::base(&self.0.daemon).await?, init: init.map(|_| rootfs::INIT) }
             }
         };
-        self.0.run(spec, &sandbox, base).await?;
+        self.0.run((spec, port), &sandbox, base).await?;
         self.carry_output(id);
         Ok(())
     }
@@ -69,13 +69,19 @@ impl Inner {
         Ok(())
     }
 
-    async fn run(&self, spec: &ReplicaSpec, sandbox: &Sandbox, base: Base) -> Result<(), EngineError> {
+    async fn run(
+        &self,
+        (spec, port): (&ReplicaSpec, Option<u16>),
+        sandbox: &Sandbox,
+        base: Base,
+    ) -> Result<(), EngineError> {
         let (network, _guard) = self.networks.of(spec.app).await?;
         let place = Place {
             base: base.clone(),
             network: network.clone(),
             labels: labels::of_replica(&self.mark, spec),
             keeps_output: true,
+            published: port.filter(|_| self.is_balanced()),
         };
         let body = body(sandbox, place).map_err(|error| EngineError::Impossible(format!("{error:#}")))?;
         let options =

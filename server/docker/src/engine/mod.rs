@@ -319,6 +319,11 @@ impl Engine for DockerEngine {
 }
 
 impl Inner {
+    /// Tells whether other machines reach replicas at this host's own address.
+    fn is_balanced(&self) -> bool {
+        self.options.reach.as_ref().is_some_and(|reach| reach.balanced_ports.is_some())
+    }
+
     fn dir(&self, id: ReplicaId) -> ReplicaDir {
         ReplicaDir::of(&self.options.dir.join("replicas"), id)
     }

@@ -1,7 +1,10 @@
 //! What an app in a container can reach and see.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
 
+use logs::{Bounds, LogDir, Query};
+use model::id::{AppId, ReplicaId};
 use model::replica::{Phase, ReplicaSpec, Wish};
 
 use crate::stage::{SERVER, Stage, config, docker};
@@ -73,18 +76,62 @@ print("reach", tried("{}", {}), tried("169.254.169.254", 80), tried(host, {contr
         address.port()
     );
     let job = ReplicaSpec { wish: Wish::Once { seconds: 60 }, ..stage.spec(&slug, "probe", &script) };
-    let own = ReplicaSpec { app: model::id::AppId::new(), uid: stage.uid + 1, ..job.clone() };
-    let own = ReplicaSpec { id: model::id::ReplicaId::new(), ..own };
+    let own = ReplicaSpec { app: AppId::new(), uid: stage.uid + 1, ..job.clone() };
+    let own = ReplicaSpec { id: ReplicaId::new(), ..own };
     stage.desire(&[&web, &job, &own]);
     stage.phase(&own, Phase::Ended).await;
     stage.phase(&job, Phase::Ended).await;
-    let said = |app: model::id::AppId| {
-        let log = stage.dir.path().join("logs").join(app.to_string());
-        let log = logs::LogDir::open(log, logs::Bounds::default()).unwrap();
-        let lines = log.read(&logs::Query::default()).unwrap().lines;
-        lines.iter().find(|line| line.text.starts_with("reach ")).map(|line| line.text.clone())
-    };
-    assert_eq!(said(stage.app).as_deref(), Some("reach open closed closed open"), "the app itself");
-    assert_eq!(said(own.app).as_deref(), Some("reach closed closed closed open"), "another app");
+    assert_eq!(reached(&stage, stage.app), "reach open closed closed open", "the app itself");
+    assert_eq!(reached(&stage, own.app), "reach closed closed closed open", "another app");
+    stage.leave().await;
+}
+
+/// Returns what an app said that it reaches.
+fn reached(stage: &Stage, app: AppId) -> String {
+    let log = stage.dir.path().join("logs").join(app.to_string());
+    let lines = LogDir::open(log, Bounds::default()).unwrap().read(&Query::default()).unwrap().lines;
+    let said = lines.into_iter().find(|line| line.text.starts_with("reach "));
+    said.expect("it looked around").text
+}
+
+/// The address from which this host calls other networks.
+fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // RFC 5737; nothing is sent.
+    socket.connect("192.0.2.1:9").unwrap();
+    socket.local_addr().unwrap().ip()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_load_balancer_a_replica_is_reached_at_the_hosts_address_and_by_no_other_app() {
+    let Some(stage) = Stage::new().await else { return };
+    let mut stage = stage.behind_balancer().await;
+    let slug = stage.slug(&[("server.py", SERVER)]).await;
+    let web = stage.spec(&slug, "web", "python3 server.py");
+    let worker = ReplicaSpec { wish: Wish::Run, ..stage.spec(&slug, "worker", "sleep 1000") };
+    stage.desire(&[&web, &worker]);
+    let port = stage.phase(&web, Phase::Healthy).await.address.unwrap().port();
+    stage.phase(&worker, Phase::Healthy).await;
+    let host = SocketAddr::new(own_address(), port);
+    TcpStream::connect_timeout(&host, Duration::from_secs(5)).expect("the load balancer gets through");
+    let ports = |replica: &ReplicaSpec| docker(&["port", &stage.container(replica)]);
+    assert_eq!(ports(&web).trim(), format!("{port}/tcp -> 0.0.0.0:{port}"));
+    assert_eq!(ports(&worker), "", "what serves nobody has none");
+
+    let script = format!(
+        r#"exec python3 -c '
+import socket
+try:
+    socket.create_connection(("{}", {port}), 3).close()
+    print("reach open", flush=True)
+except OSError as error:
+    print("reach", error, flush=True)'"#,
+        host.ip()
+    );
+    let probe = ReplicaSpec { wish: Wish::Once { seconds: 60 }, ..stage.spec(&slug, "probe", &script) };
+    let probe = ReplicaSpec { app: AppId::new(), uid: stage.uid + 1, ..probe };
+    stage.desire(&[&web, &worker, &probe]);
+    stage.phase(&probe, Phase::Ended).await;
+    assert_eq!(reached(&stage, probe.app), "reach [Errno 111] Connection refused");
     stage.leave().await;
 }

@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     /// The socket of a daemon of the test's own, if it is not that of the host.
     socket: Option<PathBuf>,
     control_port: u16,
+    behind_balancer: bool,
 }
 
 impl Deref for Stage {
@@ -71,7 +72,7 @@ impl Stage {
 
     async fn with(socket: Option<PathBuf>) -> Self {
         let scene = Scene::new(300_000 + std::process::id() % 10_000, STOP);
-        let mut stage = Self { scene, engine: None, socket, control_port: 1 };
+        let mut stage = Self { scene, engine: None, socket, control_port: 1, behind_balancer: false };
         stage.start_agent().await;
         stage
     }
@@ -84,13 +85,21 @@ impl Stage {
         self
     }
 
+    /// Starts anew, with replicas that a load balancer reaches.
+    pub(crate) async fn behind_balancer(mut self) -> Self {
+        self.drop_agent();
+        self.behind_balancer = true;
+        self.start_agent().await;
+        self
+    }
+
     pub(crate) async fn start_agent(&mut self) {
         let reach = Reach {
             data_dir: self.dir.path().to_owned(),
             uids: 200_000..=u32::MAX - 1,
             control_ports: vec![self.control_port],
             bridges: None,
-            behind_balancer: false,
+            balanced_ports: self.behind_balancer.then_some(AgentOptions::PORTS),
         };
         let options = DockerOptions {
             dir: self.agent_dir(),

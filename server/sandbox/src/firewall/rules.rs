@@ -27,8 +27,9 @@ pub struct Reach {
     pub control_ports: Vec<u16>,
     /// How the names of the bridges begin that apps have in containers, if there are any.
     pub bridges: Option<String>,
-    /// Other machines reach replicas, too: a load balancer does, and the network keeps everybody else out.
-    pub behind_balancer: bool,
+    /// The ports of replicas, if other machines reach them, too: a load balancer does, and the network keeps everybody else
+    /// out.
+    pub balanced_ports: Option<RangeInclusive<u16>>,
 }
 
 impl Reach {
@@ -63,7 +64,11 @@ impl Reach {
                }}\n  chain apps {{\n",
             elements(own.iter().map(|(_, port)| port.to_string())),
             elements(own.iter().map(|(uid, port)| format!("{uid} . {port}"))),
-            if self.behind_balancer { "" } else { "iif != lo tcp dport @replicas reject with tcp reset" },
+            if self.balanced_ports.is_some() {
+                ""
+            } else {
+                "iif != lo tcp dport @replicas reject with tcp reset"
+            },
         );
         for rule in self.forbidden(resolv_conf) {
             let _ = writeln!(rules, "    {rule}");
@@ -78,9 +83,12 @@ impl Reach {
     fn containers(&self, resolv_conf: &str) -> String {
         let Some(bridges) = &self.bridges else { return String::new() };
         let link_local = link_local(resolv_conf);
-        let ports = self.control_ports.iter().map(|port| format!("tcp dport {port} reject with tcp reset"));
+        // A load balancer reaches a container at a port of the host's, where the proxy of Docker would take anybody's connection.
+        let balanced = self.balanced_ports.iter().map(|ports| format!("{}-{}", ports.start(), ports.end()));
+        let ports = self.control_ports.iter().map(u16::to_string).chain(balanced);
+        let ports = ports.map(|ports| format!("tcp dport {ports} reject with tcp reset")).collect();
         let mut rules = String::new();
-        for (hook, ports) in [("input", ports.collect()), ("forward", Vec::new())] {
+        for (hook, ports) in [("input", ports), ("forward", Vec::new())] {
             let _ = write!(
                 rules,
                 "  chain {hook} {{\n    type filter hook {hook} priority filter; policy accept;\n    \
@@ -166,13 +174,14 @@ mod tests {
             uids: 200_000..=4_294_967_293,
             control_ports: vec![5000],
             bridges: None,
-            behind_balancer: false,
+            balanced_ports: None,
         }
     }
 
     #[test]
     fn behind_a_balancer_other_machines_reach_replicas_and_other_apps_do_not() {
-        let rules = Reach { behind_balancer: true, ..reach() }.rules(&[(200_001, 20_001)], "");
+        let rules =
+            Reach { balanced_ports: Some(20_000..=20_999), ..reach() }.rules(&[(200_001, 20_001)], "");
         assert!(!rules.contains("iif != lo"), "{rules}");
         assert!(rules.contains("oif lo tcp dport @replicas"), "{rules}");
     }
@@ -182,7 +191,11 @@ mod tests {
         let rules = Reach { bridges: Some("p0123-".into()), ..reach() }.rules(&[], "");
         assert_eq!(rules.matches("iifname \"p0123-*\" jump containers_").count(), 2, "{rules}");
         assert_eq!(rules.matches("    tcp dport 5000 reject").count(), 1, "only to this host: {rules}");
+        assert!(!rules.contains("dport 20000"), "none is to be had at the host: {rules}");
         assert!(!reach().rules(&[], "").contains("hook forward"));
+        let balanced =
+            Reach { bridges: Some("p0123-".into()), balanced_ports: Some(20_000..=20_999), ..reach() };
+        assert!(balanced.rules(&[], "").contains("    tcp dport 20000-20999 reject"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Rules {
             uids: identity().uid()..=identity().uid(),
             control_ports: vec![control],
             bridges: None,
-            behind_balancer: false,
+            balanced_ports: None,
         };
         match Firewall::put_up(world.host.privilege, &reach, &[]) {
             Ok(firewall) => Some(Self { world, reach, firewall, _data_dir: data_dir }),
