@@ -90,7 +90,26 @@ impl LoadBalancers {
         gone(call.send().await.of("elasticloadbalancing:DeleteRule").map(drop))
     }
 
-    pub(crate) async fn list_balancers(&self) -> Result<Vec<Listed>, Failure> {
+    pub(super) async fn list_balancers(&self) -> Result<Vec<Listed>, Failure> {
+        let mut listed = Vec::new();
+        for (one, ours) in self.used().await? {
+            listed.extend(self.listed(&one, ours).await?);
+        }
+        Ok(listed)
+    }
+
+    /// Returns the oldest balancer.
+    pub(super) async fn first_balancer(&self) -> Result<Option<Listed>, Failure> {
+        for (one, ours) in self.used().await? {
+            if let Some(listed) = self.listed(&one, ours).await? {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the balancers that are the platform's or were adopted, and whether they are its own, the oldest first.
+    async fn used(&self) -> Result<Vec<(LoadBalancer, bool)>, Failure> {
         let call = self.clients.elb.describe_load_balancers().into_paginator().items().send();
         let all: Vec<LoadBalancer> =
             call.try_collect().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
@@ -107,11 +126,7 @@ impl LoadBalancers {
         };
         let mut used: Vec<&LoadBalancer> = all.iter().filter(|one| is_ours(one) || is_adopted(one)).collect();
         used.sort_by_key(|one| (one.created_time().map(|at| at.secs()), one.load_balancer_arn()));
-        let mut listed = Vec::new();
-        for one in used {
-            listed.extend(self.listed(one, is_ours(one)).await?);
-        }
-        Ok(listed)
+        Ok(used.into_iter().map(|one| (one.clone(), is_ours(one))).collect())
     }
 
     /// Returns a balancer with its listener for HTTPS, or else for HTTP; nothing if it has neither.

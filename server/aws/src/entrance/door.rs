@@ -33,8 +33,7 @@ impl DoorKeeper for LoadBalancers {
 
 impl LoadBalancers {
     async fn keep_door(&self, wish: &DoorWish) -> Result<Door, Failure> {
-        let balancers = self.list_balancers().await?;
-        let Some(balancer) = balancers.first() else {
+        let Some(balancer) = self.first_balancer().await? else {
             return Err(lacking(
                 "elasticloadbalancing:DescribeLoadBalancers",
                 "there is no load balancer".into(),
@@ -43,14 +42,14 @@ impl LoadBalancers {
         let own = self.instance_at(wish.server.ip(), &balancer.network).await?;
         let own = Target { instance: own, port: wish.server.port() };
         let door = |health| Door { address: balancer.address.clone(), health };
-        let Some(group) = self.door_group(balancer, wish.leads).await? else { return Ok(door(None)) };
+        let Some(group) = self.door_group(&balancer, wish.leads).await? else { return Ok(door(None)) };
         let listed = self.door_targets(&group).await?;
         let health = listed.get(&own).filter(|health| **health != TargetHealth::Draining);
         if health.is_none() {
             self.add_targets(&group, std::slice::from_ref(&own)).await?;
         }
         if wish.leads {
-            self.keep_door_rule(balancer, wish, &group).await?;
+            self.keep_door_rule(&balancer, wish, &group).await?;
         }
         let others: BTreeSet<&Target> = listed
             .iter()
