@@ -1,6 +1,6 @@
 //! Which hosts are silent and which are lost, from how long ago each was heard of. One that is silent may come back any
 //! moment; what is lost is decided once. Who hears of too few hosts takes itself for the one that is cut off, unless all that are
-//! missing are of one zone.
+//! missing are of one zone, and two others speak for it: zones that are heard of, or one and load balancers.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -29,6 +29,8 @@ pub struct Heard<'a> {
     pub unheard: Duration,
     /// How long ago it was declared lost, if it is.
     pub lost: Option<Duration>,
+    /// Whether load balancers have had an answer from it since it is unheard of, if they know; from one that is lost they have none.
+    pub answers: Option<bool>,
 }
 
 /// What follows.
@@ -38,6 +40,8 @@ pub struct Fleet {
     pub silent: BTreeSet<HostId>,
     /// Hosts to be declared lost.
     pub lost: Vec<HostId>,
+    /// Hosts that nothing is heard of, whatever follows from it.
+    pub unheard: BTreeSet<HostId>,
     /// Why nothing is done just now.
     pub doubt: Option<Doubt>,
     /// When this may change although nothing is heard, from now.
@@ -76,15 +80,19 @@ pub fn judge(hosts: &[Heard<'_>], calm: Duration, grace: Duration) -> Fleet {
         known.iter().copied().filter(|heard| heard.unheard >= SILENCE).collect();
     unheard.sort_unstable_by_key(|heard| Reverse(heard.unheard));
     let present = || hosts.iter().filter(|heard| heard.lost.is_none());
+    let unanswering: BTreeSet<&str> =
+        unheard.iter().filter_map(|heard| heard.zone).filter(|zone| is_unanswering(zone, &unheard)).collect();
     // The more are unheard of, the more doubtful it is.
     let counted: Vec<usize> = (1..=unheard.len()).collect();
-    let beyond_doubt = counted.partition_point(|count| is_failure(&known, &unheard[..*count]));
+    let beyond_doubt = counted.partition_point(|count| is_failure(&known, &unheard[..*count], &unanswering));
+    let all_unheard = unheard.iter().map(|heard| heard.host).collect();
     if let Some(tipping) = unheard.get(beyond_doubt) {
         // Those that were out before the others fell silent are not brought back by that.
         let before = tipping.unheard + SILENCE;
         return Fleet {
             silent: present().filter(|heard| heard.unheard >= before).map(|heard| heard.host).collect(),
             lost: Vec::new(),
+            unheard: all_unheard,
             doubt: Some(Doubt { unheard: unheard.len(), of: known.len() }),
             next: None,
         };
@@ -96,14 +104,28 @@ pub fn judge(hosts: &[Heard<'_>], calm: Duration, grace: Duration) -> Fleet {
     Fleet {
         silent: present().filter(is_silent).map(|heard| heard.host).collect(),
         lost: present().filter(is_lost).map(|heard| heard.host).collect(),
+        unheard: all_unheard,
         doubt: None,
         next: present().filter(|heard| !is_lost(heard)).map(until).min(),
     }
 }
 
+/// Tells whether load balancers, too, get no answer from what is unheard of in a zone.
+fn is_unanswering(zone: &str, unheard: &[&Heard<'_>]) -> bool {
+    let of_it = || unheard.iter().filter(|heard| heard.zone == Some(zone));
+    let mut undecided = of_it().filter(|heard| heard.lost.is_none()).peekable();
+    match undecided.peek() {
+        Some(_) => {
+            let answers: BTreeSet<bool> = undecided.filter_map(|heard| heard.answers).collect();
+            answers == BTreeSet::from([false])
+        }
+        None => of_it().all(|heard| heard.answers == Some(false)),
+    }
+}
+
 /// Tells whether that these are unheard of means that they failed: they are as few as fail at once, or so few are beside those of
-/// one zone. Who hears of two other zones is not cut off.
-fn is_failure(known: &[&Heard<'_>], unheard: &[&Heard<'_>]) -> bool {
+/// one zone. Who hears of two other zones is not cut off, and neither is who hears of one, if load balancers miss that zone as well.
+fn is_failure(known: &[&Heard<'_>], unheard: &[&Heard<'_>], unanswering: &BTreeSet<&str>) -> bool {
     if unheard.len() <= (known.len() / 3).max(1) {
         return true;
     }
@@ -114,7 +136,8 @@ fn is_failure(known: &[&Heard<'_>], unheard: &[&Heard<'_>]) -> bool {
         let (gone, there): (Vec<&Heard<'_>>, Vec<_>) =
             elsewhere().copied().partition(|heard| missing.contains(&heard.host));
         let witnesses: BTreeSet<&str> = there.iter().filter_map(|heard| heard.zone).collect();
-        witnesses.len() >= 2 && gone.len() <= (gone.len() + there.len()) / 3
+        let needed = if unanswering.contains(zone) { 1 } else { 2 };
+        witnesses.len() >= needed && gone.len() <= (gone.len() + there.len()) / 3
     })
 }
 
@@ -142,6 +165,7 @@ mod tests {
             zone: Some(*zone),
             unheard: seconds(*ago),
             lost: None,
+            answers: None,
         };
         (1u128..).zip(hosts).map(one).collect()
     }
@@ -154,7 +178,8 @@ mod tests {
     fn a_host_is_silent_after_four_seconds_and_lost_after_the_grace() {
         let judged = |age| judge(&heard(&[0, 1, age]), LONG, GRACE);
         assert_eq!(judged(3), Fleet { next: Some(seconds(1)), ..Fleet::default() });
-        assert_eq!(judged(4), Fleet { silent: [id(3)].into(), next: Some(seconds(3)), ..Fleet::default() });
+        let (silent, unheard) = ([id(3)].into(), [id(3)].into());
+        assert_eq!(judged(4), Fleet { silent, unheard, next: Some(seconds(3)), ..Fleet::default() });
         assert_eq!(judged(29).lost, []);
         assert_eq!(judged(30).lost, [id(3)]);
     }
@@ -190,6 +215,34 @@ mod tests {
     }
 
     #[test]
+    fn one_of_two_zones_is_lost_if_load_balancers_miss_it_too() {
+        let with = |answers: [Option<bool>; 4]| {
+            let mut hosts = heard_in(&[("b", 30), ("b", 31), ("a", 0), ("a", 1)]);
+            hosts.iter_mut().zip(answers).for_each(|(host, answers)| host.answers = answers);
+            hosts
+        };
+        let judged = |hosts: &[Heard<'_>]| judge(hosts, LONG, GRACE);
+        let missed = judged(&with([Some(false), None, None, None]));
+        assert_eq!((missed.lost, missed.doubt), (vec![id(1), id(2)], None));
+        for contradicted in
+            [[Some(false), Some(true), None, None], [None; 4], [None, None, Some(false), None]]
+        {
+            assert!(judged(&with(contradicted)).doubt.is_some(), "{contradicted:?}");
+        }
+        let mut all = with([Some(false); 4]);
+        (all[2].unheard, all[3].unheard) = (seconds(30), seconds(30));
+        assert!(judged(&all).doubt.is_some(), "no other zone is heard of");
+        // What was decided is not doubted again, though balancers know nothing of what is lost.
+        let mut lost = with([Some(false), Some(false), None, None]);
+        lost[..2].iter_mut().for_each(|host| host.lost = Some(seconds(60)));
+        assert_eq!(judged(&lost).doubt, None);
+        lost[1] = Heard { lost: None, answers: None, ..lost[1] };
+        assert!(judged(&lost).doubt.is_some(), "of one of them nobody says anything");
+        lost[2].unheard = seconds(30);
+        assert!(judged(&lost).doubt.is_some());
+    }
+
+    #[test]
     fn a_zone_that_was_out_stays_out_when_there_is_doubt_about_the_others() {
         let hosts = [("c", 40), ("c", 40), ("c", 40), ("a", 5), ("b", 0), ("b", 0)];
         let fleet = judge(&heard_in(&hosts), LONG, GRACE);
@@ -212,7 +265,9 @@ mod tests {
     #[test]
     fn after_a_cut_has_healed_each_host_has_its_time_to_call() {
         let hosts = heard(&[0, 1, 60]);
-        assert_eq!(judge(&hosts, seconds(2), GRACE), Fleet { next: Some(seconds(2)), ..Fleet::default() });
+        let unheard = [id(3)].into();
+        let expected = Fleet { unheard, next: Some(seconds(2)), ..Fleet::default() };
+        assert_eq!(judge(&hosts, seconds(2), GRACE), expected);
         assert_eq!(judge(&hosts, seconds(5), GRACE).silent, [id(3)].into());
         assert_eq!(judge(&hosts, seconds(30), GRACE).lost, [id(3)]);
     }
@@ -248,6 +303,7 @@ mod tests {
                 zone: Some(self.zone(id(n))),
                 unheard: seconds(self.now - last),
                 lost: lost.map(|at| seconds(self.now - at)),
+                answers: None,
             };
             let hosts: Vec<_> = (1u128..).zip(self.last.iter().zip(&self.lost)).map(one).collect();
             let fleet = judge(&hosts, seconds(self.now - self.calm_since), grace);

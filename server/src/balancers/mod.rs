@@ -13,10 +13,13 @@ mod sentences;
 mod wanted;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cloud::entrance::{Balancers, DoorKeeper, Listed, Outcome, RecordKeeper, Wanted};
+use jiff::Timestamp;
 use model::entrance::TargetHealth;
 use model::id::{AppId, ReplicaId};
+use model::instances::InstanceId;
 use tokio::sync::Notify;
 
 use crate::fleet_source::FleetSource;
@@ -55,6 +58,14 @@ impl Witness {
         let state = self.lock();
         let word = state.outcome.words.get(&id).and_then(|word| word.health.as_ref());
         word == Some(&TargetHealth::Healthy)
+    }
+
+    /// Tells whether an instance has answered the balancers in this time; nothing if they do not say.
+    #[must_use]
+    pub fn has_answered(&self, instance: &InstanceId, within: Duration) -> Option<bool> {
+        let answer = *self.lock().outcome.answers.get(instance)?;
+        let age = Duration::try_from(Timestamp::now().duration_since(answer.at)).unwrap_or_default();
+        (age < within).then_some(answer.answers)
     }
 
     /// Tells whether no balancer sends a replica that leaves anything any more.
@@ -115,9 +126,13 @@ impl Witness {
         let health = |outcome: &Outcome| -> Vec<(ReplicaId, Option<TargetHealth>)> {
             outcome.words.iter().map(|(id, word)| (*id, word.health.clone())).collect()
         };
+        let answers = |outcome: &Outcome| -> Vec<(InstanceId, bool)> {
+            outcome.answers.iter().map(|(instance, answer)| (instance.clone(), answer.answers)).collect()
+        };
         let before = &state.outcome;
         let is_news = health(before) != health(&outcome)
-            || (&before.let_go, &before.listed) != (&outcome.let_go, &outcome.listed);
+            || (&before.let_go, &before.listed) != (&outcome.let_go, &outcome.listed)
+            || answers(before) != answers(&outcome);
         state.outcome = Arc::new(outcome);
         is_news
     }

@@ -58,11 +58,13 @@ fn wanted(domain: &str, (apps, world): (&[DesiredApp], &World), hosts: &Hosts<'_
         }
     }
     let unheard = hosts.instances.iter().filter(|(host, _)| hosts.is_unheard(**host));
+    let questioned = hosts.fleet.unheard.iter().filter_map(|host| hosts.instances.get(host));
     Wanted {
         apps: living().map(|(desired, view)| shown(domain, desired, view)).collect(),
         targets,
         instances: hosts.instances.values().cloned().collect(),
         unheard: unheard.map(|(_, instance)| instance.clone()).collect(),
+        questioned: questioned.cloned().collect(),
     }
 }
 

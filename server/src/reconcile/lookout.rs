@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use model::fleet::{Fleet, Heard, SILENCE, judge};
 use model::id::HostId;
+use model::instances::InstanceId;
 use model::replica::Phase;
 use model::wording;
 use store::{DesiredApp, Host, HostState};
@@ -58,13 +59,25 @@ impl Lookout {
     }
 
     /// Looks, and tells the log what is new.
-    pub(super) fn look(&mut self, platform: &Platform, hosts: &[Host], reports: &Reports) -> Arc<Fleet> {
+    pub(super) fn look(
+        &mut self,
+        platform: &Platform,
+        (hosts, instances): (&[Host], &BTreeMap<HostId, InstanceId>),
+        reports: &Reports,
+    ) -> Arc<Fleet> {
         let now = Instant::now();
         if now > self.due + OVERSLEPT {
             self.calm_since = now;
         }
         self.awaited.know(hosts.iter().map(|host| host.id), now);
-        let heard: Vec<Heard<'_>> = hosts.iter().map(|host| self.heard(host, reports, now)).collect();
+        let mut heard: Vec<Heard<'_>> = hosts.iter().map(|host| self.heard(host, reports, now)).collect();
+        if let Some(witness) = platform.facts.witness() {
+            let answers = |heard: &Heard<'_>| match heard.lost {
+                Some(_) => Some(false),
+                None => witness.has_answered(instances.get(&heard.host)?, heard.unheard),
+            };
+            heard.iter_mut().for_each(|heard| heard.answers = answers(heard));
+        }
         // Agents in other servers call nobody; one that is not here any more is no sign that we are cut off.
         let calls = |host: &Host| !host.is_embedded() || host.id == platform.facts.here();
         let (callers, others): (Vec<_>, Vec<_>) = hosts.iter().zip(heard).partition(|(host, _)| calls(host));
@@ -100,7 +113,13 @@ impl Lookout {
             let ago = Timestamp::now().duration_since(host.state_since);
             Duration::try_from(ago).unwrap_or_default()
         });
-        Heard { host: host.id, zone: (!host.is_embedded()).then_some(host.zone.as_str()), unheard, lost }
+        Heard {
+            host: host.id,
+            zone: (!host.is_embedded()).then_some(host.zone.as_str()),
+            unheard,
+            lost,
+            answers: None,
+        }
     }
 
     fn tell(&self, fleet: &Fleet, hosts: &[Host]) {
@@ -190,7 +209,7 @@ mod tests {
             let heard = [(first, Some(now)), (late, None)];
             let heard = heard.map(|(host, at)| {
                 let unheard = awaited.unheard(host, at, now);
-                Heard { host, zone: Some("a"), unheard, lost: None }
+                Heard { host, zone: Some("a"), unheard, lost: None, answers: None }
             });
             judge(&heard, hour, GRACE)
         };

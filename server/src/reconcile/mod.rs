@@ -112,7 +112,7 @@ impl Reconciler {
         let (hosts, apps) = (&rows.hosts, &rows.apps);
         let facts = &self.platform.facts;
         let reports = facts.reports();
-        let fleet = self.lookout.look(&self.platform, hosts, &reports);
+        let fleet = self.lookout.look(&self.platform, (hosts, &rows.instances), &reports);
         let world = world::world(facts, &reports, &self.publisher, (hosts, apps), &fleet);
         self.table.publish(&self.platform, (hosts, apps), &world);
         Ok(())
@@ -185,7 +185,7 @@ impl Reconciler {
         }
         self.led = moment.leads;
         let reports = self.platform.facts.reports();
-        let fleet = self.lookout.look(&self.platform, hosts, &reports);
+        let fleet = self.lookout.look(&self.platform, (hosts, &rows.instances), &reports);
         let facts = &self.platform.facts;
         let observe = || world::world(facts, &reports, &self.publisher, (hosts, apps), &fleet);
         facts.routers.begin(moment.turn());

@@ -16,7 +16,7 @@ mod wanted;
 
 pub use door::{Door, DoorKeeper, DoorWish};
 pub use hands::Entrance;
-pub use outcome::{Notice, Outcome, Word};
+pub use outcome::{Answer, Notice, Outcome, Word};
 pub use provider::{Balancers, Check, Group, Leads, Listed, Manners, NewGroup, Refused, Rule};
 pub use records::{Kept, NamesWish, RecordKeeper};
 pub use wanted::{Shown, Wanted};

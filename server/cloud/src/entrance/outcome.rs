@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::entrance::TargetHealth;
 use model::id::{AppId, ReplicaId};
+use model::instances::InstanceId;
 
 use super::provider::Listed;
 
@@ -15,6 +16,15 @@ pub struct Word {
     /// How it finds its target; nothing if it has no such target.
     pub health: Option<TargetHealth>,
     /// When the list that says so was asked for.
+    pub at: Timestamp,
+}
+
+/// Whether anything answers the balancers at an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// One of its targets does.
+    pub answers: bool,
+    /// When the list was asked for that says so.
     pub at: Timestamp,
 }
 
@@ -32,6 +42,8 @@ pub struct Notice {
 pub struct Outcome {
     /// The balancers' word on the replicas of which there is one.
     pub words: BTreeMap<ReplicaId, Word>,
+    /// Whether the instances that it was asked of answer the balancers, as far as they say.
+    pub answers: BTreeMap<InstanceId, Answer>,
     /// Replicas to which no balancer sends anything any more, by a list that was made after they were told to leave.
     pub let_go: BTreeSet<ReplicaId>,
     /// The apps whose targets were listed since this server began.

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use model::entrance::{Target, TargetHealth};
 use model::id::AppId;
+use model::instances::InstanceId;
 
+use super::outcome::Answer;
 use super::provider::{Group, Listed, Manners, Rule};
 
 /// How old the picture of groups and rules may get: what somebody changes by hand is seen by then.
@@ -172,6 +174,28 @@ impl Sight {
 
     pub(super) fn list(&self, arn: &str) -> Option<&List> {
         self.known.get(arn)?.list.as_ref()
+    }
+
+    /// Returns whether instances answer the balancers, as far as the lists say: one answer is enough, and without any the oldest list
+    /// counts.
+    pub(super) fn answers_of(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Answer> {
+        let mut found = BTreeMap::<InstanceId, Answer>::new();
+        for list in self.known.values().filter_map(|known| known.list.as_ref()) {
+            for (target, health) in
+                list.targets.iter().filter(|(target, _)| instances.contains(&target.instance))
+            {
+                let Some(answers) = health.answers() else { continue };
+                let answer = Answer { answers, at: list.at };
+                let known = found.entry(target.instance.clone()).or_insert(answer);
+                *known = match (known.answers, answers) {
+                    (true, true) => Answer { at: known.at.max(list.at), ..answer },
+                    (false, false) => Answer { at: known.at.min(list.at), ..answer },
+                    (true, false) => *known,
+                    (false, true) => answer,
+                };
+            }
+        }
+        found
     }
 
     /// Returns the groups of an app.

@@ -15,7 +15,7 @@ use super::provider::Refused;
 use super::sight::List;
 use super::wanted::{Shown, Wanted};
 
-/// How often a group is listed in which a replica fails its checks.
+/// How often a group is listed in which a replica fails its checks, or one is on a host that is not heard of.
 const SICK: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often a group is listed in which nothing is under way, and how much that is at least for each group that there is: so many
@@ -137,7 +137,8 @@ impl Entrance {
         if health().any(|health| matches!(health, TargetHealth::Initial | TargetHealth::Unavailable)) {
             return Need::UnderWay;
         }
-        match health().all(|health| *health == TargetHealth::Healthy) {
+        let is_asked_about = wish.iter().any(|target| wanted.questioned.contains(&target.instance));
+        match health().all(|health| *health == TargetHealth::Healthy) && !is_asked_about {
             true => Need::Quiet,
             false => Need::Sick,
         }

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub instances: BTreeSet<InstanceId>,
     /// Instances of which nobody knows just now what is on them: what is registered there stays.
     pub unheard: BTreeSet<InstanceId>,
+    /// Instances of which it is asked whether they answer the balancers, because nothing else is heard of them.
+    pub questioned: BTreeSet<InstanceId>,
 }
 
 /// An app as visitors come to it.

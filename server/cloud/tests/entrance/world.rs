@@ -139,6 +139,7 @@ impl World {
             targets: replicas().filter(told).map(|replica| (replica.id, self.target(replica))).collect(),
             unheard: if self.unheard { instances.clone() } else { BTreeSet::new() },
             instances,
+            questioned: BTreeSet::new(),
         }
     }
 

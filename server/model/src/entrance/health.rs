@@ -40,6 +40,18 @@ impl TargetHealth {
             _ => Self::Unavailable,
         }
     }
+
+    /// Tells whether anything at the target's address answers; nothing if that cannot be told from this. A check that failed in
+    /// another way than by its time may have been refused by the host, or by what is before it.
+    #[must_use]
+    pub fn answers(&self) -> Option<bool> {
+        match self {
+            Self::Healthy => Some(true),
+            Self::Unhealthy { reason } if reason == "Target.ResponseCodeMismatch" => Some(true),
+            Self::Unhealthy { reason } if reason == "Target.Timeout" => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for TargetHealth {
