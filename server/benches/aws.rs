@@ -252,7 +252,7 @@ fn options(sky: &Sky, machines: &Machines) -> Vec<String> {
 }
 
 fn row(what: &str, figures: &str) {
-    println!("{what:<54}{figures}");
+    println!("{what:<60}{figures}");
 }
 
 fn raise_file_limit() {

@@ -62,6 +62,8 @@ fn one_of_two_zones_is_made_up_for_because_the_load_balancer_misses_it_too() {
     cut_off(&platform, &before.of_zone(CUT), 4);
     assert_eq!(platform.inventory().spread(&platform.replicas()), [("us-east-1a", 4)].into());
     platform.cloud.tell("heal", &json!({ "az": CUT }));
+    let back = |hosts: &[String]| before.of_zone(CUT).iter().all(|id| hosts.contains(id));
+    until("the zone's hosts to be back", || back(&platform.hosts("ready")).then_some(()));
 }
 
 /// Cuts the zone off that these replicas are in, and waits until all of so many are elsewhere.

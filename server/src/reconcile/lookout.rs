@@ -70,14 +70,12 @@ impl Lookout {
             self.calm_since = now;
         }
         self.awaited.know(hosts.iter().map(|host| host.id), now);
-        let mut heard: Vec<Heard<'_>> = hosts.iter().map(|host| self.heard(host, reports, now)).collect();
-        if let Some(witness) = platform.facts.witness() {
-            let answers = |heard: &Heard<'_>| match heard.lost {
-                Some(_) => Some(false),
-                None => witness.has_answered(instances.get(&heard.host)?, heard.unheard),
-            };
-            heard.iter_mut().for_each(|heard| heard.answers = answers(heard));
-        }
+        let answers = |heard: &Heard<'_>| match (platform.facts.witness()?, heard.lost) {
+            (_, Some(_)) => Some(false),
+            (witness, None) => witness.has_answered(instances.get(&heard.host)?, heard.unheard),
+        };
+        let heard = hosts.iter().map(|host| self.heard(host, reports, now));
+        let heard: Vec<Heard<'_>> = heard.map(|heard| Heard { answers: answers(&heard), ..heard }).collect();
         // Agents in other servers call nobody; one that is not here any more is no sign that we are cut off.
         let calls = |host: &Host| !host.is_embedded() || host.id == platform.facts.here();
         let (callers, others): (Vec<_>, Vec<_>) = hosts.iter().zip(heard).partition(|(host, _)| calls(host));

@@ -92,15 +92,15 @@ impl LoadBalancers {
 
     pub(super) async fn list_balancers(&self) -> Result<Vec<Listed>, Failure> {
         let mut listed = Vec::new();
-        for (one, ours) in self.used().await? {
+        for (ours, one) in self.used().await? {
             listed.extend(self.listed(&one, ours).await?);
         }
         Ok(listed)
     }
 
-    /// Returns the oldest balancer.
+    /// Returns the oldest balancer that has a listener; that of others is not asked for.
     pub(super) async fn first_balancer(&self) -> Result<Option<Listed>, Failure> {
-        for (one, ours) in self.used().await? {
+        for (ours, one) in self.used().await? {
             if let Some(listed) = self.listed(&one, ours).await? {
                 return Ok(Some(listed));
             }
@@ -108,8 +108,8 @@ impl LoadBalancers {
         Ok(None)
     }
 
-    /// Returns the balancers that are the platform's or were adopted, and whether they are its own, the oldest first.
-    async fn used(&self) -> Result<Vec<(LoadBalancer, bool)>, Failure> {
+    /// Returns the balancers that were adopted or are the platform's, with whether they are, the oldest first.
+    async fn used(&self) -> Result<Vec<(bool, LoadBalancer)>, Failure> {
         let call = self.clients.elb.describe_load_balancers().into_paginator().items().send();
         let all: Vec<LoadBalancer> =
             call.try_collect().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
@@ -124,9 +124,12 @@ impl LoadBalancers {
         let is_adopted = |one: &LoadBalancer| {
             one.load_balancer_arn().is_some_and(|arn| self.adopted.iter().any(|known| known == arn))
         };
-        let mut used: Vec<&LoadBalancer> = all.iter().filter(|one| is_ours(one) || is_adopted(one)).collect();
-        used.sort_by_key(|one| (one.created_time().map(|at| at.secs()), one.load_balancer_arn()));
-        Ok(used.into_iter().map(|one| (one.clone(), is_ours(one))).collect())
+        let known = all.into_iter().map(|one| (is_ours(&one), one));
+        let mut used: Vec<_> = known.filter(|(ours, one)| *ours || is_adopted(one)).collect();
+        used.sort_by_key(|(_, one)| {
+            (one.created_time().map(|at| at.secs()), one.load_balancer_arn().map(str::to_owned))
+        });
+        Ok(used)
     }
 
     /// Returns a balancer with its listener for HTTPS, or else for HTTP; nothing if it has neither.

@@ -176,8 +176,8 @@ impl Sight {
         self.known.get(arn)?.list.as_ref()
     }
 
-    /// Returns whether instances answer the balancers, as far as the lists say: one answer is enough, and without any the oldest list
-    /// counts.
+    /// Returns whether instances answer the balancers, as far as the lists say. One answer is enough, as of the latest list with one;
+    /// that there is none is known as of the oldest.
     pub(super) fn answers_of(&self, instances: &BTreeSet<InstanceId>) -> BTreeMap<InstanceId, Answer> {
         let mut found = BTreeMap::<InstanceId, Answer>::new();
         for list in self.known.values().filter_map(|known| known.list.as_ref()) {
@@ -220,5 +220,39 @@ impl Sight {
 
     pub(super) fn balancer(&self, name: &str) -> Option<&Listed> {
         self.balancers.iter().find(|balancer| balancer.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEALTHY: TargetHealth = TargetHealth::Healthy;
+
+    fn timeout() -> TargetHealth {
+        TargetHealth::of("unhealthy", "Target.Timeout")
+    }
+
+    fn answer(lists: &[(i64, &TargetHealth)]) -> Option<(bool, i64)> {
+        let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
+        let mut sight = Sight::default();
+        for (n, (second, health)) in lists.iter().enumerate() {
+            let target = Target { instance: instance.clone(), port: 20_000 };
+            let (at, targets) =
+                (Timestamp::from_second(*second).unwrap(), [(target, (*health).clone())].into());
+            sight.known(&n.to_string()).list = Some(List { at, step: 0, targets });
+        }
+        let found = sight.answers_of(&[instance.clone()].into()).get(&instance).copied();
+        assert_eq!(sight.answers_of(&BTreeSet::new()), BTreeMap::new(), "nobody asked");
+        found.map(|answer| (answer.answers, answer.at.as_second()))
+    }
+
+    #[test]
+    fn one_answer_is_enough_and_silence_is_as_old_as_the_oldest_list() {
+        assert_eq!(answer(&[]), None);
+        assert_eq!(answer(&[(1, &TargetHealth::Initial)]), None);
+        assert_eq!(answer(&[(1, &timeout()), (9, &timeout()), (5, &timeout())]), Some((false, 1)));
+        assert_eq!(answer(&[(9, &timeout()), (3, &HEALTHY), (5, &HEALTHY)]), Some((true, 5)));
+        assert_eq!(answer(&[(3, &HEALTHY), (9, &timeout())]), Some((true, 3)));
     }
 }

@@ -137,9 +137,9 @@ impl World {
         Wanted {
             apps: self.plans.apps.iter().map(shown).collect(),
             targets: replicas().filter(told).map(|replica| (replica.id, self.target(replica))).collect(),
+            questioned: if self.unheard { instances.clone() } else { BTreeSet::new() },
             unheard: if self.unheard { instances.clone() } else { BTreeSet::new() },
             instances,
-            questioned: BTreeSet::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What an app in a container can reach and see.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use logs::{Bounds, LogDir, Query};
@@ -110,10 +111,17 @@ async fn behind_a_load_balancer_a_replica_is_reached_at_the_hosts_address_and_by
     let web = stage.spec(&slug, "web", "python3 server.py");
     let worker = ReplicaSpec { wish: Wish::Run, ..stage.spec(&slug, "worker", "sleep 1000") };
     stage.desire(&[&web, &worker]);
-    let port = stage.phase(&web, Phase::Healthy).await.address.unwrap().port();
+    let own = stage.phase(&web, Phase::Healthy).await.address.unwrap();
+    let port = own.port();
     stage.phase(&worker, Phase::Healthy).await;
     let host = SocketAddr::new(own_address(), port);
     TcpStream::connect_timeout(&host, Duration::from_secs(5)).expect("the load balancer gets through");
+    // A machine may give its own connections such ports, too, and then is answered there.
+    let asks = format!(
+        "import socket; socket.create_connection(('{}', {port}), 5, source_address=('', 29_998)).close()",
+        own.ip()
+    );
+    assert!(Command::new("python3").args(["-c", &asks]).status().unwrap().success());
     let ports = |replica: &ReplicaSpec| docker(&["port", &stage.container(replica)]);
     assert_eq!(ports(&web).trim(), format!("{port}/tcp -> 0.0.0.0:{port}"));
     assert_eq!(ports(&worker), "", "what serves nobody has none");

@@ -105,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_is_no_answer_and_a_wrong_one_is() {
+        assert_eq!(unhealthy().answers(), Some(false));
+        assert_eq!(TargetHealth::of("unhealthy", "Target.ResponseCodeMismatch").answers(), Some(true));
+        assert_eq!(TargetHealth::Healthy.answers(), Some(true));
+        for other in ["Target.FailedHealthChecks", "something new"] {
+            assert_eq!(TargetHealth::of("unhealthy", other).answers(), None, "{other}");
+        }
+        assert_eq!(TargetHealth::Initial.answers(), None);
+    }
+
+    #[test]
     fn a_replica_serves_when_both_witnesses_say_so() {
         assert!(serves(true, Some(&TargetHealth::Healthy)));
         assert!(!serves(false, Some(&TargetHealth::Healthy)));

@@ -16,6 +16,9 @@ use crate::mark;
 /// The longest comment that the kernel keeps, `NFTNL_UDATA_COMMENT_MAXLEN` of libnftnl.
 const COMMENT_MAX: usize = 127;
 
+/// Matches what opens a TCP connection.
+const OPENS: &str = "tcp flags & (syn | ack) == syn";
+
 /// What apps and builds may not reach over the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
@@ -84,9 +87,12 @@ impl Reach {
         let Some(bridges) = &self.bridges else { return String::new() };
         let link_local = link_local(resolv_conf);
         // A load balancer reaches a container at a port of the host's, where the proxy of Docker would take anybody's connection.
-        let balanced = self.balanced_ports.iter().map(|ports| format!("{}-{}", ports.start(), ports.end()));
-        let ports = self.control_ports.iter().map(u16::to_string).chain(balanced);
-        let ports = ports.map(|ports| format!("tcp dport {ports} reject with tcp reset")).collect();
+        let balanced = self.balanced_ports.iter().map(|ports| {
+            // Only what opens a connection: the host itself may ask a container from such a port.
+            format!("tcp dport {}-{} {OPENS} reject with tcp reset", ports.start(), ports.end())
+        });
+        let ports = self.control_ports.iter().map(|port| format!("tcp dport {port} reject with tcp reset"));
+        let ports = ports.chain(balanced).collect();
         let mut rules = String::new();
         for (hook, ports) in [("input", ports), ("forward", Vec::new())] {
             let _ = write!(
@@ -109,11 +115,9 @@ impl Reach {
             self.control_ports.iter().map(|port| format!("oif lo tcp dport {port} reject with tcp reset")),
         );
         // Only what opens a connection: a replica may well answer from such a port to such a port.
-        rules.push(
-            "oif lo tcp dport @replicas tcp flags & (syn | ack) == syn meta skuid . tcp dport != @own \
-             reject with tcp reset"
-                .to_owned(),
-        );
+        rules.push(format!(
+            "oif lo tcp dport @replicas {OPENS} meta skuid . tcp dport != @own reject with tcp reset"
+        ));
         rules
     }
 }
@@ -195,7 +199,7 @@ mod tests {
         assert!(!reach().rules(&[], "").contains("hook forward"));
         let balanced =
             Reach { bridges: Some("p0123-".into()), balanced_ports: Some(20_000..=20_999), ..reach() };
-        assert!(balanced.rules(&[], "").contains("    tcp dport 20000-20999 reject"));
+        assert!(balanced.rules(&[], "").contains("    tcp dport 20000-20999 tcp flags"));
     }
 
     #[test]
