@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from ipaddress import ip_network
 from typing import Any
 
 from .harness import IMAGE, CloudTest
@@ -98,6 +99,16 @@ class Launches(CloudTest):
         self.ec2.create_tags(Resources=[template], Tags=[{"Key": "zone", "Value": "Z1"}])
         shown = self.ec2.describe_launch_templates(Filters=[{"Name": "tag:zone", "Values": ["Z1"]}])["LaunchTemplates"]
         self.assertEqual([[{"Key": "zone", "Value": "Z1"}]], [one["Tags"] for one in shown])
+
+    def test_an_address_is_one_of_the_subnets_and_no_other_machines(self) -> None:
+        address = str(ip_network(self.ec2.describe_subnets(SubnetIds=self.subnets[:1])["Subnets"][0]["CidrBlock"])[10])
+        first = self.launch(PrivateIpAddress=address)
+        self.assertEqual(address, self.instance(first)["PrivateIpAddress"])
+        self.assert_refused("InvalidIPAddress.InUse", self.launch, PrivateIpAddress=address)
+        self.assert_refused("InvalidParameterValue", self.launch, PrivateIpAddress="192.0.2.1")
+        self.ec2.terminate_instances(InstanceIds=[first])
+        self.wait_state(first, "terminated")
+        self.launch(PrivateIpAddress=address)
 
     def test_a_subnet_can_be_full(self) -> None:
         small = self.ec2.create_subnet(

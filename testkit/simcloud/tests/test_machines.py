@@ -38,6 +38,10 @@ class Machines(MachineTest):
         self.ec2.start_instances(InstanceIds=[instance])
         wait_until(lambda: "booted 42" in self.console(instance), "the script runs and the disk is there")
         self.assertEqual(1, self.console(instance).count("hello from"))
+        for times in range(2, 6):
+            self.ec2.reboot_instances(InstanceIds=[instance])
+            wait_until(lambda: self.console(instance).count("booted 42") == times, "the script runs again")  # noqa: B023
+            self.assertIn(address, self.run_in(instance, "hostname"))
 
     def test_an_image_has_what_its_machine_has_written(self) -> None:
         builder = self.running(UserData="#!/bin/sh\necho baked >/opt/simcloud-baked\necho done\n")

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -113,6 +113,7 @@ class Launches:
         merged, backend = wish.merged, response.ec2_backend
         if wish.least < 1 or wish.most < wish.least:
             raise Refused("InvalidParameterValue", "The maximum count must be at least the minimum count, that at least 1")
+        _check_address(backend, merged)
         image = merged.get("ImageId")
         if not image:
             raise Refused("MissingParameter", "The request must contain the parameter ImageId")
@@ -186,3 +187,14 @@ def _subnet(backend: Any, subnet_id: str) -> Any:
 
 def _vcpus(kind: str) -> int:
     return int(INSTANCE_TYPES.get(kind, {}).get("VCpuInfo", {}).get("DefaultVCpus", 1))
+
+
+def _check_address(backend: Any, merged: dict[str, Any]) -> None:
+    address = merged.get("PrivateIpAddress")
+    if not address:
+        return
+    subnet = _subnet(backend, merged.get("SubnetId", ""))
+    if ip_address(address) not in ip_network(subnet.cidr_block):
+        raise Refused("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
+    if address in subnet._subnet_ips:
+        raise Refused("InvalidIPAddress.InUse", f"Address {address} is in use.")

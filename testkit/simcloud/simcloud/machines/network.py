@@ -75,6 +75,9 @@ class Network:
         """Gives the network namespace of `process` an interface in a subnet."""
         net = ip_network(subnet.cidr_block)
         router = net[1]
+        # That of a machine which has just been switched off goes when the kernel gets to it.
+        with contextlib.suppress(OSError):
+            _ip(f"link del {link}")
         _ip(
             f"link add {link} type veth peer name eth0 netns {process}",
             f"addr add {router}/32 dev {link}",
