@@ -8,6 +8,7 @@ use paasd::gc::GcArgs;
 use paasd::host_agent::AgentArgs;
 use paasd::options::ServeArgs;
 use paasd::stack::StackCommand;
+use paasd::upkeep::UpkeepArgs;
 
 /// A Heroku you run yourself: receives pushes, builds them, and runs what comes out
 #[derive(Parser)]
@@ -27,6 +28,8 @@ enum Command {
     Backup(Box<BackupArgs>),
     /// Make a data directory of such a file
     Restore(Box<RestoreArgs>),
+    /// Make of this machine what its platform's bucket asks for: another paasd, or a backup in the place of its data
+    Upkeep(Box<UpkeepArgs>),
     /// Show what nobody needs any more of a data directory
     Gc(Box<GcArgs>),
     /// Run replicas on this machine, as a host of a platform that is served elsewhere
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Stop(args) => paasd::serve::stop(*args),
         Command::Backup(args) => paasd::backup::backup_main(*args),
         Command::Restore(args) => paasd::backup::restore_main(*args),
+        Command::Upkeep(args) => paasd::upkeep::main(*args),
         Command::Gc(args) => paasd::gc::main(*args),
         Command::Agent(args) => paasd::host_agent::main(*args),
         Command::Stack(command) => paasd::stack::main(&command),

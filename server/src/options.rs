@@ -38,6 +38,9 @@ pub struct ServeArgs {
     /// AWS_ENDPOINT_URL from the environment [default: blobs in the data directory]
     #[arg(long, env = "PAASD_BLOBS", value_name = "DIR|URL")]
     blobs: Option<slug::BlobPlace>,
+    /// Directory or s3://BUCKET/PREFIX where a backup is made each night at 3:30 UTC; the last 14 are kept [default: none]
+    #[arg(long, env = "PAASD_BACKUPS", value_name = "DIR|URL")]
+    backups: Option<slug::BlobPlace>,
     /// Address of the API and the git server [default: 127.0.0.1:5000]
     #[arg(long, env = "PAASD_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -176,6 +179,7 @@ impl ServeArgs {
         let blobs = self.blobs.or(file.blobs).unwrap_or_else(|| slug::BlobPlace::Directory("blobs".into()));
         Ok(Options {
             blobs: blobs.below(&data_dir),
+            backups: self.backups.or(file.backups).map(|place| place.below(&data_dir)),
             data_dir,
             own_dir,
             database_url,

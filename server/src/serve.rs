@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::agents;
 use crate::app_logs::AppLogs;
+use crate::backup::nightly;
 use crate::data_dir::DataDir;
 use crate::departure::{Departure, Serving};
 use crate::fleet_source::FleetSource;
@@ -147,6 +148,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
+    loops.spawn(nightly::run(platform.clone(), stop.clone()));
     loops.spawn(metrics::run(platform.clone(), stop.clone()));
     loops.spawn(doubt::run(platform.clone(), stop.clone()));
     let coming = serving.coming.clone();

@@ -19,6 +19,8 @@ pub(crate) struct Platform {
     pub(crate) degraded: Vec<String>,
     /// The disk of its data.
     pub(crate) disk: Disk,
+    /// Its nightly backups, if it makes any.
+    pub(crate) backups: Option<Backups>,
     /// Where its data is.
     pub(crate) data_dir: Option<String>,
     /// Where apps are reached.
@@ -51,6 +53,29 @@ pub(crate) struct Disk {
     pub(crate) free_inodes: Option<u64>,
     /// Bytes that builds leave alone.
     pub(crate) reserve_bytes: u64,
+}
+
+/// The server's nightly backups.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Backups {
+    /// Where they go.
+    pub(crate) place: String,
+    /// How the last one went.
+    pub(crate) last: Option<Backup>,
+}
+
+/// How a nightly backup went.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Backup {
+    /// When it ended.
+    pub(crate) at: Timestamp,
+    /// Where it is, if it was made.
+    pub(crate) file: Option<String>,
+    /// What is not as it should be in it.
+    pub(crate) warnings: Vec<String>,
+    /// Why there is none.
+    pub(crate) failure: Option<String>,
 }
 
 /// How apps are reached over TLS.

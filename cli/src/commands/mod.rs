@@ -153,6 +153,8 @@ commands! {
         #[cfg(feature = "aws")] "aws:down" => AwsDown(aws::down::Down);
         #[cfg(feature = "aws")] "aws:bake" => AwsBake(aws::bake::Bake);
         #[cfg(feature = "aws")] "aws:server" => AwsServer(aws::server::Server);
+        #[cfg(feature = "aws")] "aws:update" => AwsUpdate(aws::update::Update);
+        #[cfg(feature = "aws")] "aws:backups" => AwsBackups(aws::backups::Backups);
         #[cfg(feature = "aws")] "aws:policy" => AwsPolicy(aws::policy::Policy);
         "aws:events" => AwsEvents(fleet::events::Events);
     }

@@ -20,6 +20,7 @@ mod server;
 mod setup;
 mod stepped;
 mod trouble;
+mod update;
 mod visitors;
 mod visits;
 mod zone;

@@ -43,6 +43,8 @@ pub(crate) struct Platform {
     dir: tempfile::TempDir,
     url: String,
     token: String,
+    /// What machines start from, at first.
+    image: String,
     /// Where the load balancer is entered: address and zone.
     pub(crate) entrances: Vec<(String, String)>,
 }
@@ -68,8 +70,9 @@ impl Platform {
         let entrances = balancers.as_object().unwrap().values().next().unwrap()["addresses"].clone();
         let entrances = entrances.as_array().unwrap().iter().map(entrance).collect();
         let (dir, url, token) = (tempfile::tempdir().unwrap(), String::new(), String::new());
-        let mut platform = Self { cloud, dir, url, token, entrances };
-        platform.start_control(&image);
+        let mut platform = Self { cloud, dir, url, token, image, entrances };
+        platform.let_in();
+        platform.start_control();
         platform.name_control();
         until("three hosts to join", || (platform.hosts("ready").len() == 4).then_some(()));
         until("a way in for developers", || platform.log_in().then_some(()));
@@ -107,7 +110,7 @@ impl Platform {
     }
 
     /// Logs in through the load balancer.
-    fn log_in(&self) -> bool {
+    pub(crate) fn log_in(&self) -> bool {
         let url = format!("http://{API}");
         let login = self.cloud.run(&["login", "--url", &url, "--token", &self.token]);
         login.status.success()
@@ -122,7 +125,13 @@ impl Platform {
     }
 
     /// Starts the control plane as an administrator does.
-    fn start_control(&mut self, image: &str) {
+    pub(crate) fn start_control(&mut self) {
+        let told = self.cloud.ok(&self.server(&["--json"]).iter().map(String::as_str).collect::<Vec<_>>());
+        self.enter(&serde_json::from_str(&told).unwrap());
+    }
+
+    /// Returns the command that starts the control plane.
+    pub(crate) fn server(&self, more: &[&str]) -> Vec<String> {
         let file = |name: &str, text: &str| {
             let path = self.dir.path().join(name);
             fs::write(&path, text).unwrap();
@@ -131,27 +140,17 @@ impl Platform {
         let certificate = file("identity.pem", self.cloud.ask("identity")["rsa2048"].as_str().unwrap());
         // A machine here has its disk in memory.
         let config = file("paasd.toml", "reserve-mb = 50\n");
-        let told = self.cloud.ok(&[
-            "aws:server",
-            "--name",
-            "prod",
-            "--image",
-            image,
-            "--domain",
-            "apps.example.org",
-            "--identity-certificates",
-            &certificate,
-            "--config",
-            &config,
-            "--yes",
-            "--json",
-        ]);
-        let told: Value = serde_json::from_str(&told).unwrap();
+        let words = ["aws:server", "--name", "prod", "--domain", "apps.example.org", "--yes"];
+        let files = ["--image", &self.image, "--identity-certificates", &certificate, "--config", &config];
+        words.iter().chain(&files).chain(more).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Calls the control plane that was started from here on.
+    pub(crate) fn enter(&mut self, told: &Value) {
         self.token = fs::read_to_string(told["token_file"].as_str().unwrap()).unwrap().trim().to_owned();
         let form = [("Action", "DescribeInstances"), ("InstanceId.1", told["instance"].as_str().unwrap())];
         let shown = self.cloud.call("ec2", &form);
         self.url = format!("{}:5000", texts(&shown, "ipAddress").remove(0));
-        self.let_in();
         until("the control plane to answer", || {
             self.command(&["whoami"]).output().unwrap().status.success().then_some(())
         });

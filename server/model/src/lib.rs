@@ -31,5 +31,6 @@ pub mod shell_words;
 pub mod size;
 pub mod slug;
 pub mod stack;
+pub mod upkeep;
 pub mod watch;
 pub mod wording;

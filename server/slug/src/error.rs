@@ -4,7 +4,7 @@ use std::{fmt::Write, io, path::PathBuf, time::Duration};
 
 use model::slug::Digest;
 
-use crate::store::{is_final, reason};
+use crate::store::{is_final, store_reason};
 
 /// Why a slug cannot be packed, kept or run.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum SlugError {
     #[error("the slug is refused because {0}")]
     Refused(String),
     /// The blob store failed.
-    #[error("the blob store cannot {verb} slug {}: {}", digest.short(), reason(cause))]
+    #[error("the blob store cannot {verb} slug {}: {}", digest.short(), store_reason(cause))]
     Store {
         /// What was tried.
         verb: &'static str,
@@ -66,7 +66,7 @@ pub enum SlugError {
     #[error("the blob store did not answer within {} s", .0.as_secs())]
     StoreSilent(Duration),
     /// The blob store cannot be opened or listed.
-    #[error("the blob store cannot be read: {}", reason(.0))]
+    #[error("the blob store cannot be read: {}", store_reason(.0))]
     StoreUnreadable(object_store::Error),
     /// A file or mount of ours could not be handled.
     #[error("cannot {verb} {}", path.display())]

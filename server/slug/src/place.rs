@@ -4,7 +4,12 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
+
+use object_store::{ObjectStore, local::LocalFileSystem};
+
+use crate::{SlugError, store::bucket};
 
 /// Where blobs are.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -23,10 +28,44 @@ pub enum BlobPlace {
 
 /// The text names no place for blobs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("blobs are in a directory or at s3://BUCKET/PREFIX, not at `{0}`")]
+#[error("`{0}` is neither a directory nor s3://BUCKET/PREFIX")]
 pub struct BlobPlaceError(String);
 
 impl BlobPlace {
+    /// Returns a folder in it.
+    #[must_use]
+    pub fn within(&self, folder: &str) -> Self {
+        match self {
+            Self::Directory(path) => Self::Directory(path.join(folder)),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => {
+                Self::S3 { bucket: bucket.clone(), prefix: folder.to_owned() }
+            }
+            Self::S3 { bucket, prefix } => {
+                Self::S3 { bucket: bucket.clone(), prefix: format!("{prefix}/{folder}") }
+            }
+        }
+    }
+
+    /// Opens it; `variables` are those of the environment, which say how a bucket is reached.
+    ///
+    /// # Errors
+    /// The directory is not there, or the variables do not say enough.
+    pub fn open(
+        &self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Arc<dyn ObjectStore>, SlugError> {
+        match self {
+            Self::Directory(root) => {
+                let store = LocalFileSystem::new_with_prefix(root).map_err(SlugError::StoreUnreadable)?;
+                // Without it a write is acknowledged before it is on disk.
+                Ok(Arc::new(store.with_fsync(true)))
+            }
+            Self::S3 { bucket, prefix } => {
+                bucket::open(bucket, prefix, variables.into_iter()).map_err(SlugError::StoreUnreadable)
+            }
+        }
+    }
+
     /// Returns the place with a relative directory taken from `base`.
     #[must_use]
     pub fn below(self, base: &Path) -> Self {
@@ -108,5 +147,7 @@ mod tests {
             assert!(text.parse::<BlobPlace>().is_err(), "{text}");
         }
         assert_eq!("s3://b/p/".parse::<BlobPlace>().unwrap().to_string(), "s3://b/p");
+        assert_eq!(s3("b", "").within("x"), s3("b", "x"));
+        assert_eq!(s3("b", "p").within("x"), s3("b", "p/x"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What `put` acknowledged is on disk. What is handed out was read and found to have its digest.
 
-mod bucket;
+pub(crate) mod bucket;
 mod folder;
 mod transfer;
 
@@ -17,10 +17,11 @@ use std::{
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use model::slug::Digest;
-use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as Location};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path as Location};
 use tokio::{task::spawn_blocking, time::timeout};
 
-pub(crate) use bucket::{is_final, reason};
+pub(crate) use bucket::is_final;
+pub use bucket::reason as store_reason;
 pub(crate) use folder::sync;
 use transfer::again;
 
@@ -79,10 +80,7 @@ impl SlugStore {
     ) -> Result<Self, SlugError> {
         match place {
             BlobPlace::Directory(root) => Self::local(root),
-            BlobPlace::S3 { bucket, prefix } => {
-                let store = bucket::open(bucket, prefix, variables.into_iter());
-                Ok(Self::new(store.map_err(SlugError::StoreUnreadable)?))
-            }
+            place @ BlobPlace::S3 { .. } => Ok(Self::new(place.open(variables)?)),
         }
     }
 
@@ -112,9 +110,8 @@ impl SlugStore {
         let folder = root.join(FOLDER);
         fs::create_dir_all(&folder).map_err(SlugError::file("create", &folder))?;
         let folder = folder.canonicalize().map_err(SlugError::file("find", &folder))?;
-        let store = LocalFileSystem::new_with_prefix(root).map_err(SlugError::StoreUnreadable)?;
-        // Without it a write is acknowledged before it is on disk.
-        Ok(Self { local: Some(folder), ..Self::new(Arc::new(store.with_fsync(true))) })
+        let store = BlobPlace::Directory(root.to_owned()).open([])?;
+        Ok(Self { local: Some(folder), ..Self::new(store) })
     }
 
     /// Uses a store elsewhere.

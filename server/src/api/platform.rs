@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use crate::backup::nightly;
 use crate::disk::Room;
 use crate::options::EngineChoice;
 
@@ -26,6 +27,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let options = &call.platform.options;
     let report = call.platform.facts.report();
     let apps = store::count_apps(&mut *call.read().await?).await?;
+    let last = nightly::last(&mut *call.read().await?).await?;
+    let backups = options.backups.as_ref().map(|place| json!({ "place": place.to_string(), "last": last }));
     let room = Room::at(&options.data_dir).map_err(anyhow::Error::from)?;
     let reports = call.platform.facts.reports();
     let running = reports.replicas().filter(|(_, replica)| replica.phase != Phase::Ended).count();
@@ -49,6 +52,7 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
             "free_inodes": room.free_inodes,
             "reserve_bytes": options.reserve_bytes,
         },
+        "backups": backups,
         "data_dir": options.data_dir,
         "domain": options.domain,
         "router_url": format!("http://{router}"),

@@ -1,8 +1,9 @@
 //! What `paasd backup` and `paasd restore` can be told.
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 
 use clap::Args;
+use slug::BlobPlace;
 
 use crate::options::ServeArgs;
 
@@ -20,9 +21,12 @@ pub(crate) struct Manner {
 /// The options of `paasd backup`.
 #[derive(Args, Debug)]
 pub struct BackupArgs {
-    /// File to write, which must not be there yet, or a directory, in which it is named by the time
-    #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) to: PathBuf,
+    /// File to write, which must not be there yet, or a directory or `s3://BUCKET/PREFIX`, in which it is named by the time
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    pub(crate) to: BlobPlace,
+    /// Of the backups there that are named by the time, remove all but the newest so many
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) manner: Manner,
     #[command(flatten)]
@@ -32,9 +36,9 @@ pub struct BackupArgs {
 /// The options of `paasd restore`.
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
-    /// File that `paasd backup` has made
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: PathBuf,
+    /// File that `paasd backup` has made, or `s3://BUCKET/KEY`; of a directory or prefix the newest
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    pub(crate) from: BlobPlace,
     /// Only look whether the file is whole
     #[arg(long)]
     pub(crate) check: bool,

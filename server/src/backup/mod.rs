@@ -2,7 +2,9 @@
 //! elsewhere. What the file looks like is not decided here.
 
 mod arguments;
+mod depot;
 mod images;
+pub(crate) mod nightly;
 mod progress;
 mod put_back;
 mod report;
@@ -16,7 +18,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 pub use arguments::{BackupArgs, RestoreArgs};
-use progress::Progress;
+pub(crate) use depot::Depot;
+pub(crate) use progress::Progress;
 use report::Report;
 
 /// Makes a backup, beside a server that works or not. Returns the process's exit code.

@@ -9,7 +9,7 @@ use model::wording;
 const OFTEN: Duration = Duration::from_secs(5);
 
 /// Tells how far it is.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     quiet: bool,
     told: Instant,
     bytes: u64,
@@ -17,7 +17,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, told: Instant::now(), bytes: 0, part: String::new() }
     }
 

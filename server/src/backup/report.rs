@@ -13,8 +13,8 @@ use serde::Serialize;
 pub(super) struct Report {
     /// What was done: `backup`, `check` or `restore`.
     pub(super) done: &'static str,
-    /// The file of the backup.
-    pub(super) file: PathBuf,
+    /// Where the backup is: a file, or an object of a bucket as `s3://BUCKET/KEY`.
+    pub(super) file: String,
     /// Its size.
     pub(super) file_bytes: u64,
     /// The moment that it shows.
@@ -44,7 +44,7 @@ impl Report {
             wording::bytes(self.content_bytes),
             wording::bytes(self.file_bytes)
         );
-        let file = self.file.display();
+        let file = &self.file;
         let mut text = match self.done {
             "backup" => format!("{file} is written and was read back: {holds}"),
             "check" => format!("{file} is whole: {holds}, of {} by paasd {}", self.made_at, self.version),

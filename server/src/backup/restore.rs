@@ -11,6 +11,7 @@ use git::Repositories;
 use model::wording;
 use tokio::runtime::Runtime;
 
+use super::depot::Depot;
 use super::put_back::PutBack;
 use super::{Progress, Report, RestoreArgs};
 use crate::disk::Room;
@@ -26,7 +27,14 @@ pub(super) fn restore(
     progress: &mut Progress,
 ) -> anyhow::Result<Report> {
     let options = args.serve.resolve()?;
-    let mut file = File::open(&args.from).with_context(|| format!("cannot open {}", args.from.display()))?;
+    let (depot, named) = Depot::open(&args.from)?;
+    let name = match named {
+        Some(name) => name,
+        None => newest(runtime, &depot)?,
+    };
+    let beside = parent(&options.data_dir);
+    fs::create_dir_all(&beside).with_context(|| format!("cannot make {}", beside.display()))?;
+    let mut file = runtime.block_on(depot.fetch(&name, &beside, progress))?;
     progress.part("looking whether the backup is whole");
     let summary = backup::read(progress.reading(BufReader::new(&file)), |_, _, _, _| Ok(()))?;
     let known = store::newest_schema();
@@ -37,7 +45,7 @@ pub(super) fn restore(
             env!("CARGO_PKG_VERSION")
         );
     }
-    let report = report(&args.from, &file, &summary)?;
+    let report = report(depot.shown(&name), &file, &summary)?;
     if args.check {
         return Ok(report);
     }
@@ -62,11 +70,17 @@ pub(super) fn restore(
     Ok(Report { done: "restore", data_dir, images, warnings, next: Some(next), ..report })
 }
 
-fn report(path: &Path, file: &File, summary: &Summary) -> anyhow::Result<Report> {
+/// Returns the name of the newest backup.
+fn newest(runtime: &Runtime, depot: &Depot) -> anyhow::Result<String> {
+    let newest = runtime.block_on(depot.names())?.pop();
+    newest.with_context(|| format!("there is no backup in {}", depot.shown("")))
+}
+
+fn report(from: String, file: &File, summary: &Summary) -> anyhow::Result<Report> {
     let head = summary.head.clone();
     Ok(Report {
         done: "check",
-        file: std::path::absolute(path)?,
+        file: from,
         file_bytes: file.metadata()?.len(),
         made_at: head.made_at,
         version: head.version,
@@ -94,7 +108,6 @@ fn begin(options: &Options, summary: &Summary) -> anyhow::Result<tempfile::TempD
         );
     }
     let parent = parent(dir);
-    fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let room = Room::at(&parent)?.free_bytes;
     if room < summary.bytes {
         let (needs, has) = (wording::bytes(summary.bytes), wording::bytes(room));

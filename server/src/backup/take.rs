@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use slug::{BlobPlace, SlugStore};
 use tokio::runtime::Runtime;
 
+use super::depot::Depot;
 use super::rows::{Hold, Moment, look};
 use super::{BackupArgs, Progress, Report, images, repositories};
 use crate::options::Options;
@@ -29,9 +30,20 @@ pub(super) fn take(runtime: &Runtime, args: BackupArgs, progress: &mut Progress)
             options.data_dir.display()
         );
     }
-    let path = named(&args.to);
-    let target = Target::create(&path)?;
+    let (depot, named) = Depot::open(&args.to)?;
+    if args.keep.is_some() && named.is_some() {
+        bail!("--keep goes with a --to that is a directory or a prefix of a bucket");
+    }
+    let name = match named {
+        Some(name) => name,
+        None => runtime.block_on(depot.next_name(Timestamp::now()))?,
+    };
     let scratch = Scratch::make(&options)?;
+    let path = match &depot {
+        Depot::Directory(dir) => dir.join(&name),
+        Depot::Bucket { .. } => scratch.path().join(&name),
+    };
+    let target = Target::create(&path)?;
     let store = runtime.block_on(look(&options))?;
     let hold = runtime.block_on(Hold::begin(&store))?;
     let taking = Taking { runtime, options: &options, scratch: scratch.path(), configuration };
@@ -46,16 +58,19 @@ pub(super) fn take(runtime: &Runtime, args: BackupArgs, progress: &mut Progress)
     let summary = read.context("what was written cannot be read back")?;
     report.content_bytes = summary.bytes;
     report.file_bytes = target.finish()?;
-    report.file = std::path::absolute(path)?;
-    Ok(report)
-}
-
-/// Returns the name of the file: a directory gets one by the time in it.
-fn named(to: &Path) -> PathBuf {
-    if !to.is_dir() {
-        return to.to_owned();
+    if matches!(depot, Depot::Bucket { .. }) {
+        runtime.block_on(depot.upload(&name, File::open(&path)?, progress))?;
     }
-    to.join(format!("paas-{}.tar.zst", Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ")))
+    report.file = depot.shown(&name);
+    if let Some(newest) = args.keep {
+        // This one is made all the same.
+        if let Err(error) = runtime.block_on(depot.keep(newest.get())) {
+            let warning = format!("{error:#}");
+            progress.warn(&warning);
+            report.warnings.push(warning);
+        }
+    }
+    Ok(report)
 }
 
 struct Taking<'a> {
@@ -107,7 +122,7 @@ impl Taking<'_> {
         warnings.iter().for_each(|warning| progress.warn(warning));
         Ok(Report {
             done: "backup",
-            file: PathBuf::new(),
+            file: String::new(),
             file_bytes: 0,
             made_at: at,
             version: head.version,

@@ -39,6 +39,8 @@ pub struct Options {
     pub server_name: String,
     /// Where slugs are kept.
     pub blobs: slug::BlobPlace,
+    /// Where a backup is made each night.
+    pub backups: Option<slug::BlobPlace>,
     /// Address of the API and the git server.
     pub listen: SocketAddr,
     /// Address of the router.

@@ -181,3 +181,34 @@ fn a_full_disk_leaves_nothing_of_a_backup() {
     assert_eq!(names(&platform.data.join("run")).iter().filter(|name| *name == "backup").count(), 0);
     assert_eq!(app.get("/").body, "one");
 }
+
+#[test]
+fn a_server_makes_one_by_itself_and_the_doctor_says_how_that_went() {
+    let kept = tempfile::tempdir().unwrap();
+    let place = kept.path().join("backups");
+    fs::create_dir(&place).unwrap();
+    let mut platform = TestPlatform::start_with(&["--backups", place.to_str().unwrap()]);
+    let found = |platform: &TestPlatform, state: &str| {
+        let mut doctor = platform.command(&binary("paasctl"), kept.path());
+        let output = doctor.args(["doctor", "--json"]).output().unwrap();
+        let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let mut findings = findings.as_array().cloned().unwrap_or_default().into_iter();
+        let finding = findings.find(|finding| finding["check"] == "backups" && finding["state"] == state);
+        finding.map(|finding| finding.to_string())
+    };
+    let file =
+        wait::until("a backup", || fs::read_dir(&place).unwrap().flatten().next().map(|file| file.path()));
+    let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+    wait::until("the doctor to know it", || found(&platform, "ok").filter(|told| told.contains(&name)));
+    let mut check = Command::new(binary("paasd"));
+    let whole = check.args(["restore", "--check", "--from"]).arg(&place).output().unwrap();
+    assert!(whole.status.success() && text(&whole).contains("is whole"), "{}", text(&whole));
+
+    // It is not made twice in a night, and one that cannot be made is told.
+    platform.restart(true);
+    fs::remove_dir_all(&place).unwrap();
+    platform.restart(true);
+    wait::until("the doctor to complain", || {
+        found(&platform, "fail").filter(|told| told.contains("neither a directory"))
+    });
+}

@@ -8,7 +8,8 @@ use crate::moto::Bucket;
 use crate::platform::{TestPlatform, binary};
 use crate::wait;
 
-fn options(bucket: &Bucket) -> Vec<String> {
+/// Returns the options of a server whose slugs are there.
+pub(crate) fn options(bucket: &Bucket) -> Vec<String> {
     vec![
         "--blobs".to_owned(),
         "s3://blobs/platform".to_owned(),
@@ -16,6 +17,12 @@ fn options(bucket: &Bucket) -> Vec<String> {
         "env:AWS_SECRET_ACCESS_KEY=hunter2hunter2".to_owned(),
         format!("env:AWS_ENDPOINT_URL=http://{}", bucket.address),
     ]
+}
+
+/// Has a program find the bucket.
+pub(crate) fn know(program: &mut Command, bucket: &Bucket) {
+    program.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "hunter2hunter2");
+    program.env("AWS_ENDPOINT_URL", format!("http://{}", bucket.address));
 }
 
 /// Lets a backup hold the collection off that never ends, or ends it.
@@ -78,8 +85,7 @@ fn slugs_live_in_a_bucket_from_deploy_to_collection() {
     let file = kept.path().join("b.tar.zst");
     let mut backup = Command::new(binary("paasd"));
     backup.args(["backup", "--blobs", "s3://blobs/platform", "--data-dir"]).arg(&platform.data);
-    backup.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "hunter2hunter2");
-    backup.env("AWS_ENDPOINT_URL", format!("http://{}", bucket.address));
+    know(&mut backup, &bucket);
     let done = backup.arg("--to").arg(&file).output().unwrap();
     assert!(done.status.success() && !text(&done).contains("warning"), "{}", text(&done));
     drop(platform);
@@ -109,8 +115,7 @@ fn a_server_whose_bucket_is_not_there_says_so_and_does_not_start() {
         "--router-listen",
         "127.0.0.1:0",
     ]);
-    serve.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "hunter2hunter2");
-    serve.env("AWS_ENDPOINT_URL", format!("http://{}", bucket.address));
+    know(&mut serve, &bucket);
     let refused = serve.arg("--data-dir").arg(dir.path().join("data")).output().unwrap();
     let text = text(&refused);
     assert!(!refused.status.success() && text.contains("there is no such bucket"), "{text}");

@@ -52,5 +52,6 @@ mod secrets;
 mod steady;
 mod unreadable;
 mod upgrade;
+mod upkeep;
 mod watch;
 mod websocket;

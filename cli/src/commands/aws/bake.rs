@@ -165,10 +165,10 @@ impl Bake {
     }
 }
 
-fn program(path: &Path) -> Result<Program> {
+/// Returns a program for Linux.
+pub(super) fn program(path: &Path) -> Result<Program> {
     Program::read(path).map_err(|error| {
-        Error::failed(error.to_string())
-            .hint("--paasd FILE names the paasd that hosts shall run, built for Linux.")
+        Error::failed(error.to_string()).hint("--paasd FILE names a paasd, built for Linux.")
     })
 }
 

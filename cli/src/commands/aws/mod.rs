@@ -1,6 +1,7 @@
 //! `aws:*`: the set-up of a platform on AWS, with the user's own credentials, from the user's own machine.
 
 mod admin_token;
+pub(super) mod backups;
 pub(super) mod bake;
 mod consent;
 pub(super) mod down;
@@ -10,6 +11,7 @@ pub(super) mod policy;
 pub(super) mod server;
 mod shown;
 pub(super) mod up;
+pub(super) mod update;
 
 use std::future::Future;
 

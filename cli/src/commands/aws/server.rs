@@ -4,13 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws::Clients;
-use aws::control::{Certificates, ControlError, Ground, Machine, Next, Progress, Recipe, look, next, start};
+use aws::control::{
+    Bucket, Certificates, ControlError, Ground, Machine, Next, Progress, Recipe, look, next, start,
+};
+use aws::failure::Failure;
 use aws::setup::{Asked, Entrance};
+use jiff::Timestamp;
 use model::cost::{Bill, RegionPrices};
 use model::name::Hostname;
+use model::upkeep::Order;
 use serde_json::{Value, json};
 
 use super::admin_token;
+use super::backups::meant;
 use super::consent::consent;
 use super::options::{PricesOption, WhereOptions};
 use super::{failed, shown, wait_for};
@@ -71,6 +77,14 @@ pub(crate) struct Server {
     #[arg(long, value_name = "ARN")]
     balancer: Option<String>,
 
+    /// Begin with a backup, as `aws:backups` lists them, or with the `newest`
+    #[arg(long, value_name = "NAME", conflicts_with = "empty")]
+    restore: Option<String>,
+
+    /// Begin with nothing, though there are backups
+    #[arg(long)]
+    empty: bool,
+
     /// TOML file with more options of `paasd serve`; others can read it, so no passwords
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -101,8 +115,12 @@ impl Server {
             match next(&seen) {
                 Next::Ask => {
                     let bill = self.bill(&ground, prices.region(&clients.region));
-                    screen.say(&format!("{}\n\n{}\n", self.plan(&ground), cost(screen, bill.as_ref())));
+                    let bucket = Bucket { clients: &clients, name: &ground.bucket };
+                    let restore = self.beginning(bucket).await?;
+                    let plan = self.plan(&ground, restore.as_deref());
+                    screen.say(&format!("{plan}\n\n{}\n", cost(screen, bill.as_ref())));
                     agreed()?;
+                    begin_with(bucket, restore).await.map_err(|failure| failed(&failure))?;
                 }
                 Next::Wake(id) => {
                     screen.say(&format!("The control plane {id} is off."));
@@ -176,12 +194,26 @@ impl Server {
         }
     }
 
+    /// Returns the backup that a new machine begins with. Where there are any, it is not left to chance whether it does.
+    async fn beginning(&self, bucket: Bucket<'_>) -> Result<Option<String>> {
+        let backups = bucket.backups().await.map_err(|failure| failed(&failure))?;
+        match (&self.restore, backups.last()) {
+            (Some(asked), _) => meant(&backups, asked).map(Some),
+            (None, Some(newest)) if !self.empty => {
+                let told = format!("there are backups of this platform, the newest {}", newest.name);
+                Err(Error::usage(told).hint("--restore newest begins with it, --empty with nothing."))
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
     /// Returns what is started, as text.
-    fn plan(&self, ground: &Ground) -> String {
+    fn plan(&self, ground: &Ground, restore: Option<&str>) -> String {
         let Ground { instance_type, image, subnet, .. } = ground;
         let disk = self.disk;
+        let data = restore.map(|backup| format!("what is in the backup {backup}\n  ")).unwrap_or_default();
         format!(
-            "A control plane, {instance_type}, from {image}, in {subnet}, with\n  {disk} GB of encrypted disk, which stays when the \
+            "A control plane, {instance_type}, from {image}, in {subnet}, with\n  {data}{disk} GB of encrypted disk, which stays when the \
              machine ends\n  the rights of the policy `control`, and metadata by IMDSv2 only\n  nothing let in but the load \
              balancer and hosts"
         )
@@ -238,6 +270,17 @@ impl Server {
     }
 }
 
+/// Has the machine that is about to be made begin with a backup or with nothing, and with the `paasd` that was brought last.
+async fn begin_with(bucket: Bucket<'_>, restore: Option<String>) -> std::result::Result<(), Failure> {
+    let earlier = bucket.order().await?;
+    if restore.is_none() && earlier.is_none() {
+        return Ok(());
+    }
+    let id = Timestamp::now().as_millisecond().to_string();
+    let program = earlier.and_then(|order| order.program);
+    bucket.place(&Order { id, program, restore, back_up: true }).await
+}
+
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path)
         .map_err(|error| Error::failed(format!("{} cannot be read: {error}", path.display())))
@@ -250,7 +293,8 @@ fn cost(screen: &crate::screen::Screen, bill: Option<&Bill>) -> String {
     shown::bill(bill).render(screen)
 }
 
-fn stopped(error: &ControlError) -> Error {
+/// Returns the error with what its user can do.
+pub(super) fn stopped(error: &ControlError) -> Error {
     let hint = match error {
         ControlError::Failure(failure) => failure.hint(),
         ControlError::NoFooting(error) => error.hint(),
@@ -259,6 +303,10 @@ fn stopped(error: &ControlError) -> Error {
         }
         ControlError::Several(_) => "End all but one of them; their disks stay.".into(),
         ControlError::Script(_) => "Nothing was started.".into(),
+        ControlError::Upload(_) => "Run it again; nothing was changed.".into(),
+        ControlError::Untold(_) => {
+            "Its console at AWS shows how it starts; running this again goes on waiting.".into()
+        }
         ControlError::Slow => "Running this again goes on waiting.".into(),
     };
     Error::failed(error.to_string()).hint(hint)

@@ -1,5 +1,6 @@
 //! `doctor`: checks the way from here to running apps, link by link, and says what to do about each that is broken.
 
+mod backups;
 mod finding;
 mod here;
 mod server;

@@ -2,6 +2,7 @@
 
 use model::wording;
 
+use super::backups;
 use super::finding::Finding;
 use super::tls;
 use crate::api::access::User;
@@ -39,7 +40,9 @@ pub(super) fn findings(context: &Context) -> Vec<Finding> {
     match api.get("/platform").and_then(|body| read::<Platform>(&body)) {
         Ok(platform) => {
             findings.extend(of_platform(&platform));
-            findings.extend(platform.tls.iter().flat_map(|tls| tls::findings(tls, context.screen.now())));
+            let now = context.screen.now();
+            findings.extend(platform.backups.as_ref().map(|made| backups::finding(made, now)));
+            findings.extend(platform.tls.iter().flat_map(|tls| tls::findings(tls, now)));
         }
         Err(error) => findings.push(Finding::of("platform", error)),
     }

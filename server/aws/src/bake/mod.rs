@@ -36,6 +36,8 @@ pub(crate) use image::{discard, discard_snapshot};
 pub use look::look;
 #[cfg(feature = "sdk")]
 pub(crate) use look::{images, snapshots};
+#[cfg(feature = "sdk")]
+pub(crate) use upload::upload;
 
 /// The tag that says of a builder, an image and its snapshots which recipe they are of: its fingerprint.
 pub const BAKE_TAG: &str = "paas:bake";

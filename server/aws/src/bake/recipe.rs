@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::slug::Digest;
+use model::upkeep::PROGRAMS;
 use sha2::{Digest as _, Sha256};
 
 use super::program::digest;
@@ -89,7 +90,7 @@ impl Recipe {
 
 /// Returns the key in the bucket of a program that is uploaded.
 pub(super) fn key(digest: &Digest) -> String {
-    format!("bake/{digest}")
+    format!("{PROGRAMS}/{digest}")
 }
 
 impl fmt::Display for Engine {

@@ -26,7 +26,7 @@ const ADDRESS_FOR: Duration = Duration::from_secs(60 * 60);
 ///
 /// # Errors
 /// It cannot be read, or S3 does not take it.
-pub(super) async fn upload(clients: &Clients, bucket: &str, program: &Program) -> Result<bool, BakeError> {
+pub(crate) async fn upload(clients: &Clients, bucket: &str, program: &Program) -> Result<bool, BakeError> {
     let key = key(&program.digest);
     if size(clients, bucket, &key).await? == Some(program.bytes) {
         return Ok(false);

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::order::{self, Order};
 use super::{Ground, Machine, Next, Seen, State, look, next};
+use crate::bake::BakeError;
 use crate::clients::Clients;
 use crate::failure::Failure;
 use crate::setup::{ClusterName, NoFooting, Patience};
@@ -17,6 +18,9 @@ const WITHIN: Duration = Duration::from_secs(600);
 
 /// How long a machine that was asked for may be out of sight, until it is one that ended long ago.
 const UNSEEN: Duration = Duration::from_secs(60);
+
+/// What EC2 says of an address that another machine has.
+const ADDRESS_TAKEN: &str = "InvalidIPAddress.InUse";
 
 /// How often it is looked while AWS works; nothing tells.
 const LOOK: Duration = Duration::from_secs(2);
@@ -48,6 +52,12 @@ pub enum ControlError {
     /// The machine cannot be told what it is to do.
     #[error("{0}")]
     Script(String),
+    /// The program that was asked for is not in the bucket.
+    #[error(transparent)]
+    Upload(Box<BakeError>),
+    /// The machine does not say what became of what it was asked.
+    #[error("the machine has not said what became of it after {} minutes", .0.as_secs() / 60)]
+    Untold(Duration),
     /// AWS takes too long.
     #[error("no control plane runs after {min} minutes", min = WITHIN.as_secs() / 60)]
     Slow,
@@ -65,7 +75,7 @@ pub async fn start(
     script: impl FnOnce() -> Result<String, String>,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Machine, ControlError> {
-    let order = Order { name, ground, disk, script: String::new() };
+    let order = Order { name, ground, address: ground.private_address, disk, script: String::new() };
     let mut run = Run { clients, order, given_up: 0, asked: None, since: Instant::now() };
     let mut script = Some(script);
     let mut step = None;
@@ -117,6 +127,12 @@ impl Run<'_> {
             Next::Await(_) | Next::Done(_) | Next::Choose(_) => Ok(()),
         };
         match outcome {
+            // The machine before it has it until it is gone; if somebody else has it, another one will do.
+            Err(failure) if failure.code == ADDRESS_TAKEN && self.since.elapsed() > UNSEEN => {
+                self.order.address = None;
+                tell(Progress::Unclear(&failure));
+                Ok(())
+            }
             Err(failure) if is_bearable(&failure) && self.since.elapsed() < Patience::default().passing => {
                 tell(Progress::Unclear(&failure));
                 Ok(())

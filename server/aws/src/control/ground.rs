@@ -1,9 +1,12 @@
 //! Where the control plane's machine is, and what it is started from: what of a platform's set-up it needs.
 
+use std::net::Ipv4Addr;
+
 use super::ControlError;
+use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::dns::ZoneId;
-use crate::failure::Kind;
+use crate::failure::{Failure, Kind};
 use crate::setup::{Asked, Footing, NoFooting, Part, Patience, Who, Wish, bear, newest_image};
 
 /// Where a disk is when its image does not say.
@@ -30,6 +33,8 @@ pub struct Ground {
     pub has_address: bool,
     /// Where it is started.
     pub subnet: String,
+    /// Its address there, if that is known.
+    pub private_address: Option<Ipv4Addr>,
     /// The name of its disk.
     pub(super) root: String,
     /// Its security group.
@@ -68,12 +73,21 @@ impl Ground {
             instance_type,
             image: image.image_id().unwrap_or_default().to_owned(),
             has_address,
+            private_address: address_in(clients, &subnet).await?,
             subnet,
             root: image.root_device_name().unwrap_or(ROOT).to_owned(),
             group,
             profile,
         })
     }
+}
+
+/// Returns the address that the machine has in a subnet.
+async fn address_in(clients: &Clients, subnet: &str) -> Result<Option<Ipv4Addr>, Failure> {
+    let read =
+        async || clients.ec2.describe_subnets().subnet_ids(subnet).send().await.of("ec2:DescribeSubnets");
+    let answer = bear(Patience::default(), Kind::is_passing, read).await?;
+    Ok(answer.subnets().first().and_then(|subnet| super::address::in_network(subnet.cidr_block()?)))
 }
 
 /// Returns the subnet, and whether machines in it have public addresses; of a subnet that was named nothing is known, and an

@@ -1,6 +1,8 @@
 //! The machine of the control plane: what it is told, whether there is one, and how it is asked for. There is one of a platform,
 //! found by its tags, so that asking can be cut off anywhere and begun again.
 
+#[cfg(any(feature = "sdk", test))]
+mod address;
 mod certificates;
 mod recipe;
 mod seen;
@@ -13,6 +15,8 @@ mod ground;
 mod look;
 #[cfg(feature = "sdk")]
 mod order;
+#[cfg(feature = "sdk")]
+mod upkeep;
 
 pub use certificates::{Certificates, NoCertificate};
 pub use recipe::{Recipe, RecipeError};
@@ -26,6 +30,8 @@ pub use ground::Ground;
 pub(crate) use look::controls;
 #[cfg(feature = "sdk")]
 pub use look::look;
+#[cfg(feature = "sdk")]
+pub use upkeep::{Backup, Bucket, bucket, restart};
 
 /// The value of the tag `paas:part` of the machine, of its disk, and of its way in at the load balancer.
 #[cfg(feature = "sdk")]

@@ -1,5 +1,7 @@
 //! The control plane's machine, as EC2 takes it.
 
+use std::net::Ipv4Addr;
+
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
     InstanceMetadataOptionsRequest, InstanceType, ResourceType, ShutdownBehavior, Tag, TagSpecification,
@@ -20,6 +22,8 @@ pub(super) struct Order<'a> {
     pub(super) name: &'a ClusterName,
     /// Where.
     pub(super) ground: &'a Ground,
+    /// Its address, if it is to have a certain one.
+    pub(super) address: Option<Ipv4Addr>,
     /// How large its disk is, in gigabytes.
     pub(super) disk: u16,
     /// What it does at its first start.
@@ -31,7 +35,7 @@ pub(super) struct Order<'a> {
 /// # Errors
 /// AWS did not give one, or did not say.
 pub(super) async fn ask(clients: &Clients, order: &Order<'_>, token: String) -> Result<(), Failure> {
-    let Order { name, ground, disk, script } = order;
+    let Order { name, ground, address, disk, script } = order;
     let profile = IamInstanceProfileSpecification::builder().name(&ground.profile).build();
     // Builds run on this machine: the sandbox's firewall keeps them from the metadata, and the one hop what is in containers.
     let metadata = InstanceMetadataOptionsRequest::builder()
@@ -43,6 +47,7 @@ pub(super) async fn ask(clients: &Clients, order: &Order<'_>, token: String) -> 
     let call = call
         .instance_type(InstanceType::from(ground.instance_type.as_str()))
         .subnet_id(&ground.subnet)
+        .set_private_ip_address(address.map(|address| address.to_string()))
         .security_group_ids(&ground.group)
         .iam_instance_profile(profile)
         .metadata_options(metadata)

@@ -3,6 +3,7 @@
 
 use model::name::Hostname;
 use model::slug::Digest;
+use model::upkeep::BACKUPS;
 
 use super::Certificates;
 use crate::bake::SCRIPT_BYTES;
@@ -90,6 +91,7 @@ impl Recipe {
             ("agent-listen", "0.0.0.0:5001".to_owned()),
             ("domain", self.domain.as_str().to_owned()),
             ("blobs", format!("s3://{}", self.bucket)),
+            ("backups", format!("s3://{}/{BACKUPS}", self.bucket)),
             ("fleet", "aws".to_owned()),
             ("aws-name", self.name.to_string()),
             ("aws-identity-certificates", "/etc/paasd-identity.pem".to_owned()),
@@ -160,6 +162,7 @@ mod tests {
         let options: toml::Table = read("paasd.toml").parse().unwrap();
         assert_eq!(options["domain"].as_str(), Some("apps.example.org"));
         assert_eq!(options["blobs"].as_str(), Some("s3://paas-prod-123456789012-us-east-1"));
+        assert_eq!(options["backups"].as_str(), Some("s3://paas-prod-123456789012-us-east-1/backups"));
         assert_eq!((options["builds"].as_integer(), options["fleet"].as_str()), (Some(4), Some("aws")));
         assert!(options["aws-balancers"][0].as_str().unwrap().ends_with("loadbalancer/app/a/1"));
         assert_eq!(options["trusted-proxies"][1].as_str(), Some("'$(id)'"));
@@ -184,7 +187,7 @@ mod tests {
         };
         // Either it is written on one line, or it is refused.
         let ends = |script: String| script.lines().filter(|line| *line == END_OF_FILE).count();
-        assert_eq!(odd.script().map_or(4, ends), 4);
+        assert_eq!(odd.script().map_or(6, ends), 6);
         let endpoint = Some("http://a/$(id)".to_owned());
         assert!(matches!(Recipe { endpoint, ..recipe() }.script(), Err(RecipeError::Endpoint(_))));
     }

@@ -17,10 +17,26 @@ if [ -d /run/systemd/system ]; then
   cat >/etc/systemd/system/paasd.service <<'END-OF-FILE'
 SERVICE
 END-OF-FILE
-  printf '[Service]\nEnvironmentFile=/etc/paasd.env\n' >/etc/systemd/system/paasd.service.d/aws.conf
+  cat >/etc/systemd/system/paasd.service.d/aws.conf <<'END-OF-FILE'
+[Service]
+EnvironmentFile=/etc/paasd.env
+ExecStartPre=/opt/paas/bin/paasd upkeep --program /opt/paas/bin/paasd --config /etc/paasd.toml
+TimeoutStartSec=infinity
+END-OF-FILE
   systemctl daemon-reload
   systemctl enable --now paasd
 else
-  setsid bash -c 'set -a; . /etc/paasd.env; cd /
-    while true; do /usr/local/bin/paasd serve --config /etc/paasd.toml; sleep 1; done' </dev/null >>/var/log/paasd.log 2>&1 &
+  each_start=/var/lib/cloud/scripts/per-boot/paasd
+  mkdir -p "$(dirname "$each_start")"
+  cat >"$each_start" <<'END-OF-FILE'
+#!/bin/bash
+setsid bash -c 'set -a; . /etc/paasd.env; cd /
+  paasd=/usr/local/bin/paasd options=/etc/paasd.toml
+  while true; do
+    $paasd upkeep --program /opt/paas/bin/paasd --config $options && $paasd serve --config $options
+    sleep 1
+  done' </dev/null >>/var/log/paasd.log 2>&1 &
+END-OF-FILE
+  chmod 0755 "$each_start"
+  "$each_start"
 fi

@@ -26,6 +26,7 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
     ("s3:HeadBucket", "s3:ListBucket"),
     ("s3:HeadObject", "s3:GetObject"),
+    ("s3:ListObjectsV2", "s3:ListBucket"),
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
     ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
@@ -59,7 +60,7 @@ fn called(source: &str) -> BTreeSet<String> {
             let Some((method, _)) = behind.split_once("()") else { continue };
             // `build` makes a client.
             let is_call = !method.is_empty() && method != "build";
-            if is_call && method.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            if is_call && method.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
                 let call = format!("{service}:{}", camel(method));
                 let known = OTHERWISE.iter().find(|(name, _)| *name == call);
                 calls.insert(known.map_or(call, |(_, permission)| (*permission).to_owned()));

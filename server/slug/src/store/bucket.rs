@@ -22,7 +22,7 @@ const RETRY_WITHIN: Duration = Duration::from_secs(60);
 const WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(8));
 
 /// Opens a bucket with the credentials, the region and the endpoint that variables such as `AWS_ACCESS_KEY_ID` name.
-pub(super) fn open(
+pub(crate) fn open(
     bucket: &str,
     prefix: &str,
     variables: impl Iterator<Item = (String, String)>,
@@ -71,13 +71,14 @@ pub(crate) fn is_final(error: &object_store::Error) -> bool {
 
 /// Returns why a store did not do what was asked, as the rest of a sentence. What the store said in full may hold keys,
 /// and is not repeated.
-pub(crate) fn reason(error: &object_store::Error) -> String {
+#[must_use]
+pub fn reason(error: &object_store::Error) -> String {
     use object_store::Error;
     let code = code(error);
     let said = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = chain(error);
     match (error, code.as_deref()) {
-        (_, Some("NoSuchBucket")) => "there is no such bucket; --blobs names another".to_owned(),
+        (_, Some("NoSuchBucket")) => "there is no such bucket".to_owned(),
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _)
         | (_, Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AccessDenied")) => {
             format!("it refuses the credentials{said}; look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
