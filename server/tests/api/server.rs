@@ -97,6 +97,7 @@ impl Ask<'_> {
 fn options(dir: &std::path::Path, listen: SocketAddr, fleet: FleetSource) -> Options {
     Options {
         blobs: slug::BlobPlace::Directory(dir.join("blobs")),
+        backups: None,
         data_dir: dir.to_owned(),
         own_dir: dir.to_owned(),
         database_url: None,
