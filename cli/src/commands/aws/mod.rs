@@ -3,6 +3,7 @@
 mod admin_token;
 pub(super) mod backups;
 pub(super) mod bake;
+mod beginning;
 mod consent;
 pub(super) mod down;
 mod options;

@@ -7,16 +7,13 @@ use aws::Clients;
 use aws::control::{
     Bucket, Certificates, ControlError, Ground, Machine, Next, Progress, Recipe, look, next, start,
 };
-use aws::failure::Failure;
 use aws::setup::{Asked, Entrance};
-use jiff::Timestamp;
 use model::cost::{Bill, RegionPrices};
 use model::name::Hostname;
-use model::upkeep::Order;
 use serde_json::{Value, json};
 
 use super::admin_token;
-use super::backups::meant;
+use super::beginning;
 use super::consent::consent;
 use super::options::{PricesOption, WhereOptions};
 use super::{failed, shown, wait_for};
@@ -116,11 +113,11 @@ impl Server {
                 Next::Ask => {
                     let bill = self.bill(&ground, prices.region(&clients.region));
                     let bucket = Bucket { clients: &clients, name: &ground.bucket };
-                    let restore = self.beginning(bucket).await?;
+                    let restore = beginning::choose(bucket, self.restore.as_deref(), self.empty).await?;
                     let plan = self.plan(&ground, restore.as_deref());
                     screen.say(&format!("{plan}\n\n{}\n", cost(screen, bill.as_ref())));
                     agreed()?;
-                    begin_with(bucket, restore).await.map_err(|failure| failed(&failure))?;
+                    beginning::settle(bucket, restore).await.map_err(|failure| failed(&failure))?;
                 }
                 Next::Wake(id) => {
                     screen.say(&format!("The control plane {id} is off."));
@@ -194,19 +191,6 @@ impl Server {
         }
     }
 
-    /// Returns the backup that a new machine begins with. Where there are any, it is not left to chance whether it does.
-    async fn beginning(&self, bucket: Bucket<'_>) -> Result<Option<String>> {
-        let backups = bucket.backups().await.map_err(|failure| failed(&failure))?;
-        match (&self.restore, backups.last()) {
-            (Some(asked), _) => meant(&backups, asked).map(Some),
-            (None, Some(newest)) if !self.empty => {
-                let told = format!("there are backups of this platform, the newest {}", newest.name);
-                Err(Error::usage(told).hint("--restore newest begins with it, --empty with nothing."))
-            }
-            (None, _) => Ok(None),
-        }
-    }
-
     /// Returns what is started, as text.
     fn plan(&self, ground: &Ground, restore: Option<&str>) -> String {
         let Ground { instance_type, image, subnet, .. } = ground;
@@ -268,17 +252,6 @@ impl Server {
         }
         table
     }
-}
-
-/// Has the machine that is about to be made begin with a backup or with nothing, and with the `paasd` that was brought last.
-async fn begin_with(bucket: Bucket<'_>, restore: Option<String>) -> std::result::Result<(), Failure> {
-    let earlier = bucket.order().await?;
-    if restore.is_none() && earlier.is_none() {
-        return Ok(());
-    }
-    let id = Timestamp::now().as_millisecond().to_string();
-    let program = earlier.and_then(|order| order.program);
-    bucket.place(&Order { id, program, restore, back_up: true }).await
 }
 
 fn read(path: &Path) -> Result<String> {
