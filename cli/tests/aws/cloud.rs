@@ -188,6 +188,17 @@ impl Cloud {
         request.send_form(form).unwrap().body_mut().read_to_string().unwrap()
     }
 
+    /// Sets the rules by which the platform's bucket removes things by itself, or returns them.
+    pub(crate) fn lifecycle(&self, rules: Option<&str>) -> String {
+        let url = format!("{}/paas-prod-123456789012-us-east-1?lifecycle", self.region.url);
+        let signed = "AWS4-HMAC-SHA256 Credential=AKIAOTHER/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let answer = match rules {
+            Some(rules) => ureq::put(&url).header("Authorization", signed).send(rules),
+            None => ureq::get(&url).header("Authorization", signed).call(),
+        };
+        answer.unwrap().body_mut().read_to_string().unwrap()
+    }
+
     /// Returns the ids of all resources of a kind that carry the tag of `prod`.
     pub(crate) fn tagged(&self, action: &str, id: &str) -> Vec<String> {
         let filter = [("Filter.1.Name", "tag:paas:cluster"), ("Filter.1.Value.1", "prod")];

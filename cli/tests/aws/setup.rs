@@ -102,6 +102,22 @@ fn what_was_changed_by_hand_is_seen_and_set_again() {
 }
 
 #[test]
+fn old_versions_in_the_bucket_go_by_themselves_and_rules_of_others_stay() {
+    let Some(cloud) = Cloud::start() else { return };
+    cloud.up(&[]);
+    let theirs = "<LifecycleConfiguration><Rule><ID>theirs</ID><Status>Enabled</Status><Filter><Prefix>x/</Prefix></Filter>\
+         <Expiration><Days>9</Days></Expiration></Rule></LifecycleConfiguration>";
+    cloud.lifecycle(Some(theirs));
+    let steps = cloud.steps(&[]);
+    assert!(steps.len() == 1 && steps[0].to_string().contains("tidied"), "{steps:?}");
+    cloud.up(&[]);
+    let rules = cloud.lifecycle(None);
+    assert!(rules.contains("<ID>theirs</ID>") && rules.contains("<ID>paas-tidy</ID>"), "{rules}");
+    assert!(rules.contains("<NoncurrentDays>30</NoncurrentDays>"), "{rules}");
+    assert_eq!(cloud.steps(&[]), Vec::<Value>::new());
+}
+
+#[test]
 fn another_wish_changes_what_it_must_and_nothing_else() {
     let Some(cloud) = Cloud::start() else { return };
     cloud.up(&[]);

@@ -1,7 +1,7 @@
 //! What the machine of a control plane that nobody logs in to is asked to become, and what became of that. Both lie in the
 //! platform's bucket: the machine looks there at each of its starts, before the server's.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::slug::Digest;
@@ -29,7 +29,12 @@ pub struct Order {
     pub restore: Option<String>,
     /// Whether what is there is backed up first.
     pub back_up: bool,
+    /// Until when it counts for a machine that has data: nobody should be surprised by what was asked for and then given up.
+    pub until: Timestamp,
 }
+
+/// For how long an order counts.
+pub const COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +96,12 @@ impl Order {
         [back_up, replace, restore].into_iter().flatten().collect()
     }
 
+    /// Tells whether it counts for a machine. One without data has nothing else to go by.
+    #[must_use]
+    pub fn counts(&self, present: &Present, now: Timestamp) -> bool {
+        !present.has_data || now <= self.until
+    }
+
     /// Tells whether its id and its backup can be names of files, and lead nowhere else.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -105,7 +116,7 @@ impl Order {
     /// Tells whether somebody has asked for the same already.
     #[must_use]
     pub fn asks_for_the_same(&self, other: &Self) -> bool {
-        Self { id: other.id.clone(), ..self.clone() } == *other
+        Self { id: other.id.clone(), until: other.until, ..self.clone() } == *other
     }
 }
 
@@ -115,6 +126,8 @@ mod tests {
 
     use super::*;
 
+    const UNTIL: Timestamp = Timestamp::UNIX_EPOCH;
+
     fn digest() -> impl Strategy<Value = Digest> {
         "[ab]{1}".prop_map(|letter| letter.repeat(64).parse().unwrap())
     }
@@ -122,7 +135,7 @@ mod tests {
     fn order() -> impl Strategy<Value = Order> {
         let restore = proptest::option::of("paas-[12]");
         ("[12]", proptest::option::of(digest()), restore, any::<bool>())
-            .prop_map(|(id, program, restore, back_up)| Order { id, program, restore, back_up })
+            .prop_map(|(id, program, restore, back_up)| Order { id, program, restore, back_up, until: UNTIL })
     }
 
     fn present() -> impl Strategy<Value = Present> {
@@ -172,6 +185,7 @@ mod tests {
             program: Some(next.clone()),
             restore: Some("paas-1".into()),
             back_up: true,
+            until: UNTIL,
         };
         let steps = [Step::BackUp, Step::Replace(next), Step::Restore("paas-1".into())];
         assert_eq!(order.steps(&present), steps);
@@ -179,14 +193,26 @@ mod tests {
             Order { program: Some(here), ..order.clone() }.steps(&present),
             [Step::BackUp, Step::Restore("paas-1".into())]
         );
-        assert!(Order { id: "2".into(), ..order.clone() }.asks_for_the_same(&order));
+        let later = UNTIL + COUNTS_FOR;
+        assert!(Order { id: "2".into(), until: later, ..order.clone() }.asks_for_the_same(&order));
         assert!(!Order { restore: None, ..order.clone() }.asks_for_the_same(&order));
+    }
+
+    #[test]
+    fn an_order_that_was_given_up_is_only_for_a_machine_without_data() {
+        let program: Digest = "a".repeat(64).parse().unwrap();
+        let order = Order { id: "1".into(), program: None, restore: None, back_up: true, until: UNTIL };
+        let counts =
+            |has_data, now| order.counts(&Present { program: program.clone(), has_data, last: None }, now);
+        assert!(counts(true, UNTIL) && counts(false, UNTIL + COUNTS_FOR));
+        assert!(!counts(true, UNTIL + SignedDuration::from_secs(1)));
     }
 
     #[test]
     fn an_order_that_leads_elsewhere_is_none() {
         let order = |id: &str, restore: &str| {
-            Order { id: id.into(), program: None, restore: Some(restore.into()), back_up: true }.is_plain()
+            let restore = Some(restore.into());
+            Order { id: id.into(), program: None, restore, back_up: true, until: UNTIL }.is_plain()
         };
         assert!(order("1", "paas-2026-11-22T033000Z.tar.zst"));
         for wrong in ["", "../x", "a/b", ".", "..", "a b", "a\n", &"x".repeat(101)] {

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Dashboard;
+use super::backups::Backups;
 use super::client::Refusal;
 use super::page::{Frame, Submitted, Visitor};
 use super::words;
@@ -43,6 +44,7 @@ struct PlatformPage {
     more_hosts: usize,
     users: Vec<UserLine>,
     invitation: Option<Invitation>,
+    at: Timestamp,
 }
 
 /// A user who was just added. The secret is shown on this one page.
@@ -59,6 +61,7 @@ struct Installation {
     degraded: Vec<String>,
     doubt: Option<String>,
     disk: Disk,
+    backups: Option<Backups>,
     data_dir: String,
     domain: String,
     router_url: String,
@@ -178,6 +181,7 @@ async fn view(
         users: users.into_iter().map(|user| line(visitor, user)).collect(),
         now,
         invitation,
+        at: Timestamp::now(),
     })
 }
 

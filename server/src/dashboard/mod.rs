@@ -7,6 +7,7 @@ mod activity;
 mod app;
 mod apps;
 mod assets;
+mod backups;
 mod chart;
 mod client;
 mod cookies;

@@ -54,9 +54,14 @@ async fn keep_up(args: UpkeepArgs) -> anyhow::Result<()> {
         Err(error) => return Err(error),
     };
     let last = machine.last();
-    let steps = order.steps(&machine.present(last.as_ref())?);
+    let present = machine.present(last.as_ref())?;
+    let steps = order.steps(&present);
     let outcome = match last.filter(|outcome| steps.is_empty() && outcome.order == order.id) {
         Some(told) => told,
+        None if !order.counts(&present, Timestamp::now()) => {
+            info!(order = order.id, "what this machine was asked to be does not count any more");
+            return Ok(());
+        }
         None => carry_out(&machine, &order, steps).await?,
     };
     machine.remember(&outcome)?;

@@ -48,12 +48,16 @@ impl Post {
         }
     }
 
-    /// Says what became of an order.
+    /// Says what became of an order, unless it is said already.
     ///
     /// # Errors
     /// The bucket does not take it.
     pub(super) async fn tell(&self, outcome: &Outcome) -> anyhow::Result<()> {
         let (key, text) = (Key::from(OUTCOME_KEY), serde_json::to_vec(outcome)?);
+        let said = async { self.0.get(&key).await?.bytes().await };
+        if in_time(said).await?.is_ok_and(|said| said == text) {
+            return Ok(());
+        }
         in_time(self.0.put(&key, text.into())).await?.map(drop).map_err(|error| refused(&error))
     }
 }

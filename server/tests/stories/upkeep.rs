@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use model::upkeep::{ORDER_KEY, OUTCOME_KEY, Order, Outcome};
+use jiff::Timestamp;
+use model::slug::Digest;
+use model::upkeep::{COUNTS_FOR, ORDER_KEY, OUTCOME_KEY, Order, Outcome};
 
 use crate::app::text;
 use crate::bucket::{know, options};
@@ -50,7 +52,12 @@ impl Machine {
 
     fn order(&self, id: &str, program: Option<&Path>, restore: Option<&str>) {
         let program = program.map(|program| slug::digest_of(program).unwrap());
-        let order = Order { id: id.into(), program, restore: restore.map(str::to_owned), back_up: true };
+        self.order_until(Timestamp::now() + COUNTS_FOR, id, (program, restore));
+    }
+
+    fn order_until(&self, until: Timestamp, id: &str, (program, restore): (Option<Digest>, Option<&str>)) {
+        let restore = restore.map(str::to_owned);
+        let order = Order { id: id.into(), program, restore, back_up: true, until };
         self.bucket.put(&format!("platform/{ORDER_KEY}"), &serde_json::to_vec(&order).unwrap());
     }
 
@@ -111,6 +118,10 @@ fn another_paasd_and_an_earlier_backup_take_the_place_of_what_is_there_once() {
     assert_eq!(slug::digest_of(&machine.program).unwrap(), outcome.program);
     assert_eq!(outcome.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(machine.greeting(), "one");
+
+    // What was asked for and given up long ago surprises nobody.
+    machine.order_until(Timestamp::UNIX_EPOCH, "0", (None, Some(&first)));
+    assert_eq!(machine.becomes("1").at, outcome.at);
 
     // What was there can be had back, and an order that was carried out is not carried out again.
     let second = outcome.backup.clone().unwrap();

@@ -3,7 +3,7 @@
 use aws::control::Bucket;
 use aws::failure::Failure;
 use jiff::Timestamp;
-use model::upkeep::Order;
+use model::upkeep::{COUNTS_FOR, Order};
 
 use super::backups::meant;
 use super::failed;
@@ -34,7 +34,8 @@ pub(super) async fn settle(bucket: Bucket<'_>, restore: Option<String>) -> std::
     if restore.is_none() && earlier.is_none() {
         return Ok(());
     }
-    let id = Timestamp::now().as_millisecond().to_string();
+    let now = Timestamp::now();
+    let (id, until) = (now.as_millisecond().to_string(), now + COUNTS_FOR);
     let program = earlier.and_then(|order| order.program);
-    bucket.place(&Order { id, program, restore, back_up: true }).await
+    bucket.place(&Order { id, program, restore, back_up: true, until }).await
 }

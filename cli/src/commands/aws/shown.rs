@@ -51,6 +51,7 @@ fn setting_words(setting: Setting) -> &'static str {
         Setting::Encrypted => "encryption",
         Setting::Versioned => "versions",
         Setting::TlsOnly => "TLS only",
+        Setting::Tidied => "no end of old versions",
         Setting::StrictHeaders => "strict headers",
         Setting::Answer => "answer",
     }

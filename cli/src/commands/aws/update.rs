@@ -7,7 +7,7 @@ use aws::Clients;
 use aws::bake::Program;
 use aws::control::{Bucket, ControlError, Machine, Next, bucket, look, next, restart};
 use jiff::Timestamp;
-use model::upkeep::{Order, Outcome};
+use model::upkeep::{COUNTS_FOR, Order, Outcome};
 use model::wording;
 use serde_json::json;
 
@@ -130,15 +130,20 @@ impl Update {
             }
             None => None,
         };
+        let now = Timestamp::now();
         let order = Order {
-            id: Timestamp::now().as_millisecond().to_string(),
+            id: now.as_millisecond().to_string(),
             program: program.map(|program| program.digest.clone()),
             restore,
             back_up: !self.no_backup,
+            until: now + COUNTS_FOR,
         };
         let earlier = bucket.order().await.map_err(|failure| failed(&failure))?;
         let waits = |earlier: &Order| outcome.is_none_or(|outcome| outcome.order != earlier.id);
-        Ok(earlier.filter(|earlier| waits(earlier) && order.asks_for_the_same(earlier)).unwrap_or(order))
+        let id = earlier
+            .filter(|earlier| waits(earlier) && order.asks_for_the_same(earlier))
+            .map(|earlier| earlier.id);
+        Ok(Order { id: id.unwrap_or(order.id.clone()), ..order })
     }
 }
 
@@ -176,7 +181,8 @@ mod tests {
     #[test]
     fn what_is_so_already_needs_nothing_and_a_restore_or_a_failure_always_does() {
         let digest: model::slug::Digest = "a".repeat(64).parse().unwrap();
-        let order = Order { id: "2".into(), program: Some(digest.clone()), restore: None, back_up: true };
+        let (program, until) = (Some(digest.clone()), Timestamp::UNIX_EPOCH);
+        let order = Order { id: "2".into(), program, restore: None, back_up: true, until };
         let outcome = Outcome {
             order: "1".into(),
             at: Timestamp::UNIX_EPOCH,

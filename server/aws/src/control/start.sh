@@ -20,7 +20,8 @@ END-OF-FILE
   cat >/etc/systemd/system/paasd.service.d/aws.conf <<'END-OF-FILE'
 [Service]
 EnvironmentFile=/etc/paasd.env
-ExecStartPre=/opt/paas/bin/paasd upkeep --program /opt/paas/bin/paasd --config /etc/paasd.toml
+# What fails is tried again, but not at once: it may be gigabytes that come from the bucket.
+ExecStartPre=/bin/sh -c '/opt/paas/bin/paasd upkeep --program /opt/paas/bin/paasd --config /etc/paasd.toml || { sleep 15; exit 1; }'
 TimeoutStartSec=infinity
 END-OF-FILE
   systemctl daemon-reload

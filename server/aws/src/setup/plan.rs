@@ -164,6 +164,7 @@ impl Setting {
             Self::Encrypted => "what is stored is encrypted",
             Self::Versioned => "what is overwritten can be had back",
             Self::TlsOnly => "refuses what is not sent over TLS",
+            Self::Tidied => "what was removed from it costs nothing after thirty days",
             Self::StrictHeaders => "drops headers that can be read in two ways",
             Self::Answer => "answers what is for no app",
         }
@@ -188,6 +189,7 @@ impl Setting {
             Self::Encrypted => "what is stored would not be encrypted",
             Self::Versioned => "what is overwritten would be gone",
             Self::TlsOnly => "it answers without TLS",
+            Self::Tidied => "what was removed from it stays, and costs, for ever",
             Self::StrictHeaders => "it lets odd headers pass",
             Self::Answer => "it answers otherwise than wanted",
         }

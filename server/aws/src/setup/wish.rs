@@ -116,6 +116,8 @@ pub enum Setting {
     Versioned,
     /// It is only spoken to over TLS.
     TlsOnly,
+    /// What was overwritten or removed long ago, or never came whole, is not kept, and not paid for.
+    Tidied,
     /// Headers that could be read in two ways are dropped.
     StrictHeaders,
     /// What is for no app gets an answer of its own, and plain HTTP is sent to HTTPS.
@@ -236,6 +238,7 @@ impl Wish {
                     Setting::Encrypted,
                     Setting::Versioned,
                     Setting::TlsOnly,
+                    Setting::Tidied,
                 ]
             }
             Part::Vpc => vec![Setting::HostNames],

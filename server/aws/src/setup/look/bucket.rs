@@ -1,6 +1,10 @@
 //! The bucket, and how well it keeps what is in it.
 
-use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration};
+use aws_sdk_s3::error::BuildError;
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketVersioningStatus, ExpirationStatus, LifecycleRule,
+    LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
+};
 use serde_json::{Value, json};
 
 use super::foreign;
@@ -24,6 +28,7 @@ pub(super) async fn look(clients: &Clients, wish: &Wish, found: &mut Found) -> R
         (Setting::Encrypted, is_encrypted(clients, &name).await?),
         (Setting::Versioned, is_versioned(clients, &name).await?),
         (Setting::TlsOnly, policy(clients, &name).await? == Some(tls_only(&name))),
+        (Setting::Tidied, lifecycle(clients, &name).await?.iter().any(tidies)),
     ]);
     found.note(Part::Bucket, Piece { id: name, holds, used: 0 });
     Ok(())
@@ -68,6 +73,44 @@ async fn is_versioned(clients: &Clients, name: &str) -> Result<bool, Failure> {
     Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
 }
 
+/// Returns the rules by which a bucket removes things by itself.
+pub(crate) async fn lifecycle(clients: &Clients, name: &str) -> Result<Vec<LifecycleRule>, Failure> {
+    let call = clients.s3.get_bucket_lifecycle_configuration().bucket(name);
+    let answer = known(call.send().await.of("s3:GetLifecycleConfiguration"))?;
+    Ok(answer.map(|answer| answer.rules().to_vec()).unwrap_or_default())
+}
+
+/// What our rule is called.
+pub(crate) const TIDY: &str = "paas-tidy";
+
+/// For how many days what was overwritten or removed can be had back.
+const KEPT_DAYS: i32 = 30;
+
+/// For how many days an upload may go on.
+const UPLOAD_DAYS: i32 = 1;
+
+/// Returns the rule that keeps a versioned bucket from growing for ever.
+pub(crate) fn tidy() -> Result<LifecycleRule, BuildError> {
+    LifecycleRule::builder()
+        .id(TIDY)
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .noncurrent_version_expiration(
+            NoncurrentVersionExpiration::builder().noncurrent_days(KEPT_DAYS).build(),
+        )
+        .abort_incomplete_multipart_upload(
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOAD_DAYS).build(),
+        )
+        .build()
+}
+
+fn tidies(rule: &LifecycleRule) -> bool {
+    let kept = rule.noncurrent_version_expiration().and_then(|kept| kept.noncurrent_days());
+    let upload = rule.abort_incomplete_multipart_upload().and_then(|upload| upload.days_after_initiation());
+    let is_on = rule.status() == &ExpirationStatus::Enabled;
+    rule.id() == Some(TIDY) && is_on && (kept, upload) == (Some(KEPT_DAYS), Some(UPLOAD_DAYS))
+}
+
 async fn policy(clients: &Clients, name: &str) -> Result<Option<Value>, Failure> {
     let answer = known(clients.s3.get_bucket_policy().bucket(name).send().await.of("s3:GetBucketPolicy"))?;
     Ok(answer.and_then(|answer| serde_json::from_str(answer.policy()?).ok()))
@@ -86,4 +129,24 @@ pub(crate) fn tls_only(name: &str) -> Value {
             "Condition": { "Bool": { "aws:SecureTransport": "false" } },
         }],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_rule_is_known_again_and_one_that_was_changed_is_not() {
+        let rule = tidy().unwrap();
+        assert!(tidies(&rule));
+        let [mut renamed, mut off, mut longer, mut uploads] = [(); 4].map(|()| rule.clone());
+        renamed.id = Some("other".into());
+        off.status = ExpirationStatus::Disabled;
+        longer.noncurrent_version_expiration =
+            Some(NoncurrentVersionExpiration::builder().noncurrent_days(3_000).build());
+        uploads.abort_incomplete_multipart_upload = None;
+        for changed in [renamed, off, longer, uploads] {
+            assert!(!tidies(&changed), "{changed:?}");
+        }
+    }
 }

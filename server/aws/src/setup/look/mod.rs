@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
 
 pub(crate) use balancer::STRICT_HEADERS;
-pub(crate) use bucket::{all_blocked, tls_only};
+pub(crate) use bucket::{TIDY, all_blocked, lifecycle, tidy, tls_only};
 pub(crate) use groups::{allowed, groups};
 pub(super) use leftovers::names as look_at_names;
 pub(crate) use network::{route_tables, routes_of, way_out};

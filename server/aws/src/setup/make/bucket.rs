@@ -2,15 +2,15 @@
 
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
-    VersioningConfiguration,
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 
 use super::{Making, unclear};
 use crate::call::Of as _;
 use crate::failure::{Failure, Kind};
-use crate::setup::look::{all_blocked, tls_only};
+use crate::setup::look::{TIDY, all_blocked, lifecycle, tidy, tls_only};
 use crate::setup::{Part, Setting};
 
 /// The one region whose buckets must not say where they are.
@@ -65,6 +65,16 @@ impl Making<'_> {
             Setting::TlsOnly => {
                 let call = s3.put_bucket_policy().bucket(name).policy(tls_only(name).to_string());
                 call.send().await.of("s3:PutBucketPolicy").map(drop)
+            }
+            Setting::Tidied => {
+                let mut rules = lifecycle(self.clients, name).await?;
+                // Those of somebody else stay.
+                rules.retain(|rule| rule.id() != Some(TIDY));
+                rules.push(tidy().map_err(unfit)?);
+                let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
+                let call = s3.put_bucket_lifecycle_configuration().bucket(name);
+                let call = call.lifecycle_configuration(rules.map_err(unfit)?);
+                call.send().await.of("s3:PutLifecycleConfiguration").map(drop)
             }
             other => Err(unclear("aws:up", &format!("{other:?} is nothing of a bucket's"))),
         }
