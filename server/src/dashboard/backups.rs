@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::wording;
 use serde::Deserialize;
 
+use super::words;
 use crate::backup::nightly::Last;
 
 /// Where they go, and how the last one went.
@@ -14,11 +15,10 @@ pub(super) struct Backups {
 }
 
 impl Backups {
-    /// Returns the last one, in a few words.
+    /// Returns when the last one was made and where, in a few words.
     pub(super) fn told(&self, now: Timestamp) -> String {
-        let made = self.last.as_ref().and_then(|last| Some((last.file.as_deref()?, last.at)));
-        match made {
-            Some((file, at)) => format!("{file}, {}", wording::ago(at, now)),
+        match self.last.as_ref().filter(|last| last.file.is_some()) {
+            Some(last) => format!("{}, in {}", words::since(last.at, now), self.place),
             None => format!("none yet in {}", self.place),
         }
     }
@@ -27,7 +27,7 @@ impl Backups {
     pub(super) fn trouble(&self, now: Timestamp) -> Option<String> {
         let last = self.last.as_ref()?;
         let why = match (&last.failure, last.warnings.first()) {
-            (Some(why), _) => format!("No backup could be made {}: {why}", wording::ago(last.at, now)),
+            (Some(why), _) => format!("No backup could be made {}: {why}", words::since(last.at, now)),
             (None, Some(warning)) => format!("The last backup lacks something: {warning}"),
             (None, None) => return None,
         };
@@ -48,11 +48,11 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one_is_named_and_a_bad_one_is_a_sentence() {
+    fn a_good_one_is_told_and_a_bad_one_is_a_sentence() {
         let at = "2026-11-22T03:30:00Z";
         let good = json!({ "at": at, "file": "/mnt/b/paas.tar.zst", "warnings": [], "failure": null });
         let (text, trouble) = told(&good);
-        assert!(text.starts_with("/mnt/b/paas.tar.zst, ") && trouble.is_none(), "{text}");
+        assert!(text.ends_with(" ago, in /mnt/b") && trouble.is_none(), "{text}");
         let bad = json!({ "at": at, "file": null, "warnings": [], "failure": "the disk is full" });
         let (text, trouble) = told(&bad);
         assert_eq!(text, "none yet in /mnt/b");

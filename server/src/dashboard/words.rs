@@ -18,7 +18,8 @@ pub(super) fn ago(at: Timestamp) -> String {
     since(at, Timestamp::now())
 }
 
-fn since(at: Timestamp, now: Timestamp) -> String {
+/// The same for another moment than now.
+pub(super) fn since(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs().max(0);
     let (n, unit) = match seconds {
         0..5 => return "just now".to_owned(),

@@ -17,8 +17,8 @@ use crate::child;
 /// How long a backup or a restore may take.
 const COPY_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How long a program may take to say its version.
-const VERSION_WITHIN: Duration = Duration::from_secs(10);
+/// How long a program may take to say its version, and whether it can be run here.
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The machine.
 pub(super) struct Machine {
@@ -96,7 +96,7 @@ impl Machine {
     /// Puts the program of this digest, which is in the bucket, in the place of its own.
     ///
     /// # Errors
-    /// It is not there, is another, or does not run here.
+    /// It is not there, is another, or does not run here with these options.
     pub(super) async fn replace(&self, digest: &Digest) -> anyhow::Result<()> {
         let (depot, _) = Depot::open(&self.bucket.within(PROGRAMS))?;
         let mut file = tempfile::NamedTempFile::new_in(folder(&self.program))?;
@@ -109,6 +109,10 @@ impl Machine {
         // Nobody can run what is open for writing.
         let path = file.into_temp_path();
         version_of(&path).await?;
+        // One that does not know these options, or cannot be kept up itself, would be the last one here.
+        let mut check = self.command(&path, "upkeep");
+        check.args(["--check", "--program"]).arg(&self.program);
+        child::output(check, LOOK_WITHIN).await?;
         settle(path, &self.program)
     }
 
@@ -152,12 +156,19 @@ impl Machine {
 
     /// Runs a command of its program; returns what it printed.
     async fn run(&self, command: &str, more: [&str; 2]) -> anyhow::Result<Vec<u8>> {
-        let mut process = Command::new(&self.program);
-        process.args([command, "--json", "--quiet"]).args(more).arg("--data-dir").arg(&self.data_dir);
+        let mut process = self.command(&self.program, command);
+        process.args(["--json", "--quiet"]).args(more);
+        child::output(process, COPY_WITHIN).await
+    }
+
+    /// Returns a command of a program, with the options of this machine's server.
+    fn command(&self, program: &Path, command: &str) -> Command {
+        let mut process = Command::new(program);
+        process.arg(command).arg("--data-dir").arg(&self.data_dir);
         if let Some(configuration) = &self.configuration {
             process.arg("--config").arg(configuration);
         }
-        child::output(process, COPY_WITHIN).await
+        process
     }
 
     fn beside(&self, what: &str) -> PathBuf {
@@ -169,7 +180,7 @@ impl Machine {
 async fn version_of(program: &Path) -> anyhow::Result<String> {
     let mut command = Command::new(program);
     command.arg("--version");
-    let told = child::output(command, VERSION_WITHIN).await?;
+    let told = child::output(command, LOOK_WITHIN).await?;
     let told = model::wording::plain(&String::from_utf8_lossy(&told), 100);
     match told.trim().strip_prefix("paasd ") {
         Some(version) => Ok(version.to_owned()),

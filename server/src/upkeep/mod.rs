@@ -24,6 +24,9 @@ pub struct UpkeepArgs {
     /// The paasd that makes place when another is asked for
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
+    /// Only look whether this paasd can be run with these options
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     serve: ServeArgs,
 }
@@ -37,6 +40,9 @@ pub fn main(args: UpkeepArgs) -> ExitCode {
 async fn keep_up(args: UpkeepArgs) -> anyhow::Result<()> {
     let configuration = args.serve.config_file().map(PathBuf::from);
     let options = args.serve.resolve()?;
+    if args.check {
+        return Ok(());
+    }
     if !matches!(options.blobs, BlobPlace::S3 { .. }) {
         bail!("--blobs names no bucket, so there is nowhere to look what this machine is asked to be");
     }

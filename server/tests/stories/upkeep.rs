@@ -171,6 +171,17 @@ fn what_cannot_be_done_leaves_the_machine_as_it_is_and_says_why() {
     machine.order("2", Some(&script), None);
     let failure = machine.becomes("2").failure.unwrap();
     assert!(failure.contains("it says `paas` when"), "{failure}");
+    let older = machine.dir.path().join("older");
+    fs::write(
+        &older,
+        "#!/bin/sh\n[ $1 = --version ] && echo paasd 0.0.1 && exit\necho there is no $1 >&2; exit 2\n",
+    )
+    .unwrap();
+    let older_key = format!("platform/bake/{}", slug::digest_of(&older).unwrap());
+    machine.bucket.put(&older_key, &fs::read(&older).unwrap());
+    machine.order("2b", Some(&older), None);
+    let failure = machine.becomes("2b").failure.unwrap();
+    assert!(failure.contains("there is no upkeep"), "{failure}");
     machine.bucket.put(&key, b"something else");
     machine.order("3", Some(&script), None);
     let failure = machine.becomes("3").failure.unwrap();
