@@ -1,10 +1,21 @@
-//! Programs that are run to their end: bounded in time, gone when nobody waits for them any more.
+//! Programs that this one starts. Those that are run to their end are bounded in time, and gone when nobody waits for them any more.
 
+use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
+
+/// Returns the file of this program, also when it was removed since.
+///
+/// # Errors
+/// The system does not say which it is.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(if program.exists() { program } else { PathBuf::from("/proc/self/exe") })
+}
 
 /// Returns what a command printed that went well within a time.
 ///

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Depot;
+use super::depot::time_of;
 use crate::child;
 use crate::platform::Platform;
 
@@ -55,16 +56,8 @@ pub(crate) async fn run(platform: Arc<Platform>, stop: CancellationToken) {
             let looked = look(&platform, place).await;
             if let Err(error) = &looked {
                 warn!("the nightly backup is tried again in an hour: {error:#}");
-                note(
-                    &platform,
-                    Last {
-                        file: None,
-                        warnings: Vec::new(),
-                        failure: Some(format!("{error:#}")),
-                        at: Timestamp::now(),
-                    },
-                )
-                .await;
+                let (at, failure) = (Timestamp::now(), Some(format!("{error:#}")));
+                note(&platform, Last { at, failure, file: None, warnings: Vec::new() }).await;
             }
             tokio::time::sleep(if looked.is_ok() { LOOK } else { AGAIN }).await;
         }
@@ -87,8 +80,8 @@ async fn look(platform: &Platform, place: &BlobPlace) -> anyhow::Result<()> {
     if named.is_some() {
         anyhow::bail!("--backups {place} is neither a directory that is there nor a prefix of a bucket");
     }
-    let newest = depot.names().await?.last().and_then(|name| super::depot::time_of(name));
-    if !is_due(newest, Timestamp::now()) {
+    let made = depot.names().await?.into_iter().filter_map(|name| time_of(&name)).collect::<Vec<_>>();
+    if !is_due(&made, Timestamp::now()) {
         return Ok(());
     }
     let told = child::output(command(place)?, WITHIN).await?;
@@ -106,7 +99,7 @@ async fn look(platform: &Platform, place: &BlobPlace) -> anyhow::Result<()> {
 
 /// Returns `paasd backup` with the options of this server.
 fn command(place: &BlobPlace) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("there is no program of this server")?);
+    let mut command = Command::new(child::own_program().context("there is no program of this server")?);
     command.args(["backup", "--json", "--quiet", "--keep", KEPT, "--to"]).arg(place.to_string());
     command.args(options(std::env::args_os()));
     Ok(command)
@@ -117,12 +110,12 @@ fn options(arguments: impl Iterator<Item = OsString>) -> impl Iterator<Item = Os
     arguments.skip(2).filter(|argument| argument != "--replace")
 }
 
-/// Tells whether none was made since the last night.
-fn is_due(newest: Option<Timestamp>, now: Timestamp) -> bool {
+/// Tells whether none was made since the last night. What bears the time of a clock that was wrong counts for nothing.
+fn is_due(made: &[Timestamp], now: Timestamp) -> bool {
     let today = now.to_zoned(TimeZone::UTC).date().to_datetime(AT).to_zoned(TimeZone::UTC);
     let Ok(today) = today.map(|today| today.timestamp()) else { return false };
     let night = if today <= now { today } else { today - SignedDuration::from_hours(24) };
-    newest.is_none_or(|newest| newest < night)
+    !made.iter().any(|made| (night..=now).contains(made))
 }
 
 /// Notes how it went, for those who ask. If that cannot be noted, the log has it.
@@ -144,14 +137,13 @@ mod tests {
     #[test]
     fn one_is_due_once_after_half_past_three() {
         let at = |text: &str| -> Timestamp { text.parse().unwrap() };
-        let due = |newest: &str, now: &str| is_due(Some(at(newest)), at(now));
-        assert!(is_due(None, at("2026-11-22T12:00:00Z")));
+        let due = |made: &str, now: &str| is_due(&[at(made)], at(now));
+        assert!(is_due(&[], at("2026-11-22T12:00:00Z")));
         assert!(!due("2026-11-21T03:30:00Z", "2026-11-22T03:29:59Z"));
         assert!(due("2026-11-21T03:30:05Z", "2026-11-22T03:30:00Z"));
         assert!(!due("2026-11-22T03:30:00Z", "2026-11-22T03:40:00Z"));
         assert!(due("2026-11-20T03:30:00Z", "2026-11-22T00:00:00Z"), "that night was missed");
-        // A clock that was wrong once.
-        assert!(!due("2027-01-01T00:00:00Z", "2026-11-22T12:00:00Z"));
+        assert!(due("2027-01-01T00:00:00Z", "2026-11-22T12:00:00Z"), "a clock was wrong once");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
 use super::packet::{self, Packet};
 use super::place;
+use crate::child::own_program;
 
 /// How long the keeper may take to answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -43,7 +44,7 @@ impl Line {
         sockopt::set_socket_timeout(&near, sockopt::Timeout::Send, Some(ANSWER))?;
         // Nothing of the server's environment is the keeper's business. It is no child that anybody waits for:
         // tokio clears away what is left of it.
-        tokio::process::Command::new(program()?)
+        tokio::process::Command::new(own_program()?)
             .arg("keep-sockets")
             .arg(run_dir)
             .env_clear()
@@ -78,10 +79,4 @@ impl Line {
         line.set_nonblocking(true)?;
         tokio::net::UnixStream::from_std(line)?.readable().await
     }
-}
-
-/// Returns the file of this program, also when it was removed since.
-fn program() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    Ok(if program.exists() { program } else { PathBuf::from("/proc/self/exe") })
 }
