@@ -13,6 +13,9 @@ mod process;
 
 use process::Simcloud;
 
+/// What a request to S3 is signed with; the simulated region looks whether there is something.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAOTHER/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
 /// The image that the simulated region has.
 pub(crate) const IMAGE: &str = "ami-12c6146b";
 
@@ -190,13 +193,23 @@ impl Cloud {
 
     /// Sets the rules by which the platform's bucket removes things by itself, or returns them.
     pub(crate) fn lifecycle(&self, rules: Option<&str>) -> String {
-        let url = format!("{}/paas-prod-123456789012-us-east-1?lifecycle", self.region.url);
-        let signed = "AWS4-HMAC-SHA256 Credential=AKIAOTHER/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
-        let answer = match rules {
-            Some(rules) => ureq::put(&url).header("Authorization", signed).send(rules),
-            None => ureq::get(&url).header("Authorization", signed).call(),
-        };
-        answer.unwrap().body_mut().read_to_string().unwrap()
+        match rules {
+            Some(rules) => {
+                let put = ureq::put(self.in_bucket("?lifecycle")).header("Authorization", SIGNED).send(rules);
+                put.unwrap().body_mut().read_to_string().unwrap()
+            }
+            None => self.object("?lifecycle").unwrap(),
+        }
+    }
+
+    /// Returns the text of an object in the platform's bucket, if it is there.
+    pub(crate) fn object(&self, key: &str) -> Option<String> {
+        let answer = ureq::get(self.in_bucket(key)).header("Authorization", SIGNED).call();
+        answer.ok()?.body_mut().read_to_string().ok()
+    }
+
+    fn in_bucket(&self, key: &str) -> String {
+        format!("{}/paas-prod-123456789012-us-east-1/{key}", self.region.url)
     }
 
     /// Returns the ids of all resources of a kind that carry the tag of `prod`.

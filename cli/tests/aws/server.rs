@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, IMAGE, hold, texts};
 use crate::killed::killed_at_each_call;
+use crate::platform::until;
 
 /// What stands for AWS's certificate; only the machine would read it.
 pub(crate) const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -154,9 +156,28 @@ fn a_lost_answer_and_a_machine_out_of_sight_do_not_make_a_second_one() {
     assert_eq!((cloud.serve(), cloud.instances()), (told, 1));
 }
 
+#[test]
+fn of_two_who_ask_the_machine_at_once_the_first_hears_of_it() {
+    let Some(cloud) = Cloud::start() else { return };
+    cloud.up(&[]);
+    cloud.serve();
+    let update = |program: &str| {
+        let words = ["aws:update", "--name", "prod", "--yes", "--paasd", program];
+        cloud.command(&words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let first = update(std::env::current_exe().unwrap().to_str().unwrap());
+    until("its order", || cloud.object("control/order.json"));
+    // There is no machine here that would do it, so this one waits.
+    let mut second = update("/bin/true");
+    let told = String::from_utf8(first.wait_with_output().unwrap().stderr).unwrap();
+    assert!(told.contains("somebody else has asked"), "{told}");
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
+
 fn decoded(text: &str) -> String {
     use std::io::Write as _;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
     let mut process =
         Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();

@@ -49,7 +49,7 @@ pub struct Outcome {
     pub version: String,
     /// Where what was there is backed up.
     pub backup: Option<String>,
-    /// Why the machine is as it was. An order that failed is not tried again by itself.
+    /// Why the rest of it was not done. An order that failed is not tried again by itself.
     pub failure: Option<String>,
 }
 

@@ -71,6 +71,17 @@ impl Depot {
         Ok((Self::Bucket { place, store }, name))
     }
 
+    /// Returns the bucket.
+    ///
+    /// # Errors
+    /// It is a directory, to which nothing has to be brought.
+    fn store(&self) -> anyhow::Result<&Arc<dyn ObjectStore>> {
+        match self {
+            Self::Bucket { store, .. } => Ok(store),
+            Self::Directory(dir) => bail!("{} is no bucket", dir.display()),
+        }
+    }
+
     /// Returns where a backup of this name is, as people write it.
     pub(super) fn shown(&self, name: &str) -> String {
         match self {
@@ -145,7 +156,7 @@ impl Depot {
     /// # Errors
     /// There is one of this name, or the bucket does not take it, or it is another when it is read back.
     pub(super) async fn upload(&self, name: &str, file: File, progress: &mut Progress) -> anyhow::Result<()> {
-        let Self::Bucket { store, .. } = self else { return Ok(()) };
+        let store = self.store()?;
         let (key, shown) = (Key::from(name), self.shown(name));
         if store.head(&key).await.is_ok() {
             bail!("there is a backup {shown} already");
@@ -220,7 +231,7 @@ impl Depot {
         to: &mut File,
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
-        let Self::Bucket { store, .. } = self else { return Ok(()) };
+        let store = self.store()?;
         let (key, shown) = (Key::from(name), self.shown(name));
         let bytes = store.head(&key).await.map_err(refused("read", &shown))?.size;
         progress.part(format!("fetching {shown}"));
@@ -234,7 +245,7 @@ impl Depot {
         bytes: u64,
         mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Self::Bucket { store, .. } = self else { return Ok(()) };
+        let store = self.store()?;
         for start in (0..bytes).step_by(PIECE) {
             let range = start..bytes.min(start + PIECE as u64);
             let mut left = ATTEMPTS;

@@ -25,17 +25,17 @@ pub(super) async fn choose(bucket: Bucket<'_>, asked: Option<&str>, empty: bool)
     }
 }
 
-/// Has the machine that is about to be made begin with it, and with the `paasd` that was brought last.
+/// Has the machine that is about to be made begin with it, and with the `paasd` that the one before it had.
 ///
 /// # Errors
 /// AWS does not answer for long.
 pub(super) async fn settle(bucket: Bucket<'_>, restore: Option<String>) -> std::result::Result<(), Failure> {
-    let earlier = bucket.order().await?;
-    if restore.is_none() && earlier.is_none() {
+    if restore.is_none() && bucket.order().await?.is_none() {
         return Ok(());
     }
     let now = Timestamp::now();
     let (id, until) = (now.as_millisecond().to_string(), now + COUNTS_FOR);
-    let program = earlier.and_then(|order| order.program);
+    // One that was asked for and could not be run must not keep this one from starting.
+    let program = bucket.last_program().await?;
     bucket.place(&Order { id, program, restore, back_up: true, until }).await
 }

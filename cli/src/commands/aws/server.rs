@@ -277,6 +277,7 @@ pub(super) fn stopped(error: &ControlError) -> Error {
         ControlError::Several(_) => "End all but one of them; their disks stay.".into(),
         ControlError::Script(_) => "Nothing was started.".into(),
         ControlError::Upload(_) => "Run it again; nothing was changed.".into(),
+        ControlError::Overtaken => "Once that is done, run this again.".into(),
         ControlError::Untold(_) => {
             "Its console at AWS shows how it starts; running this again goes on waiting.".into()
         }

@@ -96,8 +96,8 @@ impl Update {
             Ok((machine, outcome))
         })?;
         if let Some(failure) = &outcome.failure {
-            return Err(Error::failed(format!("{} is as it was: {failure}", machine.id))
-                .hint("It serves with what it had. Running this again asks anew."));
+            return Err(Error::failed(format!("{} did not become all of that: {failure}", machine.id))
+                .hint("It serves with what it has. Running this again asks anew."));
         }
         screen.say(&format!("{} {}", machine.id, told(&outcome)));
         if self.json.json { screen.json(&json!(outcome)) } else { Ok(()) }

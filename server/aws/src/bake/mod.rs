@@ -37,7 +37,7 @@ pub use look::look;
 #[cfg(feature = "sdk")]
 pub(crate) use look::{images, snapshots};
 #[cfg(feature = "sdk")]
-pub(crate) use upload::upload;
+pub(crate) use upload::{is_there, upload};
 
 /// The tag that says of a builder, an image and its snapshots which recipe they are of: its fingerprint.
 pub const BAKE_TAG: &str = "paas:bake";

@@ -8,6 +8,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::base64;
+use model::slug::Digest;
 
 use super::carry::BakeError;
 use super::recipe::key;
@@ -51,6 +52,14 @@ pub(crate) async fn upload(clients: &Clients, bucket: &str, program: &Program) -
 fn bytes_of(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.chars().filter_map(|digit| Some(digit.to_digit(16)? as u8)).collect();
     digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
+}
+
+/// Tells whether a program was brought into the bucket.
+///
+/// # Errors
+/// S3 does not answer.
+pub(crate) async fn is_there(clients: &Clients, bucket: &str, digest: &Digest) -> Result<bool, Failure> {
+    Ok(size(clients, bucket, &key(digest)).await?.is_some())
 }
 
 /// Returns the size of what has a key, or nothing if there is nothing.

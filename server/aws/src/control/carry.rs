@@ -55,6 +55,9 @@ pub enum ControlError {
     /// The program that was asked for is not in the bucket.
     #[error(transparent)]
     Upload(Box<BakeError>),
+    /// Two asked at once.
+    #[error("somebody else has asked the machine for something else meanwhile")]
+    Overtaken,
     /// The machine does not say what became of what it was asked.
     #[error("the machine has not said what became of it after {} minutes", .0.as_secs() / 60)]
     Untold(Duration),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use model::slug::Digest;
 use model::upkeep::{BACKUPS, ORDER_KEY, OUTCOME_KEY, Order, Outcome};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::ControlError;
-use crate::bake::{Program, upload};
+use crate::bake::{Program, is_there, upload};
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -99,6 +100,16 @@ impl Bucket<'_> {
         upload(self.clients, self.name, program).await.map_err(|error| ControlError::Upload(Box::new(error)))
     }
 
+    /// Returns the `paasd` that the machine had last, if another one can have it from here.
+    ///
+    /// # Errors
+    /// AWS does not answer for long.
+    pub async fn last_program(&self) -> Result<Option<Digest>, Failure> {
+        let Some(Outcome { program, .. }) = self.outcome().await? else { return Ok(None) };
+        let look = async || is_there(self.clients, self.name, &program).await;
+        Ok(bear(Patience::default(), Kind::is_passing, look).await?.then_some(program))
+    }
+
     /// Places an order. The machine finds it at its next start.
     ///
     /// # Errors
@@ -127,6 +138,9 @@ impl Bucket<'_> {
         while since.elapsed() < WITHIN {
             if let Some(outcome) = self.outcome().await?.filter(|outcome| outcome.order == order.id) {
                 return Ok(outcome);
+            }
+            if self.order().await?.is_some_and(|latest| latest.id != order.id) {
+                return Err(ControlError::Overtaken);
             }
             tell(since.elapsed());
             sleep(LOOK).await;
