@@ -90,9 +90,10 @@ fn a_machine_that_nobody_logs_in_to_gets_another_paasd_and_its_data_back() {
     let (deployed, told) = platform.push("second");
     assert!(deployed, "{told}");
     platform.shows("second");
-    // Replicas that the platform does not know any more end before those of the earlier release serve.
-    platform.during("the backup of before in the place of the data", || {
+    // Replicas that the platform does not know any more serve until those of the earlier release do.
+    let restored = platform.during("the backup of before in the place of the data", || {
         platform.update(&["--restore", "newest"]);
         platform.shows("first");
     });
+    restored.assert_none_failed();
 }

@@ -182,6 +182,7 @@ impl Replica {
         let up = matches!(self.run, Run::Up { .. });
         ReplicaStatus {
             id,
+            role: self.spec.as_ref().map(ReplicaSpec::role),
             phase: self.phase,
             since: self.since,
             address: self.address(),

@@ -94,7 +94,7 @@ impl LinkError {
         Self::Unreached(error.to_string())
     }
 
-    /// Tells whether the server knows this host no more.
+    /// Tells whether this host was removed. One that the server never heard of is refused otherwise.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         matches!(self, Self::Refused(StatusCode::FORBIDDEN, _))

@@ -108,6 +108,12 @@ impl ReplicaSpec {
     pub fn name(&self) -> String {
         format!("{}.{}", self.process, self.number)
     }
+
+    /// Returns what the replica is of.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        Role { app: self.app, release: self.release, process: self.process.clone(), number: self.number }
+    }
 }
 
 /// What should become of a replica.
@@ -167,6 +173,9 @@ impl HostReport {
 pub struct ReplicaStatus {
     /// Which one.
     pub id: ReplicaId,
+    /// What it is of, unless its host has no description of it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Where it stands.
     pub phase: Phase,
     /// When it got there.
@@ -193,6 +202,19 @@ impl ReplicaStatus {
     fn is_but_for_use(&self, other: &Self) -> bool {
         *self == Self { memory_bytes: self.memory_bytes, cpu: self.cpu, ..other.clone() }
     }
+}
+
+/// What a replica is of. It is what a control plane knows one by that it did not wish for, or does not remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Its app.
+    pub app: AppId,
+    /// The release it runs.
+    pub release: Version,
+    /// Its process type.
+    pub process: ProcessType,
+    /// Its number within the type, from 1.
+    pub number: u32,
 }
 
 /// The processor time of one run of a replica.
@@ -232,6 +254,7 @@ mod tests {
     fn what_replicas_use_makes_no_other_report_and_all_else_does() {
         let status = ReplicaStatus {
             id: ReplicaId::new(),
+            role: None,
             phase: Phase::Healthy,
             since: jiff::Timestamp::UNIX_EPOCH,
             address: None,

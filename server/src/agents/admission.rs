@@ -115,11 +115,26 @@ async fn prove(platform: &Platform, (id, key): (HostId, &String)) -> Result<Arc<
         _ => {
             platform.facts.forget(id);
             platform.signals.reconcile.notify_one();
-            Err(Refusal::forbidden(format!(
-                "this machine is no host of the platform any more: host {id} was removed; a new join token lets it join again"
-            )))
+            let mut db = platform.store.read().await?;
+            Err(if store::knows_host(&mut db, id).await? { removed(id) } else { unheard_of(id) })
         }
     }
+}
+
+fn removed(id: HostId) -> Refusal {
+    Refusal::forbidden(format!(
+        "this machine is no host of the platform any more: host {id} was removed; a new join token lets it join again"
+    ))
+}
+
+/// Its certificate is the platform's, so it joined after the backup that the database was restored from, which may have been
+/// the wrong one: nothing there is to end for that.
+fn unheard_of(id: HostId) -> Refusal {
+    let sentence = format!(
+        "the platform does not know host {id}, which joined after the backup that it was restored from; it goes on with what it \
+         runs. To have it back, end it (paasd stop), remove `identity` from its data directory, and start it with a new join token"
+    );
+    Refusal::new(StatusCode::NOT_FOUND, sentence)
 }
 
 async fn find(platform: &Platform, id: HostId) -> Result<Option<Arc<Host>>, Refusal> {

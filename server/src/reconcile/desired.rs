@@ -11,6 +11,7 @@ use model::slug::Digest;
 use store::{DesiredApp, Host, Replica};
 
 use super::moment::Moment;
+use super::reader::Rows;
 use crate::platform::Platform;
 
 /// How often an agent inside a server that does not lead is told that nothing is new, while there are other news.
@@ -40,16 +41,12 @@ impl Publisher {
     }
 
     /// Tells those hosts that were not told the same before. A server that does not lead tells its own one: what follows from
-    /// the same rows is the same, and the leader has no other way to it.
-    pub(super) fn publish(
-        &mut self,
-        platform: &Platform,
-        moment: Moment,
-        hosts: &[Host],
-        apps: &[DesiredApp],
-    ) {
-        let mut wished = wished(&platform.options.domain, hosts, apps);
+    /// the same rows is the same, and the leader has no other way to it. A host that first has to say what runs there hears
+    /// nothing until then, or it would end what is not known yet.
+    pub(super) fn publish(&mut self, platform: &Platform, moment: Moment, rows: &Rows) {
+        let mut wished = wished(&platform.options.domain, &rows.hosts, &rows.apps);
         wished.retain(|host, _| moment.leads || *host == platform.facts.here());
+        wished.retain(|host, _| !rows.to_recount.contains(host));
         self.last.retain(|host, _| wished.contains_key(host));
         for (host, desired) in &mut wished {
             let last = self.last.get(host);

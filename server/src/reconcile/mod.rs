@@ -9,6 +9,7 @@ mod moment;
 mod progress;
 mod reader;
 mod rotation;
+mod strays;
 mod table;
 mod unreadable;
 mod watch;
@@ -173,6 +174,9 @@ impl Reconciler {
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
         let Reading { moment, rows, is_new } = self.read().await?;
+        if moment.leads && strays::take_in(&self.platform, &rows, &self.platform.facts.reports()).await? {
+            return Ok(Turn { acted: true, draining: false, quiet: false, next: None });
+        }
         let (hosts, apps) = (&rows.hosts, &rows.apps);
         self.platform.facts.keep(&wishes(apps));
         if self.led && !moment.leads {
@@ -181,7 +185,7 @@ impl Reconciler {
         }
         // A server that does not lead repeats itself, too.
         if is_new || !moment.leads || !self.led {
-            self.publisher.publish(&self.platform, moment, hosts, apps);
+            self.publisher.publish(&self.platform, moment, &rows);
         }
         self.led = moment.leads;
         let reports = self.platform.facts.reports();

@@ -1,7 +1,7 @@
 //! What a turn goes by, as the database says it. It is read again when somebody has written since, and not otherwise: most
 //! turns come of what hosts report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ pub(super) struct Rows {
     pub(super) apps: Vec<DesiredApp>,
     /// The instances of a cloud that hosts were made of.
     pub(super) instances: BTreeMap<HostId, InstanceId>,
+    /// Hosts that have to say what runs there before they are told what should.
+    pub(super) to_recount: BTreeSet<HostId>,
 }
 
 /// What a turn goes by.
@@ -67,7 +69,8 @@ impl Reader {
         let apps = store::desired_apps(&mut db, vault, &mut self.cache).await?;
         let launches = store::list_launches(&mut db).await?;
         let instances = launches.into_iter().filter_map(|launch| launch.host.zip(launch.instance)).collect();
-        let rows = Arc::new(Rows { hosts, apps, instances });
+        let to_recount = store::hosts_to_recount(&mut db).await?;
+        let rows = Arc::new(Rows { hosts, apps, instances, to_recount });
         self.last = Some(Last { written, at: Instant::now(), moment, rows: Arc::clone(&rows) });
         Ok(Reading { moment, rows, is_new: true })
     }

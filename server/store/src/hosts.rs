@@ -162,6 +162,16 @@ pub async fn find_host(db: &mut Db, id: HostId) -> Result<Option<Host>> {
     row.as_ref().map(host).transpose()
 }
 
+/// Tells whether there ever was a host of this id: one that was removed is remembered.
+///
+/// # Errors
+/// A database that fails.
+pub async fn knows_host(db: &mut Db, id: HostId) -> Result<bool> {
+    let row =
+        sqlx::query("select 1 from hosts where id = $1").bind(id.to_string()).fetch_optional(db).await?;
+    Ok(row.is_some())
+}
+
 /// Returns the host that a person means: by name, or by id. Removed ones have no name any more.
 ///
 /// # Errors

@@ -38,6 +38,7 @@ mod portable;
 mod postgres;
 #[cfg(test)]
 mod query_plans;
+mod recount;
 mod releases;
 mod replicas;
 mod row;
@@ -85,6 +86,7 @@ pub use overview::*;
 pub use pins::*;
 pub use portable::*;
 pub use postgres::News;
+pub use recount::*;
 pub use releases::*;
 pub use replicas::*;
 pub use servers::*;

@@ -118,13 +118,32 @@ pub struct NewReplica {
 /// # Errors
 /// A release or host that is not there.
 pub async fn create_replica(db: &mut Db, new: NewReplica) -> Result<Replica> {
+    let created = insert_replica(db, (ReplicaId::new(), false), new).await?;
+    created.ok_or(Error::Refused("the replica was not stored"))
+}
+
+/// Wants one that a host runs already and that nobody here knew of, until another of its number serves in its place. Returns
+/// nothing if there is one of this identity.
+///
+/// # Errors
+/// A release or host that is not there.
+pub async fn adopt_replica(db: &mut Db, id: ReplicaId, new: NewReplica) -> Result<Option<Replica>> {
+    insert_replica(db, (id, true), new).await
+}
+
+async fn insert_replica(
+    db: &mut Db,
+    (id, replace): (ReplicaId, bool),
+    new: NewReplica,
+) -> Result<Option<Replica>> {
     let (wish, once_seconds, drain_deadline) = columns(new.wish);
     let row = sqlx::query(
         "insert into replicas (id, app_id, release_version, generation, type, number, host_id, wish, \
-         once_seconds, drain_deadline, command, size, operation_id, created_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning *",
+         once_seconds, drain_deadline, command, size, replace_wanted, operation_id, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         on conflict (id) do nothing returning *",
     )
-    .bind(ReplicaId::new().to_string())
+    .bind(id.to_string())
     .bind(new.app.to_string())
     .bind(big(new.version.0))
     .bind(big(new.generation))
@@ -136,11 +155,12 @@ pub async fn create_replica(db: &mut Db, new: NewReplica) -> Result<Replica> {
     .bind(drain_deadline)
     .bind(new.command)
     .bind(new.size.as_str())
+    .bind(i64::from(replace))
     .bind(new.operation.map(|id| id.to_string()))
     .bind(now())
     .fetch_optional(db)
     .await?;
-    replica(&row.ok_or(Error::Refused("the replica was not stored"))?)
+    row.as_ref().map(replica).transpose()
 }
 
 /// Returns the replicas of all apps, by app.

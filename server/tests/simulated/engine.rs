@@ -131,6 +131,7 @@ impl Engine {
         }
         let status = ReplicaStatus {
             id: spec.id,
+            role: Some(spec.role()),
             phase: Phase::Starting,
             since: Timestamp::now(),
             address: Some(address),

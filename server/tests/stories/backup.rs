@@ -11,7 +11,8 @@ use crate::platform::{TestPlatform, binary};
 use crate::visitor;
 use crate::wait;
 
-fn paasd(arguments: &[&str], paths: &[(&str, &Path)]) -> Output {
+/// Runs paasd with paths as options.
+pub(crate) fn paasd(arguments: &[&str], paths: &[(&str, &Path)]) -> Output {
     let mut paasd = Command::new(binary("paasd"));
     paasd.args(arguments);
     for (option, path) in paths {
@@ -20,10 +21,22 @@ fn paasd(arguments: &[&str], paths: &[(&str, &Path)]) -> Output {
     paasd.output().unwrap()
 }
 
-fn backup(platform: &TestPlatform, to: &Path) -> serde_json::Value {
+/// Makes a backup in a directory and returns what is said of it.
+pub(crate) fn backup(platform: &TestPlatform, to: &Path) -> serde_json::Value {
     let done = paasd(&["backup", "--json"], &[("--data-dir", &platform.data), ("--to", to)]);
     assert!(done.status.success(), "{}", text(&done));
     serde_json::from_slice(&done.stdout).unwrap()
+}
+
+/// Returns an app of a platform that was restored, with an empty working copy.
+pub(crate) fn known<'a>(platform: &'a TestPlatform, name: &str) -> TestApp<'a> {
+    let app = platform.known_app(name);
+    fs::create_dir_all(&app.dir).unwrap();
+    app.git(&["init", "-q", "-b", "main"]);
+    app.git(&["config", "user.name", "Ada"]);
+    app.git(&["config", "user.email", "ada@example.org"]);
+    app.paasctl(&["git:remote", "-a", name]);
+    app
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -85,18 +98,9 @@ fn a_platform_that_is_lost_is_restored_elsewhere_with_every_app() {
     assert!(restored.status.success(), "{}", text(&restored));
     assert!(text(&restored).contains("paasd serve --data-dir"), "{}", text(&restored));
     assert_eq!(fs::read_to_string(data.join("certs/default/privkey.pem")).unwrap(), "a key");
-    let platform = TestPlatform::start_in(new.path());
+    let platform = TestPlatform::start_in(new.path(), &[]);
     assert_eq!(platform.token, token);
-    let known = |name: &str| {
-        let app = platform.known_app(name);
-        fs::create_dir_all(&app.dir).unwrap();
-        app.git(&["init", "-q", "-b", "main"]);
-        app.git(&["config", "user.name", "Ada"]);
-        app.git(&["config", "user.email", "ada@example.org"]);
-        app.paasctl(&["git:remote", "-a", name]);
-        app
-    };
-    let (shop, busy) = (known("shop"), known("busy"));
+    let (shop, busy) = (known(&platform, "shop"), known(&platform, "busy"));
     for app in [&shop, &busy] {
         wait::until("the app to answer", || (app.get("/").status == 200).then_some(()));
     }

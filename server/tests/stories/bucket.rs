@@ -94,7 +94,7 @@ fn slugs_live_in_a_bucket_from_deploy_to_collection() {
     let done = restore.args(["restore", "--from"]).arg(&file).arg("--data-dir").arg(kept.path().join("data"));
     let done = done.output().unwrap();
     assert!(done.status.success() && !text(&done).contains("warning"), "{}", text(&done));
-    let platform = TestPlatform::start_in(kept.path());
+    let platform = TestPlatform::start_in(kept.path(), &[]);
     let app = platform.known_app("cloudy");
     fs::create_dir_all(&app.dir).unwrap();
     app.paasctl(&["ps:scale", "-a", "cloudy", "web=1"]);

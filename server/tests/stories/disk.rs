@@ -73,7 +73,7 @@ const DEPLOYS: usize = 100;
 #[test]
 fn two_hundred_deploys_never_fill_a_small_disk_and_all_that_is_within_reach_rolls_back() {
     let Some(disk) = SmallDisk::mount(300) else { return };
-    let platform = TestPlatform::start_in(&disk.path());
+    let platform = TestPlatform::start_in(&disk.path(), &[]);
     let apps = [heavy(&platform, "often"), heavy(&platform, "again")];
     std::thread::scope(|scope| {
         let threads: Vec<_> = apps.iter().map(|app| scope.spawn(|| deploy_often(app, &disk))).collect();

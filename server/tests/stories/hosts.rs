@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use machine::{Machine, hosts_of};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, text};
 use crate::platform::TestPlatform;
-use crate::{address, wait};
+use crate::{address, backup, wait};
 
 /// Starts a server that agents may call, and that takes little on itself.
 fn platform() -> TestPlatform {
@@ -74,6 +74,49 @@ fn a_server_is_restarted_under_load_and_no_request_to_other_hosts_fails() {
     platform.replace();
     wait_for_answers(&platform.known_app("busy"), 3);
     crowd.assert_none_failed();
+}
+
+#[test]
+fn what_was_deployed_after_a_backup_serves_until_the_release_of_the_backup_does() {
+    let listen = address::reserve().to_string();
+    let options = ["--agent-listen", listen.as_str()];
+    let (kept, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut platform = TestPlatform::start_with(&options);
+    let _machines = [Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3)];
+    let app = platform.app("shop");
+    app.greets("before").write("Procfile", "web: sleep 3 && exec bin/web\nworker: sleep 1000\n");
+    app.commit("Start slowly").deploy();
+    app.paasctl(&["scale", "web=3", "worker=3"]);
+    wait_for_answers(&app, 3);
+    backup::backup(&platform, kept.path());
+    let late = Machine::join(&platform, "late", 4);
+    let ids =
+        |app: &TestApp<'_>| machine::dynos(app).into_iter().map(|(_, id, _)| id).collect::<BTreeSet<_>>();
+    let known = ids(&app);
+    app.write("Procfile", "web: bin/web\nworker: sleep 1000\n").greeting("after").deploy();
+    let strays = wait::until("the release before to be gone", || {
+        Some(ids(&app)).filter(|ids| ids.is_disjoint(&known))
+    });
+    platform.stop();
+
+    let restored =
+        backup::paasd(&["restore"], &[("--from", kept.path()), ("--data-dir", &new.path().join("data"))]);
+    assert!(restored.status.success(), "{}", text(&restored));
+    let platform = TestPlatform::start_in(new.path(), &options);
+    let app = backup::known(&platform, "shop");
+    let first = wait::until("an answer", || Some(app.get("/")).filter(|answer| answer.status == 200));
+    assert_eq!(first.body, "after");
+    let crowd = app.crowd();
+    app.wait_for_log("is not of the backup: it runs v2 and serves until v1 does");
+    wait::until("the release of the backup alone", || {
+        let dynos = ids(&app);
+        (dynos.len() == 6 && dynos.is_disjoint(&strays)).then_some(())
+    });
+    crowd.assert_none_failed();
+    assert_eq!(app.get("/").body, "before");
+    wait_for_answers(&app, 3);
+    late.wait_for_log("it goes on with what it runs");
+    assert!(late.replicas() > 0, "a host that the backup does not know ended what it ran");
 }
 
 #[test]

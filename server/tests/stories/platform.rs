@@ -42,9 +42,9 @@ impl TestPlatform {
     }
 
     /// Starts it with its data in a directory of somebody else's.
-    pub(crate) fn start_in(data: &Path) -> Self {
+    pub(crate) fn start_in(data: &Path, options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
-        Self::start_at(dir, data.join("data"), &[], (Vec::new(), Ipv4Addr::LOCALHOST))
+        Self::start_at(dir, data.join("data"), options, (Vec::new(), Ipv4Addr::LOCALHOST))
     }
 
     /// Starts one of several servers on one database and one data directory.

@@ -1,6 +1,7 @@
 //! Hosts: joined once with a token, drained, lost, returned, removed.
 
 use jiff::{SignedDuration, Timestamp};
+use model::id::HostId;
 use model::plan::ReplicaWish;
 use model::size::Size;
 use store::*;
@@ -118,6 +119,8 @@ async fn a_removed_host_is_gone_and_its_name_free() {
     assert!(remove_host(&mut tx, id, "ann removed it").await.unwrap());
     assert!(!remove_host(&mut tx, id, "again").await.unwrap());
     assert!(find_host(&mut tx, id).await.unwrap().is_none());
+    assert!(knows_host(&mut tx, id).await.unwrap());
+    assert!(!knows_host(&mut tx, HostId::new()).await.unwrap());
     assert!(find_host_named(&mut tx, &id.to_string()).await.unwrap().is_none());
     assert!(list_hosts(&mut tx).await.unwrap().is_empty());
     assert!(set_host_drained(&mut tx, id, true, None).await.unwrap().is_none());

@@ -59,7 +59,14 @@ async fn rows_move_from_postgres_to_sqlite_and_back() {
     let mut tx = back.write().await.unwrap();
     let found = find_release(&mut tx, world.app.id, Version(1)).await.unwrap().unwrap();
     assert_eq!(release_config(&mut tx, &world.vault, found.id).await.unwrap(), config);
+    let joined = create_host(&mut tx, "joined", "local", "key").await.unwrap();
+    let lost = create_host(&mut tx, "lost", "local", "another key").await.unwrap();
+    assert!(lose_host(&mut tx, lost.id, "nothing was heard of it").await.unwrap());
     move_house(&mut tx).await.unwrap();
     assert!(list_hosts(&mut tx).await.unwrap().iter().all(|left| left.id != host.id));
+    assert_eq!(hosts_to_recount(&mut tx).await.unwrap(), [joined.id].into());
+    assert!(note_recounted(&mut tx, joined.id).await.unwrap());
+    assert!(!note_recounted(&mut tx, joined.id).await.unwrap());
+    assert_eq!(hosts_to_recount(&mut tx).await.unwrap(), [].into());
     tx.commit().await.unwrap();
 }
