@@ -174,7 +174,7 @@ impl Reconciler {
 
     async fn turn(&mut self) -> anyhow::Result<Turn> {
         let Reading { moment, rows, is_new } = self.read().await?;
-        if moment.leads && strays::take_in(&self.platform, &rows, &self.platform.facts.reports()).await? {
+        if moment.leads && strays::take_in(&self.platform, &rows).await? {
             return Ok(Turn { acted: true, draining: false, quiet: false, next: None });
         }
         let (hosts, apps) = (&rows.hosts, &rows.apps);

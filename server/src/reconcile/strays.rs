@@ -12,13 +12,16 @@ use store::{DesiredApp, Host, HostState, NewReplica, Serving};
 
 use super::reader::Rows;
 use crate::platform::Platform;
-use crate::reports::Reports;
 
 /// Hears the hosts out that were to say what runs there, and takes their strays in. Returns whether there were such hosts.
 ///
 /// # Errors
 /// A database that fails; the hosts are heard again.
-pub(super) async fn take_in(platform: &Platform, rows: &Rows, reports: &Reports) -> anyhow::Result<bool> {
+pub(super) async fn take_in(platform: &Platform, rows: &Rows) -> anyhow::Result<bool> {
+    if rows.to_recount.is_empty() {
+        return Ok(false);
+    }
+    let reports = platform.facts.reports();
     let heard: Vec<_> = rows.to_recount.iter().filter_map(|id| Some((*id, reports.of(*id)?))).collect();
     if heard.is_empty() {
         return Ok(false);
