@@ -17,8 +17,10 @@ use sandbox::{Bind, Environment, Limits, Mode, Sandbox};
 use crate::input::{self, PRELUDE};
 use crate::labels::Labels;
 
-/// Most of a container's output that Docker keeps for us until it is in the app's log: files of this many bytes, and how many.
-const OUTPUT: (&str, &str) = ("16m", "4");
+/// Docker keeps a container's output for us until it is in the app's log, in files of this many bytes.
+pub(crate) const OUTPUT_FILE_BYTES: u64 = 16_000_000;
+/// How many of them.
+const OUTPUT_FILES: u64 = 4;
 
 /// What a container is beside its sandbox.
 pub(crate) struct Place {
@@ -107,8 +109,8 @@ fn host_config(sandbox: &Sandbox, place: &Place) -> anyhow::Result<HostConfig> {
     let limits = &sandbox.limits;
     let memory = limits.memory_bytes.and_then(|bytes| i64::try_from(bytes).ok());
     let log = if place.keeps_output {
-        let bounds = [("max-size", OUTPUT.0), ("max-file", OUTPUT.1)];
-        let bounds = bounds.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let bounds = [("max-size", OUTPUT_FILE_BYTES), ("max-file", OUTPUT_FILES)];
+        let bounds = bounds.map(|(name, value)| (name.to_owned(), value.to_string()));
         HostConfigLogConfig { typ: Some("json-file".into()), config: Some(HashMap::from(bounds)) }
     } else {
         HostConfigLogConfig { typ: Some("none".into()), config: None }

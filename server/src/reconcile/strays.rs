@@ -75,7 +75,7 @@ impl Known {
         let size = |desired: &DesiredApp| desired.formation.get(&ProcessType::web()).map(|scale| scale.size);
         let living = apps.iter().filter(|desired| desired.app.deleted_at.is_none());
         let serving = living.filter_map(|desired| {
-            Some((desired.app.id, (desired.app.serving.clone()?, size(desired).unwrap_or_default())))
+            Some((desired.app.id, (desired.app.serving?, size(desired).unwrap_or_default())))
         });
         Self {
             serving: serving.collect(),

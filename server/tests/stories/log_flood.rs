@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use logs::{Bounds, LogDir, Position, Query, Source, Tailed};
 
 use crate::app::TestApp;
-use crate::platform::{TestPlatform, binary};
+use crate::platform::{TestPlatform, binary, engine};
 
 /// Lines of the flood.
 const LINES: u64 = 1_200_000;
@@ -84,19 +84,27 @@ impl Drop for Ticks {
     }
 }
 
-/// Counts the lines of the flood that are in the log, and those that the log says were dropped, up to its last line.
-async fn account(log: &LogDir) -> (u64, u64) {
+/// Counts the lines of the flood that are in the log, and those that the log says were dropped, up to its last line. Tells also
+/// whether it says that others, which nobody could count, are missing.
+async fn account(log: &LogDir) -> (u64, u64, bool) {
     let query = Query { process: Some("worker.1".to_owned()), source: Some(Source::App), ..Query::default() };
     let mut lines = log.tail(query, Position::START);
-    let (mut kept, mut dropped) = (0, 0);
+    let (mut kept, mut dropped, mut missing) = (0, 0, false);
     loop {
         let next = tokio::time::timeout(Duration::from_secs(60), lines.next()).await.unwrap();
-        let Some(Tailed::Line(line)) = next else { panic!("{next:?}") };
+        let line = match next.expect("the tail ended") {
+            Tailed::Line(line) => line,
+            Tailed::Skipped(_) => {
+                missing = true;
+                continue;
+            }
+        };
         if line.text == "the flood is over" {
-            return (kept, dropped);
+            return (kept, dropped, missing);
         }
         let told = line.text.strip_prefix("Error L10 (output buffer overflow): dropped ");
         dropped += told.map_or(0, |told| told.split_once(' ').unwrap().0.parse::<u64>().unwrap());
+        missing |= line.text.contains("lines are missing here");
         kept += u64::from(line.text.ends_with(" of a flood"));
     }
 }
@@ -120,12 +128,18 @@ fn each_line_of_a_flood_is_kept_or_counted_over_a_restart_and_a_neighbour_sees_i
     platform.known_app("noisy").wait_for_log("the flood is over");
 
     let log = log_of(&platform, "noisy");
-    let (kept, dropped) = tokio::runtime::Runtime::new().unwrap().block_on(account(&log));
+    let (kept, dropped, missing) = tokio::runtime::Runtime::new().unwrap().block_on(account(&log));
     delays.sort();
     eprintln!("beside a flood a tail shows a line after: p50 {:?}, p99 {:?}", delays[100], delays[198]);
     eprintln!("of {LINES} lines {kept} were kept and {dropped} dropped");
-    assert_eq!(kept + dropped, LINES);
-    assert!(dropped > 0, "nothing was too much");
+    // The Docker Engine throws away what it has no room for, and does not say how much that was; what it brings comes more
+    // slowly, so that less of it is dropped, and the log may be full.
+    if engine() == "docker" && missing {
+        assert!(kept + dropped < LINES);
+    } else {
+        assert_eq!(kept + dropped, LINES);
+    }
+    assert!(dropped > 0 || missing, "nothing was too much");
 }
 
 #[test]

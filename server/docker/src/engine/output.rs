@@ -2,6 +2,10 @@
 //!
 //! Docker keeps the output while nobody reads. How far it was carried is written down beside the replica after each batch:
 //! whoever comes next goes on there. If Docker had to throw away what was not read yet, that is said in the log.
+//!
+//! Docker itself does not say so while it is followed: from the end of a file it goes on with the newest, whatever came
+//! between, or falls silent for good. Where that may have happened it is asked anew from the last line that was carried, and the
+//! files tell.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -11,15 +15,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bollard::query_parameters::{InspectContainerOptions, LogsOptions};
-use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 use logs::{Bounds, LinePump, LogDir, Origin, Rate, Source};
 use model::replica::ReplicaSpec;
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_stream::StreamExt as _;
 
 use super::Inner;
 use super::end::is_running;
+use crate::container::OUTPUT_FILE_BYTES;
 use crate::daemon::{Daemon, DaemonError, QUICK};
 
 /// The file with how far the output was carried.
@@ -27,14 +33,23 @@ pub(super) const POSITION: &str = "output.position";
 
 /// Quiet time after which an unended line is shown and dropped lines are announced.
 const QUIET: Duration = Duration::from_millis(200);
-/// Most records that are taken at once.
-const BATCH: usize = 512;
+/// Most records that are taken at once, and how long they are waited for: Docker sends each by itself, and a batch costs as much
+/// as a hundred records.
+const BATCH: (usize, Duration) = (512, Duration::from_millis(5));
 /// Rest after a batch that was dropped, so that a flood does not take a processor of the others.
 const PACE: Duration = Duration::from_millis(2);
 /// The pause before the daemon is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long the output may be carried on after the end of a run.
 const OUTPUT_TIME: Duration = Duration::from_secs(5);
+/// The shortest time that Docker may need to fill a file, faster than which it does not write: a step over one is no shorter.
+const LEAP: SignedDuration = SignedDuration::from_millis(100);
+/// After so many quiet times in a row, if what came last was late, Docker is not believed that there is no more.
+const STALL: u32 = 5;
+/// The part of a time that differs when a leap lies between two.
+const TENTH: usize = "2006-01-02T15:04:05.0".len();
+/// About what Docker writes around a record.
+const AROUND: u64 = 40;
 /// The length of a time as Docker writes it, `2006-01-02T15:04:05.000000000Z`: in this form times sort as text.
 const TIME: usize = 30;
 
@@ -157,6 +172,44 @@ impl Position {
     }
 }
 
+/// What came of one question for records.
+struct Followed {
+    /// When it was asked. What was written until then is read from the files, and nothing of that is left out.
+    asked: Timestamp,
+    /// What Docker's files have of what came, about, in bytes.
+    bytes: u64,
+    /// The time of the last record, and when it came here.
+    last: String,
+    at: Timestamp,
+}
+
+impl Followed {
+    fn since(asked: Timestamp) -> Self {
+        Self { asked, bytes: 0, last: String::new(), at: asked }
+    }
+
+    /// Takes note of a record that came at a time; says whether Docker may have left out others before it: those that came before
+    /// were late, there were enough of them for a file to be full, and then there is a leap in time.
+    fn leaps(&mut self, time: &str, bytes: usize, at: Timestamp) -> bool {
+        self.bytes += bytes as u64 + AROUND;
+        let parsed = |time: &str| time.parse::<Timestamp>().ok();
+        let leaps = self.bytes >= OUTPUT_FILE_BYTES / 2
+            && self.last.get(..TENTH) != time.get(..TENTH)
+            && self.was_late()
+            && parsed(&self.last)
+                .zip(parsed(time))
+                .is_some_and(|(last, time)| last >= self.asked && time.duration_since(last) >= LEAP);
+        time.clone_into(&mut self.last);
+        self.at = at;
+        leaps
+    }
+
+    /// Tells whether the last record came a while after it was written.
+    fn was_late(&self) -> bool {
+        self.last.parse::<Timestamp>().is_ok_and(|last| self.at.duration_since(last) >= LEAP)
+    }
+}
+
 /// Opens the file of the position and takes it for this carrier alone. Blocks.
 fn open(path: &Path) -> Result<(File, Position)> {
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
@@ -183,22 +236,29 @@ impl Reading {
             since: self.position.second(),
             ..LogsOptions::default()
         };
-        let records = from.daemon.docker().logs(&from.name, Some(options)).ready_chunks(BATCH);
+        let records = from.daemon.docker().logs(&from.name, Some(options)).chunks_timeout(BATCH.0, BATCH.1);
         let mut records = std::pin::pin!(records);
         let (mut seen, resumed, mut whole) = (0, self.position.clone(), true);
         let mut continued = resumed.time.is_empty();
-        loop {
+        let (mut followed, mut again, mut quiet) = (Followed::since(Timestamp::now()), false, 0);
+        while !again {
             let holds_back = self.pump.as_ref().is_some_and(LinePump::holds_back);
             let batch = match tokio::time::timeout(QUIET, records.next()).await {
-                Err(_) if holds_back => {
-                    self.pump(Vec::new()).await;
+                Err(_) => {
+                    if holds_back {
+                        self.pump(Vec::new()).await;
+                    }
+                    quiet += 1;
+                    // Who was asked and had nothing new is believed.
+                    again = quiet == STALL && follow && followed.was_late() && self.position != resumed;
+                    whole &= !again;
                     continue;
                 }
-                Err(_) => continue,
                 Ok(None) => break,
                 Ok(Some(batch)) => batch,
             };
-            let mut output = Vec::new();
+            quiet = 0;
+            let (mut output, now) = (Vec::new(), Timestamp::now());
             for record in batch {
                 let Ok(record) = record else {
                     whole = false;
@@ -206,6 +266,11 @@ impl Reading {
                 };
                 let bytes = record.into_bytes();
                 let Some((time, text)) = split(&bytes) else { continue };
+                again = followed.leaps(time, bytes.len(), now) && follow;
+                if again {
+                    whole = false;
+                    break;
+                }
                 continued |= time == resumed.time;
                 if self.position.passes(&mut seen, time) {
                     if !std::mem::replace(&mut continued, true) {
@@ -248,7 +313,7 @@ impl Reading {
 
 /// Said in the app's log where Docker threw away what had not been carried yet.
 const LOST: &[u8] =
-    b"Error L10 (output buffer overflow): lines are missing here that were written while the server was down\n";
+    b"Error L10 (output buffer overflow): lines are missing here: there were more than Docker keeps until they are read\n";
 
 /// Splits a record into its time and its bytes.
 fn split(record: &[u8]) -> Option<(&str, &[u8])> {
@@ -277,6 +342,28 @@ mod tests {
             let second = records.iter().filter(|time| position.passes(&mut seen, time)).count();
             assert_eq!((first, second), (cut, records.len() - cut));
         }
+    }
+
+    #[test]
+    fn only_a_leap_after_a_file_of_late_records_may_hide_others() {
+        let at = |ms: i64| Timestamp::from_millisecond(1_767_323_045_000 + ms).unwrap();
+        let text = |ms: i64| format!("{:.9}", at(ms));
+        // Records of a tenth of a file, a millisecond apart, that come so much later than they were written.
+        let leaps = |records: i64, late: i64, leap: i64| {
+            let (mut followed, tenth) = (Followed::since(at(0)), (OUTPUT_FILE_BYTES / 10) as usize);
+            for ms in 0..records {
+                assert!(!followed.leaps(&text(ms), tenth, at(ms + late)), "{ms}");
+            }
+            followed.leaps(&text(records + leap), tenth, at(records + leap + late))
+        };
+        assert!(leaps(10, 500, 200));
+        assert!(!leaps(2, 500, 200), "no file can be full yet");
+        assert!(!leaps(10, 20, 200), "nothing was late: the app has paused");
+        assert!(!leaps(10, 500, 20), "too soon for a file");
+        assert_eq!(text(0).len(), TIME);
+        let mut followed = Followed::since(at(600));
+        assert!(!followed.leaps(&text(0), OUTPUT_FILE_BYTES as usize, at(650)));
+        assert!(!followed.leaps(&text(500), 100, at(650)), "it was there before it was asked for");
     }
 
     #[test]
