@@ -45,6 +45,9 @@ proptest! {
         let path = only_segment(&dir);
         let mut bytes = fs::read(&path).unwrap();
         let at = place.index(bytes.len());
+        // A write begins with a line feed of its own, after which nothing is half.
+        let is_end = bytes[at] == b'\n' && at > 0 && bytes[at - 1] != b'\n';
+        let lacks_its_end = is_end && matches!(loss, Loss::Cut);
         match loss {
             Loss::Cut => bytes.truncate(at),
             Loss::Zeros => bytes[at..].fill(0),
@@ -59,7 +62,10 @@ proptest! {
 
         let mut whole = texts_before.iter();
         prop_assert!(left.iter().all(|text| whole.any(|written| written == text)), "{:?}", left);
-        let expected = [left, vec!["AFTER 1".to_owned(), "AFTER 2".to_owned()]].concat();
+        // A record of which only the end was lost is whole once another begins after it.
+        let ended = texts_before.iter().skip(left.len()).take(usize::from(lacks_its_end));
+        let after = ["AFTER 1".to_owned(), "AFTER 2".to_owned()];
+        let expected: Vec<String> = left.iter().chain(ended).chain(&after).cloned().collect();
         prop_assert_eq!(&texts(&log), &expected);
         let followed = tokio::runtime::Runtime::new().unwrap().block_on(async {
             let tail = log.tail(Query::default(), Position::START);
@@ -71,6 +77,23 @@ proptest! {
         });
         prop_assert_eq!(followed, expected);
     }
+}
+
+#[test]
+fn a_record_of_which_only_the_end_was_lost_is_whole_once_another_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    let origin = Origin::new(Source::App, "web.1", None);
+    log.writer().append(&origin, "before");
+    let path = only_segment(&dir);
+    let mut bytes = fs::read(&path).unwrap();
+    assert_eq!(bytes.pop(), Some(b'\n'));
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(texts(&log), [""; 0]);
+
+    log.writer().append(&origin, "after");
+
+    assert_eq!(texts(&log), ["before", "after"]);
 }
 
 #[test]
