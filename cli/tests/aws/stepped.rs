@@ -259,7 +259,8 @@ fn killed_at_each_call_of_a_launch_and_of_a_rollout_it_ends_with_exactly_what_is
         let questions: BTreeSet<&str> =
             calls.iter().map(action).filter(|action| is_question(action)).collect();
         story.killed_at_questions(&questions.into_iter().map(str::to_owned).collect::<Vec<_>>());
-        assert!(story.is_at_rest(), "{:?}", story.is_settled());
+        // The last one that was started may have begun a call before all was found to be as wanted.
+        until("nothing more to be changed", || story.is_at_rest().then_some(()));
     });
     visits.assert_none_failed();
 }
