@@ -86,6 +86,7 @@ fn a_destroyed_app_leaves_nothing_behind() {
         (!left).then_some(())
     });
     assert_eq!(app.get("/").status, 404);
-    assert_eq!(std::fs::read_dir(platform.data.join("agent/replicas")).map_or(0, Iterator::count), 0);
+    let replicas = || std::fs::read_dir(platform.data.join("agent/replicas")).map_or(0, Iterator::count);
+    wait::until("the replicas' files to go", || (replicas() == 0).then_some(()));
     platform.app("gone");
 }
