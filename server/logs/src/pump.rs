@@ -31,19 +31,31 @@ pub struct LinePump {
     origin: Origin,
     splitter: Splitter,
     guard: Guard,
+    began: Instant,
 }
 
 impl LinePump {
     /// Returns a pump that writes as `origin` and drops what exceeds `rate`.
     pub fn new(writer: Writer, origin: Origin, rate: Rate) -> Self {
-        let guard = Guard::new(rate, Instant::now());
-        LinePump { writer, origin, splitter: Splitter::default(), guard }
+        LinePump {
+            writer,
+            origin,
+            splitter: Splitter::default(),
+            guard: Guard::new(rate),
+            began: Instant::now(),
+        }
     }
 
-    /// Takes one chunk as it was read; all its lines get the same time.
+    /// Takes one chunk as it was read, at once after it was written; all its lines get the same time.
     pub fn push(&mut self, chunk: &[u8]) {
+        self.push_late(chunk, self.began.elapsed());
+    }
+
+    /// Takes one chunk that may be read long after it was written, at `written` since any moment that stays the same: so much
+    /// may come as fitted the rate when it was written.
+    pub fn push_late(&mut self, chunk: &[u8], written: Duration) {
         let lines = memchr::memchr_iter(b'\n', chunk).count() as u64;
-        let admitted = self.guard.admits(chunk.len() as u64, lines, Instant::now());
+        let admitted = self.guard.admits(chunk.len() as u64, lines, written);
         let mut lanes = self.writer.lanes();
         let appender = lanes.of(&self.origin);
         if !admitted {

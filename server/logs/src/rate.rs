@@ -5,7 +5,7 @@
 //! replica writes for ever is held to what a disk can take from many of them, and to what leaves some seconds of it
 //! in the log.
 
-use std::time::Instant;
+use std::time::Duration;
 
 /// How much output a replica may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,19 +52,25 @@ const REOPENS_AT: f64 = 0.1;
 pub(crate) struct Guard {
     bytes: Bucket,
     lines: Bucket,
-    filled: Instant,
+    /// The time of the latest output, since any moment that stays the same.
+    filled: Duration,
     closed: bool,
 }
 
 impl Guard {
-    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        Guard { bytes: Bucket::of(rate.bytes), lines: Bucket::of(rate.lines), filled: now, closed: false }
+    pub(crate) fn new(rate: Rate) -> Self {
+        Guard {
+            bytes: Bucket::of(rate.bytes),
+            lines: Bucket::of(rate.lines),
+            filled: Duration::ZERO,
+            closed: false,
+        }
     }
 
-    /// Returns whether so much more fits the rate now, and takes it if so.
-    pub(crate) fn admits(&mut self, bytes: u64, lines: u64, now: Instant) -> bool {
-        let seconds = now.duration_since(self.filled).as_secs_f64();
-        self.filled = now;
+    /// Returns whether so much more, written at a time, fits the rate, and takes it if so. A clock that was set back gives nothing.
+    pub(crate) fn admits(&mut self, bytes: u64, lines: u64, written: Duration) -> bool {
+        let seconds = written.saturating_sub(self.filled).as_secs_f64();
+        self.filled = written;
         self.bytes.fill(seconds);
         self.lines.fill(seconds);
         self.closed = !(self.bytes.has(bytes, self.closed) && self.lines.has(lines, self.closed));
@@ -107,32 +113,31 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    fn guard(start: Instant) -> Guard {
+    fn guard() -> Guard {
         let allowance = Allowance { per_second: 100, burst: 50 };
-        Guard::new(Rate { bytes: allowance, ..Rate::UNLIMITED }, start)
+        Guard::new(Rate { bytes: allowance, ..Rate::UNLIMITED })
     }
 
     #[test]
     fn a_flood_is_held_to_the_rate_and_a_quiet_time_gives_a_burst() {
-        let start = Instant::now();
-        let mut guard = guard(start);
+        let (mut guard, start) = (guard(), Duration::from_secs(1_767_323_045));
         assert!(guard.admits(50, 1, start));
         assert!(!guard.admits(1, 1, start));
         let admitted = (1..=1000).filter(|ms| guard.admits(1, 1, start + Duration::from_millis(*ms))).count();
         assert!((95..=100).contains(&admitted), "{admitted}");
         assert!(guard.admits(50, 1, start + Duration::from_secs(60)));
         assert!(!guard.admits(50, 1, start + Duration::from_secs(60)));
+        assert!(!guard.admits(1, 1, start), "the clock was set back");
+        assert!(guard.admits(1, 1, start + Duration::from_secs(1)));
     }
 
     #[test]
     fn many_short_lines_are_held_back_though_they_are_few_bytes() {
-        let start = Instant::now();
+        let start = Duration::ZERO;
         let lines = Allowance { per_second: 10, burst: 20 };
-        let mut guard = Guard::new(Rate { lines, ..Rate::UNLIMITED }, start);
+        let mut guard = Guard::new(Rate { lines, ..Rate::UNLIMITED });
         assert!(guard.admits(20, 20, start));
         assert!(!guard.admits(1, 1, start));
         assert!(guard.admits(10, 10, start + Duration::from_secs(1)));

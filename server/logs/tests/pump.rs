@@ -125,6 +125,22 @@ fn a_flood_is_cut_to_the_rate_and_every_line_is_written_or_counted() {
 }
 
 #[test]
+fn what_fitted_the_rate_when_it_was_written_is_kept_however_late_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogDir::open(dir.path(), Bounds::default()).unwrap();
+    let bytes = Allowance { per_second: 100_000, burst: 100_000 };
+    let mut pump = LinePump::new(log.writer(), web(), Rate { bytes, ..Rate::UNLIMITED });
+    let second = [b"y".repeat(99), b"\n".to_vec()].concat().repeat(900);
+
+    (0..20).for_each(|seconds| pump.push_late(&second, Duration::from_secs(seconds)));
+    assert_eq!(account(&texts(&log)), (18_000, 0));
+
+    (0..20).for_each(|_| pump.push_late(&second, Duration::from_secs(20)));
+    pump.flush();
+    assert_eq!(account(&texts(&log)), (18_900, 17_100));
+}
+
+#[test]
 fn ten_megabytes_without_a_newline_are_shown_in_pieces_and_odd_bytes_harm_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let log = LogDir::open(dir.path(), Bounds::default()).unwrap();

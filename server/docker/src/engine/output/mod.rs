@@ -200,7 +200,8 @@ impl Reading {
             if output.is_empty() {
                 pump.flush();
             } else {
-                pump.push(&output);
+                // Docker may bring it long after it was written.
+                pump.push_late(&output, position.written());
             }
             if let Err(error) = position.write(&file) {
                 tracing::warn!(%error, "cannot write down how far output was carried");

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -46,10 +47,15 @@ impl Position {
         }
     }
 
+    /// When what was carried last was written, since the Unix epoch.
+    pub(super) fn written(&self) -> Duration {
+        let time = self.time.parse::<jiff::Timestamp>().ok();
+        time.and_then(|time| Duration::try_from(time.as_duration()).ok()).unwrap_or_default()
+    }
+
     /// The second from which Docker is asked for records; it takes no finer one.
     pub(super) fn second(&self) -> i32 {
-        let time = self.time.parse::<jiff::Timestamp>().ok();
-        time.and_then(|time| i32::try_from(time.as_second()).ok()).unwrap_or(0)
+        i32::try_from(self.written().as_secs()).unwrap_or(0)
     }
 
     /// Opens its file and takes it for this carrier alone. Blocks.
