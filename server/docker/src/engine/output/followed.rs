@@ -1,4 +1,4 @@
-//! Whether Docker, while its output is followed, may have left out some of it, or have fallen silent with more to say.
+//! Whether Docker, while its output is followed, may have left out some of it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,12 +43,6 @@ impl Followed {
         leaps
     }
 
-    /// Tells whether Docker may have fallen silent with more to say: what came last was late, and it was more than a little, so that
-    /// a file may have become full. To be asked costs Docker a look through all its files.
-    pub(super) fn stalls(&self) -> bool {
-        self.bytes >= OUTPUT_FILE_BYTES / 16 && self.was_late()
-    }
-
     /// Tells whether the last record came a while after it was written.
     fn was_late(&self) -> bool {
         self.last.parse::<Timestamp>().is_ok_and(|last| self.at.duration_since(last) >= LEAP)
@@ -78,8 +72,5 @@ mod tests {
         let mut followed = Followed::since(at(600));
         assert!(!followed.leaps(&text(0), OUTPUT_FILE_BYTES as usize, at(650)));
         assert!(!followed.leaps(&text(500), 100, at(650)), "it was there before it was asked for");
-        assert!(followed.stalls());
-        assert!(!followed.leaps(&text(700), 100, at(701)));
-        assert!(!followed.stalls(), "it came at once");
     }
 }

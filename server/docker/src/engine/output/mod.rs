@@ -4,8 +4,8 @@
 //! whoever comes next goes on there. If Docker had to throw away what was not read yet, that is said in the log.
 //!
 //! Docker itself does not say so while it is followed: from the end of a file it goes on with the newest, whatever came
-//! between, or falls silent for good. Where that may have happened it is asked anew from the last line that was carried, and the
-//! files tell.
+//! between, or falls silent for good. Where it may have left something out, or is silent though its last line was not carried, it is
+//! asked anew from the last one that was, and the files tell.
 
 mod followed;
 mod position;
@@ -44,8 +44,10 @@ const PACE: Duration = Duration::from_millis(2);
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long the output may be carried on after the end of a run.
 const OUTPUT_TIME: Duration = Duration::from_secs(5);
-/// After so many quiet times in a row it is asked whether there is really no more.
+/// After so many quiet times in a row Docker is asked whether there is really no more, then after twice as many, and so on.
 const STALL: u32 = 5;
+/// How often that is doubled: to about a minute.
+const DOUBLINGS: u32 = 6;
 
 /// A task that carries the output of one replica.
 pub(super) struct Carrier {
@@ -102,7 +104,7 @@ async fn carry(from: &Container, (log, origin): (&Path, Origin), path: PathBuf) 
     let (file, position) = spawn_blocking(move || Position::open(&path)).await??;
     let writer = LogDir::open(log, Bounds::default()).context("cannot open the app's log")?.writer();
     let pump = LinePump::new(writer, origin, Rate::default());
-    let mut reading = Reading { pump: Some(pump), file: Arc::new(file), position };
+    let mut reading = Reading { pump: Some(pump), file: Arc::new(file), position, doubted: 0 };
     loop {
         let found = from.daemon.docker().inspect_container(&from.name, None::<InspectContainerOptions>);
         match from.daemon.ask("look at a container", QUICK, found).await {
@@ -128,6 +130,8 @@ struct Reading {
     pump: Option<LinePump>,
     file: Arc<File>,
     position: Position,
+    /// How often it was asked whether there is more since there was.
+    doubted: u32,
 }
 
 impl Reading {
@@ -145,7 +149,8 @@ impl Reading {
         let mut records = std::pin::pin!(records);
         let (mut seen, resumed, mut whole) = (0, self.position.clone(), true);
         let mut continued = resumed.time.is_empty();
-        let (mut followed, mut again, mut quiet) = (Followed::since(Timestamp::now()), false, 0);
+        let (mut followed, mut again) = (Followed::since(Timestamp::now()), false);
+        let (mut quiet, mut behind) = (0, false);
         while !again {
             let holds_back = self.pump.as_ref().is_some_and(LinePump::holds_back);
             let batch = match tokio::time::timeout(QUIET, records.next()).await {
@@ -154,15 +159,18 @@ impl Reading {
                         self.pump(Vec::new()).await;
                     }
                     quiet += 1;
-                    // Who was asked and had nothing new is believed.
-                    again = quiet == STALL && follow && followed.stalls() && self.position != resumed;
+                    again = behind;
+                    if follow && quiet == STALL << self.doubted {
+                        (quiet, behind) = (0, self.is_behind(from).await);
+                        self.doubted = (self.doubted + 1).min(DOUBLINGS);
+                    }
                     whole &= !again;
                     continue;
                 }
                 Ok(None) => break,
                 Ok(Some(batch)) => batch,
             };
-            quiet = 0;
+            (quiet, behind) = (0, false);
             let (mut output, now) = (Vec::new(), Timestamp::now());
             for record in batch {
                 let Ok(record) = record else {
@@ -170,7 +178,11 @@ impl Reading {
                     continue;
                 };
                 let bytes = record.into_bytes();
-                let Some((time, text)) = split(&bytes) else { continue };
+                let Some((time, text)) = split(&bytes) else {
+                    tracing::warn!(record = %bytes.escape_ascii(), "Docker says of the output of {}", from.name);
+                    whole &= !follow;
+                    continue;
+                };
                 again = followed.leaps(time, bytes.len(), now) && follow;
                 if again {
                     whole = false;
@@ -182,6 +194,7 @@ impl Reading {
                         output.extend_from_slice(LOST);
                     }
                     output.extend_from_slice(text);
+                    self.doubted = 0;
                 }
             }
             if !output.is_empty() {
@@ -190,6 +203,20 @@ impl Reading {
         }
         self.pump(Vec::new()).await;
         whole
+    }
+
+    /// Tells whether the last that Docker has was not carried yet.
+    async fn is_behind(&self, from: &Container) -> bool {
+        let last = LogsOptions {
+            stdout: true,
+            stderr: true,
+            timestamps: true,
+            tail: "1".to_owned(),
+            ..LogsOptions::default()
+        };
+        let mut records = from.daemon.docker().logs(&from.name, Some(last));
+        let Ok(Some(Ok(record))) = tokio::time::timeout(QUICK, records.next()).await else { return false };
+        split(&record.into_bytes()).is_some_and(|(time, _)| time > self.position.time.as_str())
     }
 
     /// Writes output into the log and then how far it came; nothing stands for a pause.
