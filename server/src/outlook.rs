@@ -1,10 +1,12 @@
 //! What the reconcile loop last made of the hosts, and which replicas have no place, for those who show it. Nothing of it is
 //! stored: each turn finds it again.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::fleet::Fleet;
 use model::id::AppId;
+use model::instances::InstanceId;
 use model::plan::{MAKES_ROOM, Waiting};
 
 /// The present outlook.
@@ -16,6 +18,7 @@ struct Seen {
     fleet: Arc<Fleet>,
     waiting: Arc<Vec<Waiting>>,
     instances: Option<String>,
+    strays: Arc<BTreeSet<InstanceId>>,
 }
 
 impl Outlook {
@@ -47,6 +50,16 @@ impl Outlook {
     /// Notes what is done about replicas that have no place, if hosts are started as they are needed.
     pub fn set_instances(&self, instances: Option<String>) {
         self.lock().instances = instances;
+    }
+
+    /// Returns the cloud's instances that are the platform's and belong to no launch that it knows.
+    pub(crate) fn strays(&self) -> Arc<BTreeSet<InstanceId>> {
+        self.lock().strays.clone()
+    }
+
+    /// Notes which these are.
+    pub(crate) fn set_strays(&self, strays: BTreeSet<InstanceId>) {
+        self.lock().strays = Arc::new(strays);
     }
 
     /// Notes what was made of the hosts.

@@ -97,3 +97,33 @@ fn a_machine_that_nobody_logs_in_to_gets_another_paasd_and_its_data_back() {
     });
     restored.assert_none_failed();
 }
+
+#[test]
+fn a_fleet_that_is_newer_than_the_backup_serves_until_another_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(platform) = Platform::start() else { return };
+    platform.open_shop(3);
+    let before = platform.at_rest(&ZONES, 3);
+    platform.update(&["--paasd", paasd(dir.path()).to_str().unwrap()]);
+    platform.renew_image();
+    until("all hosts to be replaced", || {
+        let machines = platform.inventory().machines;
+        machines.keys().all(|id| !before.machines.contains_key(id)).then_some(())
+    });
+    let newer = platform.at_rest(&ZONES, 3);
+
+    let restored = platform.during("the backup of before all hosts were replaced", || {
+        platform.update(&["--restore", "newest"]);
+        until("other hosts to serve alone", || {
+            let now = platform.inventory();
+            let served = now.targets(|state| state == "healthy");
+            let all = now.groups.values().map(std::collections::BTreeMap::len).sum::<usize>();
+            let others = served.iter().all(|id| !newer.machines.contains_key(id));
+            ((served.len(), all) == (3, 3) && others).then_some(())
+        });
+    });
+    restored.assert_none_failed();
+    // They are ended a while later; nobody visits them by then.
+    let machines = platform.inventory().machines;
+    assert!(newer.machines.keys().all(|id| machines[id].state == "running"), "{machines:#?}");
+}

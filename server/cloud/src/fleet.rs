@@ -101,6 +101,12 @@ impl<L: Ledger> Fleet<L> {
         &self.alarms
     }
 
+    /// Returns the instances with the platform's mark that belong to no launch, as the cloud last said.
+    #[must_use]
+    pub fn strays(&self) -> BTreeSet<InstanceId> {
+        self.seen.strays().into_iter().map(|(id, _)| id).collect()
+    }
+
     /// Takes one turn and returns what was decided. Without settings nothing is.
     ///
     /// # Errors

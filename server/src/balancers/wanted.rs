@@ -1,6 +1,6 @@
 //! What the entrance should be, from what the database says and the hosts report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cloud::entrance::{Check, Manners, Shown, Wanted};
 use model::entrance::Target;
@@ -21,6 +21,8 @@ pub(crate) struct Hosts<'a> {
     pub(crate) instances: &'a BTreeMap<HostId, InstanceId>,
     pub(crate) reports: &'a Reports,
     pub(crate) fleet: &'a Fleet,
+    /// Instances that no host is known to have become, though they are the platform's.
+    pub(crate) strays: &'a BTreeSet<InstanceId>,
 }
 
 impl Hosts<'_> {
@@ -64,6 +66,7 @@ fn wanted(domain: &str, (apps, world): (&[DesiredApp], &World), hosts: &Hosts<'_
         targets,
         instances: hosts.instances.values().cloned().collect(),
         unheard: unheard.map(|(_, instance)| instance.clone()).collect(),
+        strays: hosts.strays.clone(),
         questioned: questioned.cloned().collect(),
     }
 }

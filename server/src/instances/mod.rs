@@ -122,6 +122,7 @@ impl<'a> Keeper<'a> {
         self.learn_site().await?;
         let around = around(self.platform).await?;
         let decision = self.fleet.turn(&around, Timestamp::now()).await?;
+        self.platform.outlook.set_strays(self.fleet.strays());
         let doing = doing::list(&mut *self.platform.store.read().await?).await?;
         self.platform.outlook.set_instances(Some(doing::told(&doing, self.fleet.alarms())));
         self.forget(&decision, &around.hosts.into_keys().collect()).await?;

@@ -196,8 +196,9 @@ impl Reconciler {
         self.table.publish(&self.platform, (hosts, apps), &observe());
         facts.routers.publish();
         if let Some(witness) = facts.witness() {
-            let instances = &rows.instances;
-            let known = balancers::Hosts { hosts, instances, reports: &reports, fleet: &fleet };
+            let (instances, strays) = (&rows.instances, self.platform.outlook.strays());
+            let known =
+                balancers::Hosts { hosts, instances, reports: &reports, fleet: &fleet, strays: &strays };
             let known = moment.leads.then_some(&known);
             balancers::publish(witness, &self.platform.options.domain, (apps, &observe()), known);
         }

@@ -151,9 +151,10 @@ impl Entrance {
         listed: &BTreeMap<Target, TargetHealth>,
     ) -> BTreeSet<Target> {
         let mut wish = wanted.targets(shown, |target| listed.contains_key(target));
+        let healthy = |target: &&Target| listed.get(*target) == Some(&TargetHealth::Healthy);
+        let served = wish.iter().filter(healthy).count() >= wish.len().max(shown.web());
         let stays = |(target, health): &(&Target, &TargetHealth)| {
-            let unknown = wanted.unheard.contains(&target.instance);
-            **health != TargetHealth::Draining && (unknown || !wanted.instances.contains(&target.instance))
+            **health != TargetHealth::Draining && wanted.stays(target, served)
         };
         wish.extend(listed.iter().filter(stays).map(|(target, _)| target.clone()));
         wish

@@ -22,6 +22,9 @@ pub struct Wanted {
     pub instances: BTreeSet<InstanceId>,
     /// Instances of which nobody knows just now what is on them: what is registered there stays.
     pub unheard: BTreeSet<InstanceId>,
+    /// Instances that are the platform's and that it does not know: those who launched them are forgotten, as after a restore from an
+    /// older backup. What is registered there serves until what is known does.
+    pub strays: BTreeSet<InstanceId>,
     /// Instances of which it is asked whether they answer the balancers, because nothing else is heard of them.
     pub questioned: BTreeSet<InstanceId>,
 }
@@ -64,15 +67,33 @@ impl Manners {
 }
 
 impl Shown {
+    /// Returns how many web replicas it should have.
+    pub(super) fn web(&self) -> usize {
+        self.view.formation.get(&ProcessType::web()).map_or(0, |scale| scale.quantity) as usize
+    }
+
     /// Returns what a balancer must have room for.
     pub(super) fn front(&self, on: Option<&str>) -> Front {
-        let web = self.view.formation.get(&ProcessType::web()).map_or(0, |scale| scale.quantity) as usize;
         // A rollout has both sets at once.
-        Front { app: self.view.id, hosts: self.hosts.clone(), targets: 2 * web, on: on.map(str::to_owned) }
+        Front {
+            app: self.view.id,
+            hosts: self.hosts.clone(),
+            targets: 2 * self.web(),
+            on: on.map(str::to_owned),
+        }
     }
 }
 
 impl Wanted {
+    /// Tells whether an app keeps a target that is none of those that it should have; `served` says whether those are all there.
+    pub(super) fn stays(&self, target: &Target, served: bool) -> bool {
+        match self.instances.contains(&target.instance) {
+            true => self.unheard.contains(&target.instance),
+            // What is neither is somebody else's.
+            false => !(served && self.strays.contains(&target.instance)),
+        }
+    }
+
     fn target_of(&self, replica: &ReplicaView) -> Option<&Target> {
         self.targets.get(&replica.id)?.as_ref()
     }

@@ -34,6 +34,36 @@ async fn what_is_somebody_elses_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_a_forgotten_launch_became_serves_until_the_app_has_all_it_should_have() {
+    let mut world = World::new(1);
+    world.settle().await;
+    let (stray, now) = (Target { instance: "i-fff".parse().unwrap(), port: 80 }, world.now());
+    for made in world.sky.sky().groups.values_mut() {
+        made.targets.insert(stray.clone(), (TargetHealth::Healthy, now));
+    }
+    world.strays = [stray.instance.clone()].into();
+    world.scale(0, 5);
+    let mut turns = 0;
+    loop {
+        world.turn().await;
+        let listed = world.sky.sky().groups.values().next().unwrap().targets.clone();
+        match listed.get(&stray) {
+            Some((TargetHealth::Healthy, _)) => turns += 1,
+            _ => {
+                let healthy = |(health, _): &&(TargetHealth, _)| *health == TargetHealth::Healthy;
+                assert_eq!(listed.values().filter(healthy).count(), 5);
+                break;
+            }
+        }
+        assert!(turns < 100, "it stays for good");
+    }
+    assert!(turns > 1, "it was let go at once");
+    world.settle().await;
+    world.is_whole();
+    assert!(!world.sky.sky().groups.values().any(|made| made.targets.contains_key(&stray)));
+}
+
+#[tokio::test]
 async fn what_was_changed_by_hand_is_put_back_and_told() {
     let mut world = World::new(1);
     world.settle().await;

@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) outcome: Outcome,
     pub(crate) died: usize,
     pub(crate) unheard: bool,
+    pub(crate) strays: BTreeSet<model::instances::InstanceId>,
     hands: Entrance,
     ports: BTreeMap<ReplicaId, u16>,
     next: u128,
@@ -68,6 +69,7 @@ impl World {
             outcome: Outcome::default(),
             died: 0,
             unheard: false,
+            strays: BTreeSet::new(),
             ports: BTreeMap::new(),
             next: 1,
         };
@@ -139,6 +141,7 @@ impl World {
             targets: replicas().filter(told).map(|replica| (replica.id, self.target(replica))).collect(),
             questioned: if self.unheard { instances.clone() } else { BTreeSet::new() },
             unheard: if self.unheard { instances.clone() } else { BTreeSet::new() },
+            strays: self.strays.clone(),
             instances,
         }
     }

@@ -180,14 +180,17 @@ fn strays(deciding: &mut Deciding) {
     let old = |since: &jiff::Timestamp| deciding.ago(*since) >= STRAY;
     let count = deciding.view.strays.iter().filter(|(_, since)| old(since)).count();
     let Some((id, _)) = deciding.view.strays.iter().find(|(_, since)| old(since)).cloned() else { return };
+    // What runs there may serve in place of what waits.
+    let waits = !deciding.view.waiting.is_empty();
+    let then = if waits { "when no replica waits for a place" } else { "one by one" };
     deciding.alarm(Alarm {
         about: "strays".to_owned(),
         says: format!(
-            "{} with the platform's mark belong to no launch; they are ended one by one",
+            "{} with the platform's mark belong to no launch; they are ended {then}",
             wording::count(count, "instance")
         ),
     });
-    if deciding.may_replace() {
+    if !waits && deciding.may_replace() {
         deciding.act(Action::Terminate {
             id,
             why: "it has the platform's mark and nobody ordered it".to_owned(),

@@ -211,15 +211,32 @@ fn what_was_drained_by_hand_stays_and_is_not_ended() {
     );
 }
 
-#[test]
-fn an_instance_that_nobody_ordered_is_ended_after_a_while() {
-    let mut toy = calm(5, 4);
+fn with_stray(toy: &mut Toy) -> InstanceId {
     let mut stray = toy.real.values().next().unwrap().clone();
     stray.launch = LaunchId(uuid::Uuid::from_u128(u128::MAX));
     let id: InstanceId = "i-0ff".parse().unwrap();
     toy.real.insert(id.clone(), stray);
+    id
+}
+
+#[test]
+fn an_instance_that_nobody_ordered_is_ended_after_a_while() {
+    let mut toy = calm(5, 4);
+    let id = with_stray(&mut toy);
     turns(&mut toy, minutes(14));
     assert!(!toy.real[&id].ended);
     turns(&mut toy, minutes(3));
+    assert!(toy.real[&id].ended);
+}
+
+#[test]
+fn an_instance_that_nobody_ordered_stays_while_replicas_wait_that_it_may_run() {
+    let mut toy = calm(1, 4);
+    let id = with_stray(&mut toy);
+    toy.want(30, Size::Standard1X);
+    turns(&mut toy, minutes(60));
+    assert!(toy.placed() < 30 && !toy.real[&id].ended);
+    toy.want(4, Size::Standard1X);
+    turns(&mut toy, minutes(1));
     assert!(toy.real[&id].ended);
 }
