@@ -15,7 +15,8 @@ use crate::reconcile::host_view;
 /// Offers of a host that sets no bounds.
 const UNBOUNDED: u64 = 1 << 40;
 
-/// Looks at hosts as the reconcile loop last judged them, and at what is on each.
+/// Looks at hosts as the reconcile loop last judged them, and at what is on each. What waits is read last: it loses a replica
+/// before the replica gets its place.
 pub(super) async fn around(platform: &Platform) -> store::Result<Surroundings> {
     let mut db = platform.store.read().await?;
     let hosts = store::list_hosts(&mut db).await?;

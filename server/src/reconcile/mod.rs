@@ -228,10 +228,12 @@ impl Reconciler {
             self.table.publish(&self.platform, (hosts, &apps), &world);
         }
         let quiet = plan.actions.is_empty() && fleet.doubt.is_none() && apps.iter().all(is_at_rest);
+        // Before those that got a place are on it: whoever counts both must not count one twice, and have a host started for it.
+        let others_wait = self.platform.outlook.set_waiting(plan.waiting);
         let mut acted = act::carry_out(&self.platform, &self.entrance, (apps, &world), plan.actions).await;
         acted |= lookout::declare_lost(&self.platform, &fleet, hosts).await?;
         acted |= lookout::take_back(&self.platform, &self.publisher, (hosts, apps), &reports).await?;
-        if self.platform.outlook.set_waiting(plan.waiting) || acted || told {
+        if others_wait || acted || told {
             self.platform.changed();
         }
         let draining = apps.iter().flat_map(|app| &app.replicas);
