@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use model::cost::Prices;
 use model::id::{HostId, LaunchId};
 use model::instances::{
-    Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Tenant, View, Wish, consequence,
-    decide, decide_within, pause,
+    Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Stray, Tenant, View, Wish,
+    consequence, decide, decide_within, pause,
 };
 use store::{FleetEvent, Launch, NewLaunch, Transaction, Vault};
 use tracing::{info, warn};
@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub notices: BTreeSet<HostId>,
     /// Replicas that are wanted and have no place.
     pub waiting: Sizes,
+    /// Strays that a load balancer has among its targets; nothing as long as that is not known.
+    pub visited: Option<BTreeSet<InstanceId>>,
     /// Too few hosts are heard of.
     pub cut_off: bool,
 }
@@ -104,7 +106,7 @@ impl<L: Ledger> Fleet<L> {
     /// Returns the instances with the platform's mark that belong to no launch, as the cloud last said.
     #[must_use]
     pub fn strays(&self) -> BTreeSet<InstanceId> {
-        self.seen.strays().into_iter().map(|(id, _)| id).collect()
+        self.seen.strays().keys().cloned().collect()
     }
 
     /// Takes one turn and returns what was decided. Without settings nothing is.
@@ -120,10 +122,14 @@ impl<L: Ledger> Fleet<L> {
             Ok(list) => self.seen.take(list, &launches, now),
             Err(error) => warn!(error, "the cloud does not say which instances there are"),
         }
+        let stray = |(id, since): (&InstanceId, &Timestamp)| {
+            let visited = around.visited.as_ref().is_none_or(|visited| visited.contains(id));
+            Stray { id: id.clone(), since: *since, visited }
+        };
         let view = View {
             settings: costs.settings.clone(),
             instances: self.instances(&launches, around),
-            strays: self.seen.strays(),
+            strays: self.seen.strays().iter().map(stray).collect(),
             waiting: around.waiting.clone(),
             told_at: self.seen.told_at(),
             lacks: store::list_lacks(&mut db, now).await?,

@@ -78,7 +78,7 @@ impl Seen {
     }
 
     /// Returns those that belong to no order, and since when they are known.
-    pub(crate) fn strays(&self) -> Vec<(InstanceId, Timestamp)> {
-        self.strays.iter().map(|(id, since)| (id.clone(), *since)).collect()
+    pub(crate) fn strays(&self) -> &BTreeMap<InstanceId, Timestamp> {
+        &self.strays
     }
 }

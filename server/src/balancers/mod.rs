@@ -12,6 +12,7 @@ mod run;
 mod sentences;
 mod wanted;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,12 @@ impl Witness {
         let answer = *self.lock().outcome.answers.get(instance)?;
         let age = Duration::try_from(Timestamp::now().duration_since(answer.at)).unwrap_or_default();
         (age < within).then_some(answer.answers)
+    }
+
+    /// Returns the strays that are targets, or finish with visitors; nothing as long as that is not known.
+    #[must_use]
+    pub fn visited(&self) -> Option<BTreeSet<InstanceId>> {
+        self.lock().outcome.visited.clone()
     }
 
     /// Tells whether no balancer sends a replica that leaves anything any more.

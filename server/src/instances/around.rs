@@ -1,6 +1,6 @@
 //! What is known of hosts and replicas, in the words of the fleet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cloud::Surroundings;
 use model::id::HostId;
@@ -47,6 +47,7 @@ pub(super) async fn around(platform: &Platform) -> store::Result<Surroundings> {
         hosts: hosts.iter().map(tenant).collect(),
         notices: platform.facts.notices.hosts(),
         waiting: waiting(platform),
+        visited: platform.facts.witness().map_or_else(|| Some(BTreeSet::new()), |witness| witness.visited()),
         cut_off: judged.doubt.is_some(),
     })
 }

@@ -44,6 +44,8 @@ pub struct Outcome {
     pub words: BTreeMap<ReplicaId, Word>,
     /// Whether the instances that it was asked of answer the balancers, as far as they say.
     pub answers: BTreeMap<InstanceId, Answer>,
+    /// Strays that are among the targets of an app, those included that drain; nothing before all were listed.
+    pub visited: Option<BTreeSet<InstanceId>>,
     /// Replicas to which no balancer sends anything any more, by a list that was made after they were told to leave.
     pub let_go: BTreeSet<ReplicaId>,
     /// The apps whose targets were listed since this server began.

@@ -198,6 +198,13 @@ impl Sight {
         found
     }
 
+    /// Returns those of the instances that are among the targets of a group; nothing before each group was listed.
+    pub(super) fn visited(&self, instances: &BTreeSet<InstanceId>) -> Option<BTreeSet<InstanceId>> {
+        let lists: Option<Vec<&List>> = self.groups.keys().map(|arn| self.list(arn)).collect();
+        let listed = lists?.into_iter().flat_map(|list| list.targets.keys().map(|target| &target.instance));
+        Some(listed.filter(|instance| instances.contains(*instance)).cloned().collect())
+    }
+
     /// Returns the groups of an app.
     pub(super) fn groups_of(&self, app: AppId) -> impl Iterator<Item = &Group> {
         self.groups.values().filter(move |group| group.app == Some(app))

@@ -1,6 +1,6 @@
 //! A platform with replicas that want room: hosts join from what boots, and replicas are put where there is some.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -231,7 +231,7 @@ impl World {
             (*host, Tenant { standing, lost_since: None, offers: OFFERS, holds })
         };
         let hosts = states.iter().map(tenant).collect();
-        Surroundings { hosts, waiting, ..Surroundings::default() }
+        Surroundings { hosts, waiting, visited: Some(BTreeSet::new()), ..Surroundings::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::view::{Cause, Instance, Sight, State, Wish};
+use super::view::{Cause, Instance, Sight, State, Stray, Wish};
 use super::{Action, Alarm, Deciding, trust};
 use crate::plan::Standing;
 use crate::wording;
@@ -177,20 +177,28 @@ pub(super) fn dismiss(deciding: &mut Deciding) {
 
 /// Ends strays, one at a time: many at once would rather mean that the database is not the one they were ordered with.
 fn strays(deciding: &mut Deciding) {
-    let old = |since: &jiff::Timestamp| deciding.ago(*since) >= STRAY;
-    let count = deciding.view.strays.iter().filter(|(_, since)| old(since)).count();
-    let Some((id, _)) = deciding.view.strays.iter().find(|(_, since)| old(since)).cloned() else { return };
-    // What runs there may serve in place of what waits.
-    let waits = !deciding.view.waiting.is_empty();
-    let then = if waits { "when no replica waits for a place" } else { "one by one" };
+    let old: Vec<_> =
+        deciding.view.strays.iter().filter(|stray| deciding.ago(stray.since) >= STRAY).cloned().collect();
+    if old.is_empty() {
+        return;
+    }
+    let count = old.len();
+    // What runs there may serve in place of what waits, or of what fails.
+    let left = old.into_iter().find(|stray| !stray.visited).filter(|_| deciding.view.waiting.is_empty());
+    let then = match left {
+        Some(_) => "one by one",
+        None => "when all replicas have a place and visitors are led to them",
+    };
     deciding.alarm(Alarm {
         about: "strays".to_owned(),
         says: format!(
-            "{} with the platform's mark belong to no launch; they are ended {then}",
+            "{} with the platform's mark and without a launch: ended {then}",
             wording::count(count, "instance")
         ),
     });
-    if !waits && deciding.may_replace() {
+    if let Some(Stray { id, .. }) = left
+        && deciding.may_replace()
+    {
         deciding.act(Action::Terminate {
             id,
             why: "it has the platform's mark and nobody ordered it".to_owned(),

@@ -43,7 +43,7 @@ pub use refusal::{Consequence, Refusal, consequence, pause};
 pub use room::{Room, Sizes};
 pub use schedule::{BadHours, Hours, Schedule};
 pub use settings::{Bounds, InstanceType, Settings};
-pub use view::{Cause, Instance, InstanceId, Past, Sight, State, Tenant, View, Wish};
+pub use view::{Cause, Instance, InstanceId, Past, Sight, State, Stray, Tenant, View, Wish};
 
 /// One thing to do. Each may be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]

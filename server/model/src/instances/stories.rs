@@ -230,6 +230,19 @@ fn an_instance_that_nobody_ordered_is_ended_after_a_while() {
 }
 
 #[test]
+fn an_instance_that_nobody_ordered_stays_while_it_has_visitors() {
+    let mut toy = calm(5, 4);
+    let id = with_stray(&mut toy);
+    toy.visited.insert(id.clone());
+    turns(&mut toy, minutes(60));
+    assert!(!toy.real[&id].ended);
+    assert!(toy.alarms[0].says.ends_with("when all replicas have a place and visitors are led to them"));
+    toy.visited.clear();
+    turns(&mut toy, minutes(1));
+    assert!(toy.real[&id].ended);
+}
+
+#[test]
 fn an_instance_that_nobody_ordered_stays_while_replicas_wait_that_it_may_run() {
     let mut toy = calm(1, 4);
     let id = with_stray(&mut toy);

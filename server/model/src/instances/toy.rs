@@ -68,6 +68,7 @@ pub(super) struct Toy {
     joined: BTreeMap<String, Timestamp>,
     pub(super) lacks: Vec<Lack>,
     strays: BTreeMap<InstanceId, Timestamp>,
+    pub(super) visited: BTreeSet<InstanceId>,
     pub(super) surplus_since: Option<Timestamp>,
     pub(super) next: u128,
 }
@@ -105,6 +106,7 @@ impl Toy {
             joined: BTreeMap::new(),
             lacks: Vec::new(),
             strays: BTreeMap::new(),
+            visited: BTreeSet::new(),
             surplus_since: None,
             next: 1,
         }
@@ -238,10 +240,15 @@ impl Toy {
         let hosts = || self.rows.iter().filter_map(|row| row.instance.host.as_ref());
         let unheard =
             hosts().filter(|host| matches!(host.standing, Standing::Silent | Standing::Lost)).count();
+        let stray = |(id, since): (&InstanceId, &Timestamp)| Stray {
+            id: id.clone(),
+            since: *since,
+            visited: self.visited.contains(id),
+        };
         View {
             settings: self.settings.clone(),
             instances,
-            strays: self.strays.iter().map(|(id, since)| (id.clone(), *since)).collect(),
+            strays: self.strays.iter().map(stray).collect(),
             waiting: self.replicas.iter().filter(|(_, place)| waits(place)).map(|(size, _)| *size).collect(),
             told_at: self.told_at,
             lacks: self.lacks.clone(),

@@ -61,6 +61,17 @@ impl fmt::Display for InstanceId {
     }
 }
 
+/// An instance with the platform's mark that belongs to no launch.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Which one.
+    pub id: InstanceId,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// A load balancer sends it visitors, or lets it finish with some.
+    pub visited: bool,
+}
+
 /// The fleet at one moment.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -68,8 +79,8 @@ pub struct View {
     pub settings: Settings,
     /// The launches that are not over, in the order of their ids.
     pub instances: Vec<Instance>,
-    /// Instances with the platform's mark that belong to no launch, and since when they are known.
-    pub strays: Vec<(InstanceId, Timestamp)>,
+    /// Instances with the platform's mark that belong to no launch.
+    pub strays: Vec<Stray>,
     /// Replicas that are wanted and have no place.
     pub waiting: Sizes,
     /// When the cloud last said what there is; nothing if it never did.
