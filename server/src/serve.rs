@@ -29,7 +29,7 @@ use crate::platform::Platform;
 use crate::reconcile::{Reconciler, RouterEntrance};
 use crate::{
     api, assembly, balancers, builds, collect, connections, dashboard, doubt, host_agent, instances,
-    leadership, metrics, news, own_entry, peers, push, sweep, this_host,
+    leadership, metrics, news, own_entry, peers, push, sweep, this_host, upkeep,
 };
 
 /// How long requests to the API may; those that would go on, as followers do, are cut off.
@@ -148,6 +148,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));
     loops.spawn(collect::run(platform.clone(), stop.clone()));
+    loops.spawn(upkeep::tell_that_it_serves(platform.clone(), stop.clone()));
     loops.spawn(nightly::run(platform.clone(), stop.clone()));
     loops.spawn(metrics::run(platform.clone(), stop.clone()));
     loops.spawn(doubt::run(platform.clone(), stop.clone()));

@@ -58,6 +58,7 @@ fn a_machine_that_nobody_logs_in_to_gets_another_paasd_and_its_data_back() {
     let updated = platform.during("another paasd on the control plane", || {
         let told = platform.update(&["--paasd", program.to_str().unwrap()]);
         assert_eq!(told["failure"], Value::Null);
+        assert!(told["serves_since"].is_string(), "{told}");
         assert!(told["backup"].as_str().unwrap().starts_with("s3://paas-prod-"), "{told}");
         // What is so needs nothing.
         assert_eq!(platform.update(&["--paasd", program.to_str().unwrap()]), told);

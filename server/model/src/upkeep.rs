@@ -51,6 +51,9 @@ pub struct Outcome {
     pub backup: Option<String>,
     /// Why the rest of it was not done. An order that failed is not tried again by itself.
     pub failure: Option<String>,
+    /// Since when the server serves that started after it; nothing until it does.
+    #[serde(default)]
+    pub serves_since: Option<Timestamp>,
 }
 
 /// What the machine is.

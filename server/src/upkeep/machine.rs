@@ -20,6 +20,9 @@ const COPY_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long a program may take to say its version, and whether it can be run here.
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
+/// The file beside the data with what became of the last order, by its extension.
+const OUTCOME: &str = "upkeep.json";
+
 /// The machine.
 pub(super) struct Machine {
     /// Its `paasd`.
@@ -63,17 +66,12 @@ impl Machine {
         version_of(&self.program).await
     }
 
-    /// Returns what became of the last order.
-    pub(super) fn last(&self) -> Option<Outcome> {
-        serde_json::from_slice(&fs::read(self.beside("upkeep.json")).ok()?).ok()
-    }
-
     /// Remembers what became of an order.
     ///
     /// # Errors
     /// It cannot be written.
     pub(super) fn remember(&self, outcome: &Outcome) -> anyhow::Result<()> {
-        let path = self.beside("upkeep.json");
+        let path = self.data_dir.with_added_extension(OUTCOME);
         let written = || -> anyhow::Result<()> {
             let file = tempfile::NamedTempFile::new_in(folder(&path))?;
             serde_json::to_writer(file.as_file(), outcome)?;
@@ -174,6 +172,11 @@ impl Machine {
     fn beside(&self, what: &str) -> PathBuf {
         self.data_dir.with_added_extension(what)
     }
+}
+
+/// Returns what became of the last order of the machine that has this data directory.
+pub(super) fn last(data_dir: &Path) -> Option<Outcome> {
+    serde_json::from_slice(&fs::read(data_dir.with_added_extension(OUTCOME)).ok()?).ok()
 }
 
 /// Returns what a program says that its version is.

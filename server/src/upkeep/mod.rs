@@ -6,17 +6,24 @@ mod post;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use jiff::Timestamp;
 use model::upkeep::{Order, Outcome, Step};
 use slug::BlobPlace;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::options::ServeArgs;
+use crate::platform::Platform;
 use machine::Machine;
 use post::Post;
+
+/// How soon the bucket is told again what it did not take.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// The options of `paasd upkeep`.
 #[derive(Args, Debug)]
@@ -59,7 +66,7 @@ async fn keep_up(args: UpkeepArgs) -> anyhow::Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let last = machine.last();
+    let last = machine::last(&machine.data_dir);
     let present = machine.present(last.as_ref())?;
     let steps = order.steps(&present);
     let outcome = match last.filter(|outcome| steps.is_empty() && outcome.order == order.id) {
@@ -108,5 +115,23 @@ async fn carry_out(machine: &Machine, order: &Order, steps: Vec<Step>) -> anyhow
         version: machine.version().await?,
         backup,
         failure,
+        serves_since: None,
     })
+}
+
+/// Says in the bucket, once this server leads, that it serves what its machine was asked to become. Where nothing was asked, and
+/// when all is said, it waits to be told to stop.
+pub(crate) async fn tell_that_it_serves(platform: Arc<Platform>, stop: CancellationToken) {
+    let telling = async {
+        let Some(outcome) = machine::last(&platform.options.data_dir) else { return };
+        platform.leadership.led().await;
+        let outcome = Outcome { serves_since: Some(Timestamp::now()), ..outcome };
+        let tell = async || Post::open(&platform.options.blobs)?.tell(&outcome).await;
+        while let Err(error) = tell().await {
+            warn!("that this machine serves is told again in a moment: {error:#}");
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    stop.run_until_cancelled(telling).await;
+    stop.cancelled().await;
 }

@@ -77,6 +77,17 @@ impl Machine {
         outcome
     }
 
+    /// Starts the server until it says that it serves; returns what was told by then.
+    fn serves(&mut self) -> Outcome {
+        self.platform.start_again();
+        let told = wait::until("the server to say that it serves", || {
+            let told = self.bucket.get(&format!("platform/{OUTCOME_KEY}")).unwrap();
+            Some(serde_json::from_str::<Outcome>(&told).unwrap()).filter(|told| told.serves_since.is_some())
+        });
+        self.platform.stop();
+        told
+    }
+
     fn greeting(&mut self) -> String {
         self.platform.start_again();
         let app = self.platform.known_app("cloudy");
@@ -117,6 +128,10 @@ fn another_paasd_and_an_earlier_backup_take_the_place_of_what_is_there_once() {
     assert_eq!(outcome.program, slug::digest_of(&next).unwrap());
     assert_eq!(slug::digest_of(&machine.program).unwrap(), outcome.program);
     assert_eq!(outcome.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(outcome.serves_since, None, "no server has started yet");
+    let told = machine.serves();
+    assert!(told.serves_since.is_some_and(|since| since > outcome.at), "{told:?}");
+    assert_eq!(Outcome { serves_since: None, ..told }, outcome);
     assert_eq!(machine.greeting(), "one");
 
     // What was asked for and given up long ago surprises nobody.

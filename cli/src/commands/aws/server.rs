@@ -281,6 +281,10 @@ pub(super) fn stopped(error: &ControlError) -> Error {
         ControlError::Untold(_) => {
             "Its console at AWS shows how it starts; running this again goes on waiting.".into()
         }
+        ControlError::Mute(_) => {
+            "Its console at AWS shows why. `aws:update --paasd` with the one of before and --restore with the backup go back; apps go on meanwhile."
+                .into()
+        }
         ControlError::Slow => "Running this again goes on waiting.".into(),
     };
     Error::failed(error.to_string()).hint(hint)

@@ -85,15 +85,21 @@ impl Update {
             bucket.place(&order).await.map_err(|failure| failed(&failure))?;
             restart(&clients, &machine.id).await.map_err(|failure| failed(&failure))?;
             screen.say(&format!("  {} starts anew", machine.id));
-            let mut said = Duration::ZERO;
-            let waits = |since: Duration| {
-                if since >= said + OFTEN {
-                    said = since;
-                    screen.say(&format!("  waiting for it for {} s", since.as_secs()));
+            let waits = |what: &'static str| {
+                let mut said = Duration::ZERO;
+                move |since: Duration| {
+                    if since >= said + OFTEN {
+                        said = since;
+                        screen.say(&format!("  waiting for {what} for {} s", since.as_secs()));
+                    }
                 }
             };
-            let outcome = bucket.outcome_of(&order, waits).await.map_err(|error| stopped(&error))?;
-            Ok((machine, outcome))
+            let outcome = bucket.outcome_of(&order, waits("it")).await.map_err(|error| stopped(&error))?;
+            if outcome.failure.is_some() {
+                return Ok((machine, outcome));
+            }
+            let served = bucket.serves(&order, waits("its server")).await;
+            Ok((machine, served.map_err(|error| stopped(&error))?))
         })?;
         if let Some(failure) = &outcome.failure {
             return Err(Error::failed(format!("{} did not become all of that: {failure}", machine.id))
@@ -190,6 +196,7 @@ mod tests {
             version: "0.2.0".into(),
             backup: None,
             failure: None,
+            serves_since: None,
         };
         assert!(is_so(&order, &outcome));
         assert!(!is_so(&order, &Outcome { failure: Some("full".into()), ..outcome.clone() }));

@@ -61,6 +61,9 @@ pub enum ControlError {
     /// The machine does not say what became of what it was asked.
     #[error("the machine has not said what became of it after {} minutes", .0.as_secs() / 60)]
     Untold(Duration),
+    /// The machine has become what it was asked for, and no server says that it serves.
+    #[error("the machine has become that, and its server has not said that it serves after {} minutes", .0.as_secs() / 60)]
+    Mute(Duration),
     /// AWS takes too long.
     #[error("no control plane runs after {min} minutes", min = WITHIN.as_secs() / 60)]
     Slow,

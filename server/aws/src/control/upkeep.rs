@@ -18,6 +18,9 @@ use crate::setup::{Footing, Part, Patience, Wish, bear};
 /// How long the machine may take to do what is asked, with a backup and a restore of all that there is.
 const WITHIN: Duration = Duration::from_secs(45 * 60);
 
+/// How long the server may take after that until it serves.
+const SERVES_WITHIN: Duration = Duration::from_secs(5 * 60);
+
 /// How often it is looked what became of it; nothing tells.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -132,12 +135,34 @@ impl Bucket<'_> {
     pub async fn outcome_of(
         &self,
         order: &Order,
-        mut tell: impl FnMut(Duration),
+        tell: impl FnMut(Duration),
     ) -> Result<Outcome, ControlError> {
+        let outcome = self.outcome_that(order, WITHIN, |_| true, tell).await?;
+        outcome.ok_or(ControlError::Untold(WITHIN))
+    }
+
+    /// Waits until the server serves that starts after an order; `tell` is called now and then meanwhile.
+    ///
+    /// # Errors
+    /// It takes too long, or AWS does not answer for long.
+    pub async fn serves(&self, order: &Order, tell: impl FnMut(Duration)) -> Result<Outcome, ControlError> {
+        let outcome = self.outcome_that(order, SERVES_WITHIN, |outcome| outcome.serves_since.is_some(), tell);
+        outcome.await?.ok_or(ControlError::Mute(SERVES_WITHIN))
+    }
+
+    /// Waits for an outcome of an order; returns nothing if it takes too long.
+    async fn outcome_that(
+        &self,
+        order: &Order,
+        within: Duration,
+        is_so: impl Fn(&Outcome) -> bool,
+        mut tell: impl FnMut(Duration),
+    ) -> Result<Option<Outcome>, ControlError> {
         let since = Instant::now();
-        while since.elapsed() < WITHIN {
-            if let Some(outcome) = self.outcome().await?.filter(|outcome| outcome.order == order.id) {
-                return Ok(outcome);
+        while since.elapsed() < within {
+            let outcome = self.outcome().await?.filter(|outcome| outcome.order == order.id);
+            if let Some(outcome) = outcome.filter(&is_so) {
+                return Ok(Some(outcome));
             }
             if self.order().await?.is_some_and(|latest| latest.id != order.id) {
                 return Err(ControlError::Overtaken);
@@ -145,7 +170,7 @@ impl Bucket<'_> {
             tell(since.elapsed());
             sleep(LOOK).await;
         }
-        Err(ControlError::Untold(WITHIN))
+        Ok(None)
     }
 
     async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Failure> {
