@@ -90,7 +90,7 @@ impl Entrance {
         self.find_groupless(wanted, now);
         self.tell(wanted, &places, now, &mut outcome);
         outcome.answers = self.sight.answers_of(&wanted.questioned);
-        outcome.visited = self.sight.visited(&wanted.strays);
+        outcome.visited = self.sight.visited(wanted);
         outcome
     }
 

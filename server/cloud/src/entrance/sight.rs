@@ -10,6 +10,7 @@ use model::instances::InstanceId;
 
 use super::outcome::Answer;
 use super::provider::{Group, Listed, Manners, Rule};
+use super::wanted::Wanted;
 
 /// How old the picture of groups and rules may get: what somebody changes by hand is seen by then.
 pub(super) const LOOK: SignedDuration = SignedDuration::from_secs(300);
@@ -198,11 +199,12 @@ impl Sight {
         found
     }
 
-    /// Returns those of the instances that are among the targets of a group; nothing before each group was listed.
-    pub(super) fn visited(&self, instances: &BTreeSet<InstanceId>) -> Option<BTreeSet<InstanceId>> {
-        let lists: Option<Vec<&List>> = self.groups.keys().map(|arn| self.list(arn)).collect();
+    /// Returns the strays that are among the targets of an app; nothing before each of its groups was listed.
+    pub(super) fn visited(&self, wanted: &Wanted) -> Option<BTreeSet<InstanceId>> {
+        let groups = wanted.apps.iter().flat_map(|shown| self.groups_of(shown.view.id));
+        let lists: Option<Vec<&List>> = groups.map(|group| self.list(&group.arn)).collect();
         let listed = lists?.into_iter().flat_map(|list| list.targets.keys().map(|target| &target.instance));
-        Some(listed.filter(|instance| instances.contains(*instance)).cloned().collect())
+        Some(listed.filter(|instance| wanted.strays.contains(*instance)).cloned().collect())
     }
 
     /// Returns the groups of an app.

@@ -22,8 +22,8 @@ pub struct Wanted {
     pub instances: BTreeSet<InstanceId>,
     /// Instances of which nobody knows just now what is on them: what is registered there stays.
     pub unheard: BTreeSet<InstanceId>,
-    /// Instances that are the platform's and that it does not know: those who launched them are forgotten, as after a restore from an
-    /// older backup. What is registered there serves until what is known does.
+    /// Instances of the platform of which it has forgotten the launch, as after a restore from an older backup. What is registered
+    /// there serves until what is known does.
     pub strays: BTreeSet<InstanceId>,
     /// Instances of which it is asked whether they answer the balancers, because nothing else is heard of them.
     pub questioned: BTreeSet<InstanceId>,
