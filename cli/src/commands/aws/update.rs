@@ -19,6 +19,7 @@ use super::server::stopped;
 use super::{failed, wait_for};
 use crate::context::{Context, JsonOption};
 use crate::error::{Error, Result};
+use crate::screen::Screen;
 
 /// How often it is said that the machine is waited for.
 const OFTEN: Duration = Duration::from_secs(30);
@@ -71,34 +72,19 @@ impl Update {
             let bucket = Bucket { clients: &clients, name: &name };
             let outcome = bucket.outcome().await.map_err(|failure| failed(&failure))?;
             let order = self.order(bucket, program.as_ref(), outcome.as_ref()).await?;
-            if let Some(outcome) = outcome.filter(|outcome| is_so(&order, outcome)) {
-                return Ok((machine, outcome));
-            }
-            screen.say(&plan(&machine, &order, program.as_ref(), &name));
-            consent(self.yes, "Do it?", "nothing was changed", "do it")?;
-            if let Some(program) = &program {
-                let is_new = bucket.bring(program).await.map_err(|error| stopped(&error))?;
-                if is_new {
-                    screen.say(&format!("  uploaded paasd, {}", wording::bytes(program.bytes)));
-                }
-            }
-            bucket.place(&order).await.map_err(|failure| failed(&failure))?;
-            restart(&clients, &machine.id).await.map_err(|failure| failed(&failure))?;
-            screen.say(&format!("  {} starts anew", machine.id));
-            let waits = |what: &'static str| {
-                let mut said = Duration::ZERO;
-                move |since: Duration| {
-                    if since >= said + OFTEN {
-                        said = since;
-                        screen.say(&format!("  waiting for {what} for {} s", since.as_secs()));
-                    }
+            let (order, outcome) = match outcome.filter(|outcome| is_so(&order, outcome)) {
+                Some(outcome) => (Order { id: outcome.order.clone(), ..order }, outcome),
+                None => {
+                    screen.say(&plan(&machine, &order, program.as_ref(), &name));
+                    consent(self.yes, "Do it?", "nothing was changed", "do it")?;
+                    let outcome = ask(screen, bucket, (&order, program.as_ref()), &machine).await?;
+                    (order, outcome)
                 }
             };
-            let outcome = bucket.outcome_of(&order, waits("it")).await.map_err(|error| stopped(&error))?;
-            if outcome.failure.is_some() {
+            if outcome.failure.is_some() || outcome.serves_since.is_some() {
                 return Ok((machine, outcome));
             }
-            let served = bucket.serves(&order, waits("its server")).await;
+            let served = bucket.serves(&order, waits(screen, "its server")).await;
             Ok((machine, served.map_err(|error| stopped(&error))?))
         })?;
         if let Some(failure) = &outcome.failure {
@@ -150,6 +136,35 @@ impl Update {
             .filter(|earlier| waits(earlier) && order.asks_for_the_same(earlier))
             .map(|earlier| earlier.id);
         Ok(Order { id: id.unwrap_or(order.id.clone()), ..order })
+    }
+}
+
+/// Has the machine do what is asked for, and waits until it is done with that.
+async fn ask(
+    screen: &Screen,
+    bucket: Bucket<'_>,
+    (order, program): (&Order, Option<&Program>),
+    machine: &Machine,
+) -> Result<Outcome> {
+    if let Some(program) = program
+        && bucket.bring(program).await.map_err(|error| stopped(&error))?
+    {
+        screen.say(&format!("  uploaded paasd, {}", wording::bytes(program.bytes)));
+    }
+    bucket.place(order).await.map_err(|failure| failed(&failure))?;
+    restart(bucket.clients, &machine.id).await.map_err(|failure| failed(&failure))?;
+    screen.say(&format!("  {} starts anew", machine.id));
+    bucket.outcome_of(order, waits(screen, "it")).await.map_err(|error| stopped(&error))
+}
+
+/// Says now and then what is waited for.
+fn waits(screen: &Screen, what: &'static str) -> impl FnMut(Duration) {
+    let mut said = Duration::ZERO;
+    move |since| {
+        if since >= said + OFTEN {
+            said = since;
+            screen.say(&format!("  waiting for {what} for {} s", since.as_secs()));
+        }
     }
 }
 
