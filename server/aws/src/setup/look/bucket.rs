@@ -108,7 +108,14 @@ fn tidies(rule: &LifecycleRule) -> bool {
     let kept = rule.noncurrent_version_expiration().and_then(|kept| kept.noncurrent_days());
     let upload = rule.abort_incomplete_multipart_upload().and_then(|upload| upload.days_after_initiation());
     let is_on = rule.status() == &ExpirationStatus::Enabled;
-    rule.id() == Some(TIDY) && is_on && (kept, upload) == (Some(KEPT_DAYS), Some(UPLOAD_DAYS))
+    let is_ours = rule.id() == Some(TIDY) && is_on && is_of_all(rule.filter());
+    is_ours && (kept, upload) == (Some(KEPT_DAYS), Some(UPLOAD_DAYS))
+}
+
+/// Tells whether a rule is of whatever is in its bucket. S3 may leave out a prefix that is empty.
+fn is_of_all(filter: Option<&LifecycleRuleFilter>) -> bool {
+    let named = LifecycleRuleFilter::builder().prefix("").build();
+    filter.is_some_and(|filter| *filter == named || *filter == LifecycleRuleFilter::builder().build())
 }
 
 async fn policy(clients: &Clients, name: &str) -> Result<Option<Value>, Failure> {
@@ -139,13 +146,16 @@ mod tests {
     fn our_rule_is_known_again_and_one_that_was_changed_is_not() {
         let rule = tidy().unwrap();
         assert!(tidies(&rule));
-        let [mut renamed, mut off, mut longer, mut uploads] = [(); 4].map(|()| rule.clone());
+        let unnamed = Some(LifecycleRuleFilter::builder().build());
+        assert!(tidies(&LifecycleRule { filter: unnamed, ..rule.clone() }));
+        let [mut renamed, mut off, mut longer, mut uploads, mut part] = [(); 5].map(|()| rule.clone());
         renamed.id = Some("other".into());
         off.status = ExpirationStatus::Disabled;
         longer.noncurrent_version_expiration =
             Some(NoncurrentVersionExpiration::builder().noncurrent_days(3_000).build());
         uploads.abort_incomplete_multipart_upload = None;
-        for changed in [renamed, off, longer, uploads] {
+        part.filter = Some(LifecycleRuleFilter::builder().prefix("logs/").build());
+        for changed in [renamed, off, longer, uploads, part] {
             assert!(!tidies(&changed), "{changed:?}");
         }
     }
