@@ -38,8 +38,13 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
         loop {
             let wish = wish(&platform);
             let turn = tokio::time::timeout(TURN, connected.door.keep(&wish)).await;
-            let late =
-                || Err(Refused { says: "the load balancers do not answer".to_owned(), unknown: false });
+            let late = || {
+                Err(Refused {
+                    says: "the load balancers do not answer".to_owned(),
+                    unknown: false,
+                    clear: false,
+                })
+            };
             let wrong = wrong(&turn.unwrap_or_else(|_| late()), &wish);
             let rest = if wrong.is_none() { QUIET } else { UNDER_WAY };
             if let Some(news) = told.news(wrong, &wish) {

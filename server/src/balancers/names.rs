@@ -51,7 +51,9 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
                 let leads = platform.clone();
                 let may = move || leads.leadership.term() == term;
                 let turn = tokio::time::timeout(TURN, connected.names.keep_names(&wish, &may)).await;
-                let late = || Err(Refused { says: "Route 53 does not answer".to_owned(), unknown: false });
+                let late = || {
+                    Err(Refused { says: "Route 53 does not answer".to_owned(), unknown: false, clear: false })
+                };
                 let news = last.take(wish, turn.unwrap_or_else(|_| late()));
                 tell(&platform, news).await;
             }
@@ -191,7 +193,7 @@ mod tests {
         let set = last.take(wish("b.org"), Ok(Kept { changed: 2, alarms: Vec::new() }));
         assert_eq!(set, [Ok("2 records set or removed".to_owned())]);
         assert!(!last.is_due(&wish("b.org")) && last.is_due(&wish("c.org")));
-        let refused = || Err(Refused { says: "no".to_owned(), unknown: false });
+        let refused = || Err(Refused { says: "no".to_owned(), unknown: false, clear: false });
         let told: Vec<_> = (0..2 * PATIENCE).flat_map(|_| last.take(wish("c.org"), refused())).collect();
         assert_eq!(told, [Err("they are not kept: no".to_owned())], "it is told once, and when it lasts");
         assert!(!last.is_due(&wish("c.org")));

@@ -39,10 +39,10 @@ impl LoadBalancers {
 }
 
 pub(crate) fn refused(failure: Failure) -> Refused {
-    let unknown = failure.kind == Kind::Unknown;
+    let (unknown, clear) = (failure.kind == Kind::Unknown, !failure.kind.is_passing());
     let says = match failure.kind {
         Kind::Denied => format!("{failure}; the control plane's policy must allow {}", failure.action),
         _ => failure.to_string(),
     };
-    Refused { says, unknown }
+    Refused { says, unknown, clear }
 }

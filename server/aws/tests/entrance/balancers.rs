@@ -133,6 +133,7 @@ async fn what_bears_another_platforms_tag_is_not_listed_and_a_call_that_fails_gi
         refused.says.contains("policy must allow elasticloadbalancing:DescribeTargetGroups"),
         "{refused}"
     );
+    assert!(refused.clear, "it says nothing of other calls");
 }
 
 #[tokio::test]

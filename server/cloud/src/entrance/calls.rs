@@ -24,12 +24,19 @@ pub(super) struct Calls<'a> {
     /// Tells whether this server still decides.
     pub(super) may: &'a (dyn Fn() -> bool + Send + Sync),
     pub(super) failed: u32,
+    /// What was refused in plain words since such refusals were last of no account.
+    pub(super) refused: u32,
 }
 
 impl Calls<'_> {
     /// Tells whether it is worth changing anything more in this turn.
     pub(super) fn go_on(&self) -> bool {
-        self.failed < FAILURES && (self.may)()
+        self.failed < FAILURES && self.refused < FAILURES && (self.may)()
+    }
+
+    /// Turns to things of another kind, of which it says nothing what was refused of these.
+    pub(super) fn turn_to_others(&mut self) {
+        self.refused = 0;
     }
 
     /// Makes a change.
@@ -39,11 +46,16 @@ impl Calls<'_> {
     ) -> Result<T, Refused> {
         if !(self.may)() {
             let says = "another server decides by now".to_owned();
-            return Err(Refused { says, unknown: false });
+            return Err(Refused { says, unknown: false, clear: false });
         }
         let answer = limited(call).await;
-        // That one thing is unknown says nothing of others.
-        self.failed += u32::from(answer.as_ref().is_err_and(|refused| !refused.unknown));
+        match &answer {
+            // That one thing is unknown says nothing of others.
+            Err(refused) if refused.unknown => {}
+            Err(refused) if refused.clear => self.refused += 1,
+            Err(_) => self.failed += 1,
+            Ok(_) => {}
+        }
         answer
     }
 }
@@ -56,7 +68,7 @@ pub(super) async fn limited<T>(call: impl Future<Output = Result<T, Refused>>) -
 async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Refused>>) -> Result<T, Refused> {
     let says = || format!("the load balancers' API did not answer within {limit:?}");
     let answer = tokio::time::timeout(limit, call).await;
-    answer.unwrap_or_else(|_| Err(Refused { says: says(), unknown: false }))
+    answer.unwrap_or_else(|_| Err(Refused { says: says(), unknown: false, clear: false }))
 }
 
 /// How many questions may still be asked.

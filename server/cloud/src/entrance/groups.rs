@@ -9,8 +9,9 @@ use model::name::Hostname;
 
 use super::calls::{Calls, limited};
 use super::hands::{ALL, Entrance};
-use super::outcome::Outcome;
-use super::provider::{Check, Group, Manners, NewGroup};
+use super::outcome::{Notice, Outcome};
+use super::provider::{Check, Group, Manners, NewGroup, Refused};
+use super::refusals::Step;
 use super::sight::LOOK;
 use super::wanted::{Shown, Wanted};
 
@@ -74,7 +75,8 @@ impl Entrance {
         Balancer { name: name.to_owned(), other_rules: rules.count(), other_groups }
     }
 
-    /// Makes what groups are missing, sets what is not as wanted, and removes those that belong nowhere.
+    /// Makes what groups are missing, sets what is not as wanted, and removes those that belong nowhere. What is refused of one holds
+    /// up no other.
     pub(super) async fn keep_groups(
         &mut self,
         wanted: &Wanted,
@@ -83,89 +85,116 @@ impl Entrance {
         now: Timestamp,
         outcome: &mut Outcome,
     ) {
+        let mut steps = BTreeSet::new();
         for shown in &wanted.apps {
-            let Some(place) = places.get(&shown.view.id).filter(|_| calls.go_on()) else { continue };
-            match self.sight.group_on(shown.view.id, place).cloned() {
-                None => self.make_group(shown, place, calls, now, outcome).await,
-                Some(group) => self.set_check(shown, &group, calls, now, outcome).await,
-            }
+            let Some(place) = places.get(&shown.view.id) else { continue };
+            let Some(step) = self.step_of(shown, place) else { continue };
+            self.take_step(&step, Some(shown), calls, now, outcome).await;
+            steps.insert(step);
         }
         self.find_strays(places, wanted, now);
         for arn in self.strays() {
-            if calls.go_on() && !self.is_led_to(&arn) {
-                match calls.change(calls.balancers.delete_group(&arn)).await {
-                    Ok(()) => {
-                        self.sight.groups.remove(&arn);
-                        self.sight.known.remove(&arn);
-                    }
-                    Err(refused) => {
-                        self.sight.spoil(now);
-                        outcome.alarm(ALL, format!("a group that nobody needs cannot be removed: {refused}"));
-                    }
-                }
+            if !self.is_led_to(&arn) {
+                let step = Step::Remove(arn);
+                self.take_step(&step, None, calls, now, outcome).await;
+                steps.insert(step);
             }
         }
+        self.refusals.keep(&steps);
+    }
+
+    /// Returns what is to be done about an app's group on its balancer.
+    fn step_of(&mut self, shown: &Shown, place: &str) -> Option<Step> {
+        let app = shown.view.id;
+        match self.sight.group_on(app, place) {
+            Some(group) if group.check == shown.check => {
+                self.right.checks.insert(group.arn.clone(), shown.check.clone());
+                None
+            }
+            Some(group) => Some(Step::Check(app, group.arn.clone(), shown.check.clone())),
+            None => {
+                let network = self.sight.balancer(place)?.network.clone();
+                let name = group_name(&self.cluster, app, place);
+                let (balancer, check) = (place.to_owned(), shown.check.clone());
+                Some(Step::Make(NewGroup { name, app, balancer, network, check }))
+            }
+        }
+    }
+
+    /// Takes a step unless it was refused a moment ago.
+    async fn take_step(
+        &mut self,
+        step: &Step,
+        shown: Option<&Shown>,
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        if !calls.go_on() || !self.refusals.allow(step, now) {
+            return;
+        }
+        let about = shown.map_or(ALL, |shown| &shown.name);
+        let (answer, what) = match step {
+            Step::Make(new) => (self.make_group(new, about, calls, outcome).await, "it has no target group"),
+            Step::Check(_, arn, check) => {
+                (self.set_check(arn, check, about, calls, outcome).await, "its health check cannot be set")
+            }
+            Step::Remove(arn) => {
+                (self.remove_group(arn, calls).await, "a group that nobody needs cannot be removed")
+            }
+        };
+        let Err(refused) = answer else { return self.refusals.done(step) };
+        let notice = Notice { about: about.to_owned(), says: format!("{what}: {refused}") };
+        self.refusals.note(step.clone(), notice, &refused, now);
+        // It may have been done all the same.
+        self.sight.touch_groups();
     }
 
     async fn make_group(
         &mut self,
-        shown: &Shown,
-        place: &str,
+        new: &NewGroup,
+        about: &str,
         calls: &mut Calls<'_>,
-        now: Timestamp,
         outcome: &mut Outcome,
-    ) {
-        let Some(network) = self.sight.balancer(place).map(|balancer| balancer.network.clone()) else {
-            return;
-        };
-        let new = NewGroup {
-            name: group_name(&self.cluster, shown.view.id, place),
-            app: shown.view.id,
-            balancer: place.to_owned(),
-            network,
-            check: shown.check.clone(),
-        };
-        match calls.change(calls.balancers.create_group(&new)).await {
-            Ok(arn) => {
-                let NewGroup { name, app, balancer, check, .. } = new;
-                let is_first = self.sight.balancers.first().is_some_and(|first| first.name == balancer);
-                if !is_first && self.sight.groups_of(app).next().is_none() {
-                    let to = self.sight.balancer(&balancer).map_or("", |balancer| &balancer.address);
-                    outcome.event(&shown.name, format!("it is on {balancer}: its names must point to {to}"));
-                }
-                let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
-                self.right.checks.insert(arn.clone(), group.check.clone());
-                self.sight.groups.insert(arn, group);
-                self.sight.touch_groups();
-            }
-            Err(refused) => {
-                self.sight.spoil(now);
-                outcome.alarm(&shown.name, format!("it has no target group: {refused}"));
-            }
+    ) -> Result<(), Refused> {
+        let arn = calls.change(calls.balancers.create_group(new)).await?;
+        let NewGroup { name, app, balancer, check, .. } = new.clone();
+        let is_first = self.sight.balancers.first().is_some_and(|first| first.name == balancer);
+        if !is_first && self.sight.groups_of(app).next().is_none() {
+            let to = self.sight.balancer(&balancer).map_or("", |balancer| &balancer.address);
+            outcome.event(about, format!("it is on {balancer}: its names must point to {to}"));
         }
+        let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
+        self.right.checks.insert(arn.clone(), group.check.clone());
+        self.sight.groups.insert(arn, group);
+        self.sight.touch_groups();
+        Ok(())
     }
 
     async fn set_check(
         &mut self,
-        shown: &Shown,
-        group: &Group,
+        arn: &str,
+        check: &Check,
+        about: &str,
         calls: &mut Calls<'_>,
-        now: Timestamp,
         outcome: &mut Outcome,
-    ) {
-        if group.check != shown.check {
-            if let Err(refused) = calls.change(calls.balancers.set_check(&group.arn, &shown.check)).await {
-                self.sight.spoil(now);
-                return outcome.alarm(&shown.name, format!("its health check cannot be set: {refused}"));
-            }
-            if self.right.checks.get(&group.arn) == Some(&shown.check) {
-                outcome.event(&shown.name, "its health check was changed by hand and is put back");
-            }
-            if let Some(group) = self.sight.groups.get_mut(&group.arn) {
-                group.check = shown.check.clone();
-            }
+    ) -> Result<(), Refused> {
+        calls.change(calls.balancers.set_check(arn, check)).await?;
+        if self.right.checks.get(arn) == Some(check) {
+            outcome.event(about, "its health check was changed by hand and is put back");
         }
-        self.right.checks.insert(group.arn.clone(), shown.check.clone());
+        if let Some(group) = self.sight.groups.get_mut(arn) {
+            group.check = check.clone();
+        }
+        self.right.checks.insert(arn.to_owned(), check.clone());
+        Ok(())
+    }
+
+    async fn remove_group(&mut self, arn: &str, calls: &mut Calls<'_>) -> Result<(), Refused> {
+        calls.change(calls.balancers.delete_group(arn)).await?;
+        self.sight.groups.remove(arn);
+        self.sight.known.remove(arn);
+        Ok(())
     }
 
     /// Lets a group treat its targets as wanted. Whether it does is asked now and then where there is `time` for it.
@@ -215,9 +244,13 @@ impl Entrance {
         let living: BTreeSet<AppId> = wanted.apps.iter().map(|shown| shown.view.id).collect();
         let lives = |group: &Group| group.app.is_some_and(|app| living.contains(&app));
         let at_home = |group: &Group| {
-            let place = group.app.and_then(|app| places.get(&app));
-            // An app that has no place just now may get one again.
-            lives(group) && place.is_none_or(|place| *place == group.balancer)
+            let Some((app, place)) = group.app.and_then(|app| Some((app, places.get(&app)?))) else {
+                // An app that has no place just now may get one again.
+                return lives(group);
+            };
+            // It stays until the app has all that it needs where it goes.
+            let is_made = self.sight.group_on(app, place).is_some() && !self.refusals.concern(app);
+            lives(group) && (*place == group.balancer || !is_made)
         };
         let homes: Vec<(String, bool)> =
             self.sight.groups.values().map(|group| (group.arn.clone(), at_home(group))).collect();

@@ -12,6 +12,7 @@ use super::calls::{Budget, Calls, limited};
 use super::groups::Right;
 use super::outcome::{Notice, Outcome, Word};
 use super::provider::{Balancers, Group, Listed};
+use super::refusals::Refusals;
 use super::sight::{Due, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;
@@ -35,6 +36,7 @@ pub struct Entrance {
     pub(super) dismissals: BTreeMap<(String, Target), Dismissal>,
     pub(super) budget: Budget,
     pub(super) right: Right,
+    pub(super) refusals: Refusals,
     /// Since when apps have had no group.
     groupless: BTreeMap<AppId, Timestamp>,
     /// Counts what was asked and what was done, so that it is known which came first.
@@ -53,6 +55,7 @@ impl Entrance {
             dismissals: BTreeMap::new(),
             budget: Budget::default(),
             right: Right::default(),
+            refusals: Refusals::default(),
             groupless: BTreeMap::new(),
             step: 0,
         }
@@ -68,7 +71,7 @@ impl Entrance {
     ) -> Outcome {
         let mut outcome = Outcome { next: QUIET, ..Outcome::default() };
         let balancers = Arc::clone(&self.balancers);
-        let mut calls = Calls { balancers: &balancers, may, failed: 0 };
+        let mut calls = Calls { balancers: &balancers, may, failed: 0, refused: 0 };
         self.look(now, &mut outcome).await;
         if !self.sight.is_there() {
             return outcome;
@@ -79,10 +82,12 @@ impl Entrance {
         if !self.sight.is_spoilt() {
             self.keep_groups(wanted, &places, &mut calls, now, &mut outcome).await;
         }
-        // Nor is a rule removed because its group could not be made.
+        outcome.alarms.extend(self.refusals.notices());
+        calls.turn_to_others();
         if !self.sight.is_spoilt() {
             self.keep_rules(wanted, &places, &mut calls, now, &mut outcome).await;
         }
+        calls.turn_to_others();
         self.keep_targets(wanted, &mut calls, now, &mut outcome).await;
         if calls.failed == 0 && !self.sight.is_spoilt() {
             self.sight.is_sound();

@@ -9,6 +9,7 @@ mod hands;
 mod outcome;
 mod provider;
 mod records;
+mod refusals;
 mod rules;
 mod sight;
 mod targets;

@@ -132,7 +132,7 @@ pub struct Group {
 }
 
 /// How the targets of a group are checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Check {
     /// The path that is asked for; an answer below 500 is a good one.
     pub path: String,
@@ -158,7 +158,7 @@ pub struct Manners {
 }
 
 /// A group to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NewGroup {
     /// What it is to be called.
     pub name: String,
@@ -204,4 +204,6 @@ pub struct Refused {
     pub says: String,
     /// Something that the call speaks of is not known, such as one of many targets.
     pub unknown: bool,
+    /// It was not done, and would not be if it were asked for again just now. That says nothing of anything else.
+    pub clear: bool,
 }

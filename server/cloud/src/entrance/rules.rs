@@ -26,11 +26,12 @@ impl Entrance {
         now: Timestamp,
         outcome: &mut Outcome,
     ) {
+        let waiting = self.waiting(wanted, places);
         for balancer in self.sight.balancers.clone() {
             let names = self.names(wanted, places, &balancer.name);
             let rules = self.sight.rules.get(&balancer.name).cloned().unwrap_or_default();
-            let changes =
-                rule_changes(&names, &rules.iter().map(|rule| self.observed(rule)).collect::<Vec<_>>());
+            let observed: Vec<_> = rules.iter().map(|rule| self.observed(rule, &waiting)).collect();
+            let changes = rule_changes(&names, &observed);
             if changes.is_empty() {
                 self.right.rules.insert(balancer.name, names);
                 continue;
@@ -103,10 +104,20 @@ impl Entrance {
         closed.flat_map(|shown| shown.hosts.iter().cloned()).collect()
     }
 
-    fn observed(&self, rule: &Rule) -> ObservedRule {
+    /// Returns the names of apps of which no group is known where they are to be.
+    fn waiting<'a>(&self, wanted: &'a Wanted, places: &BTreeMap<AppId, String>) -> BTreeSet<&'a Hostname> {
+        let has_group =
+            |app: AppId| places.get(&app).is_some_and(|on| self.sight.group_on(app, on).is_some());
+        let waiting = wanted.apps.iter().filter(|shown| !has_group(shown.view.id));
+        waiting.flat_map(|shown| &shown.hosts).collect()
+    }
+
+    fn observed(&self, rule: &Rule, waiting: &BTreeSet<&Hostname>) -> ObservedRule {
         let is_known = |group: &String| group == CLOSED || self.sight.groups.contains_key(group);
         let group = rule.group.clone().filter(is_known);
-        let group = rule.ours.then(|| group.unwrap_or_else(|| NOWHERE.to_owned()));
+        // Where the names lead of an app whose group could not be made is left alone: the list may have missed that it is there.
+        let is_left = group.is_none() && rule.hosts.iter().any(|host| waiting.contains(host));
+        let group = (rule.ours && !is_left).then(|| group.unwrap_or_else(|| NOWHERE.to_owned()));
         ObservedRule { arn: rule.arn.clone(), priority: rule.priority, hosts: rule.hosts.clone(), group }
     }
 }

@@ -21,6 +21,11 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(2);
 /// Not longer than this.
 const AGAIN_MAX: SignedDuration = SignedDuration::from_secs(60);
 
+/// Returns how long it is waited after so many failures and one more.
+pub(super) fn pause(failures: u32) -> SignedDuration {
+    (AGAIN * i32::try_from(1_u32 << failures.min(5)).unwrap_or(i32::MAX)).min(AGAIN_MAX)
+}
+
 /// What is known of a group beside how it was listed.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -115,9 +120,8 @@ impl Sight {
     /// Takes note that something was not done as it should have been: the picture may be wrong. However much else fails meanwhile, a
     /// look that is to come does not come later.
     pub(super) fn spoil(&mut self, now: Timestamp) {
-        let pause = AGAIN * i32::try_from(1_u32 << self.failures.min(5)).unwrap_or(i32::MAX);
+        let again = now + pause(self.failures);
         self.failures = self.failures.saturating_add(1);
-        let again = now + pause.min(AGAIN_MAX);
         self.again_at = Some(self.again_at.filter(|at| *at > now).map_or(again, |at| at.min(again)));
     }
 
@@ -131,7 +135,7 @@ impl Sight {
         self.again_at.get_or_insert(now);
     }
 
-    /// Takes note that a group was made.
+    /// Takes note that a group was made, or may have been made, changed or removed.
     pub(super) fn touch_groups(&mut self) {
         self.touched.groups = true;
     }

@@ -51,6 +51,8 @@ pub(crate) struct Sky {
     pub(crate) changes: usize,
     /// Instances that exist no more.
     pub(crate) ended: BTreeSet<String>,
+    /// Groups of which these calls are refused, whenever they are made.
+    pub(crate) refused: BTreeSet<(&'static str, String)>,
     /// Replicas on these ports fail the checks.
     pub(crate) sick: BTreeSet<u16>,
     /// How long after it was made something is not shown.
@@ -89,6 +91,13 @@ impl Sky {
         }
     }
 
+    fn refuses(&self, call: &'static str, group: &str) -> Result<(), Refused> {
+        match self.refused.contains(&(call, group.to_owned())) {
+            true => Err(Refused { says: format!("{call} is refused"), unknown: false, clear: true }),
+            false => Ok(()),
+        }
+    }
+
     /// Returns the targets that a request for a name may get to.
     pub(crate) fn asked(&self, name: &str) -> Vec<&Target> {
         let rules =
@@ -119,7 +128,7 @@ impl MadeUp {
             sky.changes += usize::from(changes);
             sky.faults.pop_front().unwrap_or(Fault::None)
         };
-        let refused = |says: &str| Refused { says: says.to_owned(), unknown: false };
+        let refused = |says: &str| Refused { says: says.to_owned(), unknown: false, clear: false };
         match fault {
             Fault::DiesBefore => return self.die().await,
             Fault::Throttled => return Err(refused("rate exceeded")),
@@ -140,7 +149,7 @@ impl MadeUp {
 }
 
 fn unknown(what: &str) -> Refused {
-    Refused { says: format!("{what} is not known"), unknown: true }
+    Refused { says: format!("{what} is not known"), unknown: true, clear: true }
 }
 
 fn listener(balancer: &str) -> String {
@@ -205,6 +214,7 @@ impl Balancers for MadeUp {
     async fn create_group(&self, new: &NewGroup) -> Result<String, Refused> {
         self.call(true, |sky, _| {
             let arn = format!("group/{}", new.name);
+            sky.refuses("create_group", &arn)?;
             let NewGroup { name, app, balancer, check, .. } = new.clone();
             let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
             if let Some(made) = sky.groups.get(&arn) {
@@ -220,6 +230,7 @@ impl Balancers for MadeUp {
 
     async fn set_check(&self, group: &str, check: &Check) -> Result<(), Refused> {
         self.call(true, |sky, _| {
+            sky.refuses("set_check", group)?;
             sky.groups.get_mut(group).ok_or_else(|| unknown("it"))?.group.check = check.clone();
             Ok(())
         })
@@ -238,6 +249,7 @@ impl Balancers for MadeUp {
         self.call(true, |sky, _| {
             let led_to = sky.rules.values().flatten().any(|(rule, _)| rule.group.as_deref() == Some(group));
             assert!(!led_to, "a group that is in use is removed");
+            sky.refuses("delete_group", group)?;
             sky.groups.remove(group);
             Ok(())
         })
@@ -250,7 +262,7 @@ impl Balancers for MadeUp {
             let arn = format!("rule/{}", sky.next);
             let rules = sky.rules.entry(listener.to_owned()).or_default();
             if rules.iter().any(|(rule, _)| rule.priority == priority) {
-                return Err(Refused { says: "the number is taken".to_owned(), unknown: false });
+                return Err(Refused { says: "the number is taken".to_owned(), unknown: false, clear: true });
             }
             let Leads { hosts, group } = leads.clone();
             rules.push((Rule { arn, priority, hosts, group: Some(group), ours: true }, sky.now));
