@@ -167,6 +167,10 @@ const LIMITS: &[&str] = &[
     "TooManyBuckets",
 ];
 
+/// What EC2 says of a client token whose instance has ended, for as long as it remembers the token: a day and more, when it has
+/// long ceased to show the instance.
+pub(crate) const TOKEN_USED_UP: &str = "IdempotentInstanceTerminated";
+
 const CONFLICTS: &[&str] = &[
     "BucketNotEmpty",
     "ConcurrentModification",
@@ -174,6 +178,7 @@ const CONFLICTS: &[&str] = &[
     "DependencyViolation",
     "EntityAlreadyExists",
     "EntityTemporarilyUnmodifiable",
+    TOKEN_USED_UP,
     "IdempotentParameterMismatch",
     "IncorrectState",
     "IncorrectInstanceState",
@@ -290,6 +295,7 @@ mod tests {
             ("TooManyRules", 400, Kind::LimitReached),
             ("MaxSpotInstanceCountExceeded", 400, Kind::LimitReached),
             ("IdempotentParameterMismatch", 400, Kind::Conflict),
+            ("IdempotentInstanceTerminated", 400, Kind::Conflict),
             ("DependencyViolation", 400, Kind::Conflict),
             ("InvalidGroup.Duplicate", 400, Kind::Conflict),
             ("InvalidSubnet.Conflict", 400, Kind::Conflict),

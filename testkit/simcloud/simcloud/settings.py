@@ -35,6 +35,8 @@ class Times(Adjustable):
     """From the loss of a machine until its status checks say `impaired`."""
     stop: float = 0.2
     """From `shutting-down` to `terminated`, and from `stopping` to `stopped`."""
+    shown: float = 3600.0
+    """From `terminated` until an instance is described no more."""
     image: float = 1.0
     """From CreateImage to `available`."""
     provision: float = 0.3

@@ -7,7 +7,7 @@ import json
 from ipaddress import ip_network
 from typing import Any
 
-from .harness import IMAGE, CloudTest
+from .harness import IMAGE, CloudTest, wait_until
 
 SCRIPT = "#!/bin/sh\necho hello\n"
 
@@ -24,6 +24,16 @@ class Launches(CloudTest):
         self.assert_refused(
             "IdempotentParameterMismatch", self.launch, ClientToken=f"{self.name}-token", InstanceType="m5.xlarge"
         )
+
+    def test_a_token_is_used_up_with_its_instance_also_when_that_is_described_no_more(self) -> None:
+        ended = self.running(ClientToken=f"{self.name}-token")
+        self.ec2.terminate_instances(InstanceIds=[ended])
+        self.wait_state(ended, "terminated")
+        self.assert_refused("IdempotentInstanceTerminated", self.launch, ClientToken=f"{self.name}-token")
+        self.cloud.do("times", shown=0.0)
+        self.addCleanup(self.cloud.do, "times", shown=3600.0)
+        wait_until(lambda: ended not in self.cloud.ask("state")["instances"], "it is described no more")
+        self.assert_refused("IdempotentInstanceTerminated", self.launch, ClientToken=f"{self.name}-token")
 
     def test_a_pool_gives_what_it_has_and_then_nothing(self) -> None:
         self.cloud.do("capacity", **{"us-east-1b/m5.large": 3})

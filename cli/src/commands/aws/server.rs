@@ -70,6 +70,10 @@ pub(crate) struct Server {
     #[arg(long, value_name = "SUBNET")]
     subnet: Option<String>,
 
+    /// Take any address in the subnet; hosts that call the usual one, its tenth, do not find the control plane
+    #[arg(long)]
+    any_address: bool,
+
     /// The load balancer, if it was adopted
     #[arg(long, value_name = "ARN")]
     balancer: Option<String>,
@@ -110,7 +114,7 @@ impl Server {
             let seen = look(&clients, name).await.map_err(|failure| failed(&failure))?;
             let agreed = || consent(self.yes, "Start it?", "nothing was started", "start it");
             match next(&seen) {
-                Next::Ask => {
+                Next::Ask | Next::Outlast(_) => {
                     let bill = self.bill(&ground, prices.region(&clients.region));
                     let bucket = Bucket { clients: &clients, name: &ground.bucket };
                     let restore = beginning::choose(bucket, self.restore.as_deref(), self.empty).await?;
@@ -154,7 +158,9 @@ impl Server {
         let adopted = self.balancer.clone().map(|balancer| Entrance::Adopted { balancer });
         let mut wish = self.place.any();
         wish.entrance = adopted.unwrap_or(wish.entrance);
-        Ground::find(clients, &wish, asked).await.map_err(|error| stopped(&error))
+        let ground = Ground::find(clients, &wish, asked).await.map_err(|error| stopped(&error))?;
+        let private_address = ground.private_address.filter(|_| !self.any_address);
+        Ok(Ground { private_address, ..ground })
     }
 
     fn certificates(&self) -> Result<Certificates> {
@@ -285,6 +291,14 @@ pub(super) fn stopped(error: &ControlError) -> Error {
             "Its console at AWS shows why. `aws:update --paasd` with the one of before and --restore with the backup go back; apps go on meanwhile."
                 .into()
         }
+        ControlError::AddressTaken(_) => {
+            "`aws ec2 describe-network-interfaces` shows what has it: end that, and run this again. Or say --any-address: the control plane gets \
+             another one, and hosts that there are do not find it."
+                .into()
+        }
+        ControlError::Lingers(_) => {
+            "AWS says what keeps it. Running this again goes on waiting; nothing was started.".into()
+        }
         ControlError::Slow => "Running this again goes on waiting.".into(),
     };
     Error::failed(error.to_string()).hint(hint)
@@ -298,6 +312,7 @@ fn line(progress: Progress<'_>) -> Option<String> {
             Next::Ask => "  asking for a machine".into(),
             Next::Wake(id) => format!("  {id} is off, and is started"),
             Next::Await(id) => format!("  waiting for {id}"),
+            Next::Outlast(id) => format!("  waiting until {id} has ended, which has the address until then"),
             Next::Done(_) | Next::Choose(_) => return None,
         },
     })

@@ -101,7 +101,7 @@ impl Update {
         match next(&seen) {
             Next::Done(machine) => Ok(machine),
             Next::Choose(ids) => Err(stopped(&ControlError::Several(ids))),
-            Next::Ask => Err(Error::failed("there is no control plane")
+            Next::Ask | Next::Outlast(_) => Err(Error::failed("there is no control plane")
                 .hint("`paasctl aws:server` starts one, with --restore from a backup.")),
             Next::Wake(id) | Next::Await(id) => Err(Error::failed(format!("{id} does not run"))
                 .hint("`paasctl aws:server` starts it and waits for it.")),

@@ -11,7 +11,7 @@ use super::{
     upload,
 };
 use crate::clients::Clients;
-use crate::failure::Failure;
+use crate::failure::{Failure, TOKEN_USED_UP};
 use crate::setup::{ClusterName, NoFooting, Patience};
 
 /// How long AWS may take for an image.
@@ -183,8 +183,9 @@ impl Run<'_> {
     fn is_bearable(&mut self, failure: &Failure) -> bool {
         let since = self.trouble.get_or_insert_with(Instant::now).elapsed();
         let patience = Patience::default();
-        // An earlier run has asked with this token. Its builder is seen soon, or is no more.
-        if failure.code.starts_with("Idempotent") && since > patience.unseen {
+        // An earlier run has asked with this token. Its builder is no more, or is seen soon, or ended long ago.
+        let is_gone = failure.code == TOKEN_USED_UP;
+        if is_gone || (failure.code.starts_with("Idempotent") && since > patience.unseen) {
             (self.order, self.attempts) = (None, self.attempts + 1);
         }
         failure.kind.is_unclear() && since < patience.passing

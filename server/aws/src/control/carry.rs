@@ -1,6 +1,7 @@
 //! Sees to it that there is one machine. After each step it looks anew, so that it goes on wherever it, or an earlier run, was
 //! cut off.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,7 @@ use super::order::{self, Order};
 use super::{Ground, Machine, Next, Seen, State, look, next};
 use crate::bake::BakeError;
 use crate::clients::Clients;
-use crate::failure::Failure;
+use crate::failure::{Failure, TOKEN_USED_UP};
 use crate::setup::{ClusterName, NoFooting, Patience};
 
 /// How long it may take until it runs.
@@ -19,8 +20,17 @@ const WITHIN: Duration = Duration::from_secs(600);
 /// How long a machine that was asked for may be out of sight, until it is one that ended long ago.
 const UNSEEN: Duration = Duration::from_secs(60);
 
+/// How long the one before may take to end. It has the address until then.
+const ENDS_WITHIN: Duration = Duration::from_secs(600);
+
+/// How long an address may be taken after the one before is gone.
+const FREED_WITHIN: Duration = Duration::from_secs(20);
+
 /// What EC2 says of an address that another machine has.
 const ADDRESS_TAKEN: &str = "InvalidIPAddress.InUse";
+
+/// What EC2 says of a token with which something else was asked for.
+const OTHER_WORDS: &str = "IdempotentParameterMismatch";
 
 /// How often it is looked while AWS works; nothing tells.
 const LOOK: Duration = Duration::from_secs(2);
@@ -64,6 +74,14 @@ pub enum ControlError {
     /// The machine has become what it was asked for, and no server says that it serves.
     #[error("the machine has become that, and its server has not said that it serves after {} minutes", .0.as_secs() / 60)]
     Mute(Duration),
+    /// Something else has the address that hosts call.
+    #[error(
+        "the address {0}, at which hosts call the control plane, belongs to something else in its subnet"
+    )]
+    AddressTaken(Ipv4Addr),
+    /// The machine before is not gone.
+    #[error("{0}, the control plane until now, has not ended after {min} minutes", min = ENDS_WITHIN.as_secs() / 60)]
+    Lingers(String),
     /// AWS takes too long.
     #[error("no control plane runs after {min} minutes", min = WITHIN.as_secs() / 60)]
     Slow,
@@ -82,7 +100,7 @@ pub async fn start(
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Machine, ControlError> {
     let order = Order { name, ground, address: ground.private_address, disk, script: String::new() };
-    let mut run = Run { clients, order, given_up: 0, asked: None, since: Instant::now() };
+    let mut run = Run { clients, order, given_up: 0, asked: None, taken: None, since: Instant::now() };
     let mut script = Some(script);
     let mut step = None;
     loop {
@@ -90,6 +108,9 @@ pub async fn start(
         let now = next(&seen);
         if step.as_ref() != Some(&now) {
             tell(Progress::Begins(&now));
+            if matches!(step, Some(Next::Outlast(_))) {
+                run.since = Instant::now();
+            }
         }
         if let Some(script) = script.take_if(|_| now == Next::Ask) {
             run.order.script = script().map_err(ControlError::Script)?;
@@ -97,6 +118,9 @@ pub async fn start(
         match &now {
             Next::Done(machine) => return Ok(machine.clone()),
             Next::Choose(ids) => return Err(ControlError::Several(ids.clone())),
+            Next::Outlast(id) if run.since.elapsed() > ENDS_WITHIN => {
+                return Err(ControlError::Lingers(id.clone()));
+            }
             _ if run.since.elapsed() > WITHIN => return Err(ControlError::Slow),
             now => run.take(now, &seen, &mut tell).await?,
         }
@@ -113,6 +137,8 @@ struct Run<'a> {
     given_up: usize,
     /// With which token it was asked for, and since when.
     asked: Option<(String, Instant)>,
+    /// Since when its address is taken.
+    taken: Option<Instant>,
     since: Instant,
 }
 
@@ -130,12 +156,24 @@ impl Run<'_> {
                 order::ask(self.clients, &self.order, token).await
             }
             Next::Wake(id) => order::wake(self.clients, id).await,
-            Next::Await(_) | Next::Done(_) | Next::Choose(_) => Ok(()),
+            Next::Await(_) | Next::Outlast(_) | Next::Done(_) | Next::Choose(_) => Ok(()),
         };
         match outcome {
-            // The machine before it has it until it is gone; if somebody else has it, another one will do.
-            Err(failure) if failure.code == ADDRESS_TAKEN && self.since.elapsed() > UNSEEN => {
-                self.order.address = None;
+            // EC2 frees an address a moment after its machine has ended. With another one the machine would run, and no host
+            // find it.
+            Err(failure) if failure.code == ADDRESS_TAKEN => {
+                let since = self.taken.get_or_insert_with(Instant::now).elapsed();
+                let address = self.order.address.filter(|_| since > FREED_WITHIN);
+                tell(Progress::Unclear(&failure));
+                address.map_or(Ok(()), |address| Err(ControlError::AddressTaken(address)))
+            }
+            Err(failure) if failure.code == TOKEN_USED_UP => {
+                (self.given_up, self.asked) = (self.given_up + 1, None);
+                tell(Progress::Unclear(&failure));
+                Ok(())
+            }
+            // Whose token it is shows soon, or it is given up: there may be several, and each has its minute.
+            Err(failure) if failure.code == OTHER_WORDS => {
                 tell(Progress::Unclear(&failure));
                 Ok(())
             }

@@ -35,7 +35,8 @@ fn machine(instance: &Instance) -> Option<Machine> {
         Some(InstanceStateName::Pending) => State::Starting,
         Some(InstanceStateName::Stopping) => State::Stopping,
         Some(InstanceStateName::Stopped) => State::Stopped,
-        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => State::Ended,
+        Some(InstanceStateName::ShuttingDown) => State::Ending,
+        Some(InstanceStateName::Terminated) => State::Ended,
         // A state that does not exist yet says nothing of an end.
         _ => State::Running,
     };

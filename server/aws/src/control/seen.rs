@@ -11,7 +11,9 @@ pub enum State {
     Stopping,
     /// It is off.
     Stopped,
-    /// It is no more, or will be in a moment.
+    /// It ends, for good, and keeps its address until it has.
+    Ending,
+    /// It is no more.
     Ended,
 }
 
@@ -46,6 +48,8 @@ pub enum Next {
     Wake(String),
     /// It is waited for.
     Await(String),
+    /// The end of the one before is waited for.
+    Outlast(String),
     /// There is one, and it runs.
     Done(Machine),
     /// There are several, which only people can resolve: each has data of its own.
@@ -55,17 +59,21 @@ pub enum Next {
 /// Returns what is to be done.
 #[must_use]
 pub fn next(seen: &Seen) -> Next {
-    let mut there = seen.machines.iter().filter(|machine| machine.state != State::Ended);
+    let is_there = |machine: &&Machine| !matches!(machine.state, State::Ending | State::Ended);
+    let mut there = seen.machines.iter().filter(is_there);
     match (there.next(), there.next()) {
-        (None, _) => Next::Ask,
+        (None, _) => match seen.machines.iter().find(|machine| machine.state == State::Ending) {
+            Some(before) => Next::Outlast(before.id.clone()),
+            None => Next::Ask,
+        },
         (Some(_), Some(_)) => {
-            let there = seen.machines.iter().filter(|machine| machine.state != State::Ended);
+            let there = seen.machines.iter().filter(is_there);
             Next::Choose(there.map(|machine| machine.id.clone()).collect())
         }
         (Some(one), None) => match one.state {
             State::Running => Next::Done(one.clone()),
             State::Stopped => Next::Wake(one.id.clone()),
-            State::Starting | State::Stopping | State::Ended => Next::Await(one.id.clone()),
+            State::Starting | State::Stopping | State::Ending | State::Ended => Next::Await(one.id.clone()),
         },
     }
 }
@@ -87,10 +95,12 @@ mod tests {
 
     #[test]
     fn there_is_one_in_the_end_and_those_that_are_gone_do_not_count() {
-        use State::{Ended, Running, Starting, Stopped, Stopping};
+        use State::{Ended, Ending, Running, Starting, Stopped, Stopping};
         assert_eq!(next(&seen(&[])), Next::Ask);
         assert_eq!(next(&seen(&[Ended, Ended])), Next::Ask);
         assert_eq!(next(&seen(&[Ended, Starting])), Next::Await("i-1".into()));
+        assert_eq!(next(&seen(&[Ended, Ending])), Next::Outlast("i-1".into()));
+        assert_eq!(next(&seen(&[Ending, Starting])), Next::Await("i-1".into()));
         assert_eq!(next(&seen(&[Stopping])), Next::Await("i-0".into()));
         assert_eq!(next(&seen(&[Stopped])), Next::Wake("i-0".into()));
         let running = seen(&[Ended, Running]);

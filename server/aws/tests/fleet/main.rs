@@ -1,5 +1,5 @@
-//! Hosts as EC2 instances: the real SDK against a simulated AWS over HTTP, in which the set-up is made first, as
-//! `paasctl aws:up` makes it.
+//! Hosts, the control plane's machine and builders as EC2 instances: the real SDK against a simulated AWS over HTTP, in which the
+//! set-up is made first, as `paasctl aws:up` makes it.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
     reason = "a failed unwrap is a failed test, and one that is left out says so"
 )]
 
+mod control;
 mod hosts;
 mod lists;
 mod orders;

@@ -86,7 +86,12 @@ class Launches:
         if earlier != digest:
             message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
             raise Refused("IdempotentParameterMismatch", message)
-        return ActionResult(response.ec2_backend.reservations[reservation])
+        known = response.ec2_backend.reservations[reservation]
+        # Those that are described no more are not among its instances.
+        if all(each.state == "terminated" for each in known.instances):
+            message = "The client token you have provided is associated with a terminated instance."
+            raise Refused("IdempotentInstanceTerminated", f"{message} Please use a different client token.")
+        return ActionResult(known)
 
     def _read(self, response: Any) -> Wish:
         parameters = response.params

@@ -19,8 +19,6 @@ from ..cloud import Cloud
 from ..wire import Refused
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-# EC2 shows terminated instances for about an hour.
-TERMINATED_SHOWN_SECONDS = 3600.0
 NUMBERS = itertools.count(1)
 
 
@@ -138,7 +136,7 @@ class Lives:
             if life.next_state is not None and now >= life.next_at:
                 self._enter(life, life.next_state, now)
             self._follow(life)
-            if life.ended_at is not None and now - life.ended_at > TERMINATED_SHOWN_SECONDS:
+            if life.ended_at is not None and now - life.ended_at > self.cloud.times.shown:
                 self._forget(life)
 
     def _run(self, moto: Any, backend: Any, *args: Any, **kwargs: Any) -> Any:
