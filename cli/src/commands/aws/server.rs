@@ -158,9 +158,9 @@ impl Server {
         let adopted = self.balancer.clone().map(|balancer| Entrance::Adopted { balancer });
         let mut wish = self.place.any();
         wish.entrance = adopted.unwrap_or(wish.entrance);
-        let ground = Ground::find(clients, &wish, asked).await.map_err(|error| stopped(&error))?;
-        let private_address = ground.private_address.filter(|_| !self.any_address);
-        Ok(Ground { private_address, ..ground })
+        let mut ground = Ground::find(clients, &wish, asked).await.map_err(|error| stopped(&error))?;
+        ground.private_address = ground.private_address.filter(|_| !self.any_address);
+        Ok(ground)
     }
 
     fn certificates(&self) -> Result<Certificates> {
