@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, Json};
 use fleet::{About, Enrol, Join, Joined, Renew, Renewed, fingerprint_of_request};
-use store::HostFacts;
+use store::{Host, HostFacts};
 use tracing::info;
 
 use super::admission::{Caller, admit_late};
@@ -26,6 +26,10 @@ pub(super) async fn join(
         fingerprint_of_request(&join.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
     let mut tx = platform.store.write().await?;
     let Some(token) = store::use_join_token(&mut tx, &join.secret).await? else {
+        // The answer was lost, and it asks again.
+        if let Some(host) = store::host_of_join_token(&mut tx, &join.secret, &key).await? {
+            return Ok(Json(platform.agents.joined(&host, &join.request)?));
+        }
         return Err(Refusal::forbidden(
             "the join token is unknown, has expired, or was used already; `paasctl hosts:add` makes another",
         ));
@@ -36,20 +40,29 @@ pub(super) async fn join(
     }
     let host = match store::create_host(&mut tx, &name, &token.zone, &key).await {
         Err(store::Error::Taken { .. }) => {
-            return Err(Refusal::invalid(format!(
-                "there is a host {name} already, or one with this key; --name gives another name"
-            )));
+            let hosts = store::list_hosts(&mut tx).await?;
+            return Err(taken(&name, hosts.iter().find(|host| host.key_fingerprint.as_ref() == Some(&key))));
         }
         made => made?,
     };
     store::set_host_facts(&mut tx, host.id, &facts(join.about, caller.from)).await?;
     store::set_join_token_host(&mut tx, token.id, host.id).await?;
-    let certificate = platform.agents.authority.host_certificate(host.id, &join.request)?;
+    let joined = platform.agents.joined(&host, &join.request)?;
     tx.commit().await?;
     info!(host.id = %host.id, "{name} joined as a host, zone {}", token.zone);
     platform.wished();
-    let authority = platform.agents.authority.pem().to_owned();
-    Ok(Json(Joined { host: host.id, name, certificate, authority }))
+    Ok(Json(joined))
+}
+
+/// Why a machine cannot become a host of this name; `same` has its key.
+fn taken(name: &str, same: Option<&Host>) -> Refusal {
+    Refusal::invalid(match same {
+        Some(Host { name, .. }) => format!(
+            "this machine joined as {name} already, with the key in its data directory; \
+             `paasctl hosts:remove {name}` lets it join anew"
+        ),
+        None => format!("there is a host {name} already; --name gives another name"),
+    })
 }
 
 pub(super) async fn enrol(

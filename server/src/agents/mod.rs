@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fleet::{Authority, Credentials, IdentityCertificates, JoinToken};
+use fleet::{Authority, Credentials, IdentityCertificates, JoinToken, Joined};
 use model::id::{HostId, ReplicaId};
 use serde::{Deserialize, Serialize};
 use store::{Store, Vault};
@@ -107,6 +107,13 @@ impl Agents {
     pub fn believing(mut self, identities: IdentityCertificates) -> Self {
         self.identities = Some(identities);
         self
+    }
+
+    /// Returns what a machine is told that is a host now, or again; `request` is for its key.
+    fn joined(&self, host: &store::Host, request: &str) -> anyhow::Result<Joined> {
+        let certificate = self.authority.host_certificate(host.id, request)?;
+        let authority = self.authority.pem().to_owned();
+        Ok(Joined { host: host.id, name: host.name.clone(), certificate, authority })
     }
 
     /// Returns the text of a join token with this secret.

@@ -57,7 +57,7 @@ impl Registrar<'_> {
         let launch = store::find_launch_by_nonce(&mut db, &enrol.secret).await?;
         drop(db);
         if let Some(host) = known {
-            return self.joined(&host, &enrol.request);
+            return Ok(self.agents.joined(&host, &enrol.request)?);
         }
         let Some(launch) = launch else {
             if enrolled_before {
@@ -112,7 +112,7 @@ impl Registrar<'_> {
         let mut tx = self.store.write().await?;
         // It may have asked another server at the same time.
         if let Some(host) = known(&mut tx, id, key).await? {
-            return self.joined(&host, &enrol.request);
+            return Ok(self.agents.joined(&host, &enrol.request)?);
         }
         let host = match store::create_host(&mut tx, id.as_str(), &launch.pool.zone, key).await {
             Err(store::Error::Taken { .. }) => return self.is_too_late(tx, id, from).await,
@@ -127,7 +127,7 @@ impl Registrar<'_> {
         store::set_host_facts(&mut tx, host.id, &facts(enrol.about, from)).await?;
         let message = format!("it joined as a host, zone {}", launch.pool.zone);
         store::add_fleet_event(&mut tx, &FleetEvent { at: now, about: id.to_string(), message }).await?;
-        let joined = self.joined(&host, &enrol.request)?;
+        let joined = self.agents.joined(&host, &enrol.request)?;
         tx.commit().await?;
         info!(host.id = %host.id, launch = %launch.id, "{id} joined as a host, zone {}", launch.pool.zone);
         Ok(joined)
@@ -138,17 +138,6 @@ impl Registrar<'_> {
         drop(tx);
         self.tell_again(id, from).await?;
         Err(Refusal::forbidden(NO_SUCH_LAUNCH))
-    }
-
-    fn joined(&self, host: &Host, request: &str) -> Result<Joined, Refusal> {
-        let authority = &self.agents.authority;
-        let certificate = authority.host_certificate(host.id, request)?;
-        Ok(Joined {
-            host: host.id,
-            name: host.name.clone(),
-            certificate,
-            authority: authority.pem().to_owned(),
-        })
     }
 
     async fn tell_again(&self, id: &InstanceId, from: IpAddr) -> Result<(), Refusal> {

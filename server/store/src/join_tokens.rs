@@ -5,6 +5,7 @@ use model::id::{HostId, JoinTokenId, UserId};
 use sqlx::any::AnyRow;
 
 use crate::error::Result;
+use crate::hosts::{Host, find_host};
 use crate::row::{Columns as _, now};
 use crate::tokens::hash;
 use crate::transaction::Db;
@@ -103,6 +104,21 @@ pub async fn set_join_token_host(db: &mut Db, id: JoinTokenId, host: HostId) -> 
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Returns the host that a machine with this key became with this token before, unless it was removed: it did not hear so.
+///
+/// # Errors
+/// A database that fails.
+pub async fn host_of_join_token(db: &mut Db, secret: &str, key_fingerprint: &str) -> Result<Option<Host>> {
+    let row =
+        sqlx::query("select used_by_host from join_tokens where hash = $1 and used_by_host is not null")
+            .bind(hash(secret))
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some(id) = row.map(|row| row.parsed("used_by_host")).transpose()? else { return Ok(None) };
+    let host = find_host(db, id).await?;
+    Ok(host.filter(|host| host.key_fingerprint.as_deref() == Some(key_fingerprint)))
 }
 
 /// Returns the token of this id, so that who made it can see whether a host joined with it.

@@ -31,6 +31,12 @@ async fn a_join_token_makes_one_host_and_only_in_its_time() {
     assert!(use_join_token(&mut tx, &secret).await.unwrap().is_none());
     assert_eq!(find_join_token(&mut tx, made.id).await.unwrap().unwrap().used_by_host, Some(host.id));
     assert_eq!(find_join_token(&mut tx, late.id).await.unwrap().unwrap().used_by_host, None);
+    let again = host_of_join_token(&mut tx, &secret, "fingerprint").await.unwrap().unwrap();
+    assert_eq!(again.id, host.id);
+    assert!(host_of_join_token(&mut tx, &secret, "of another machine").await.unwrap().is_none());
+    assert!(host_of_join_token(&mut tx, &expired, "fingerprint").await.unwrap().is_none());
+    assert!(remove_host(&mut tx, host.id, "is gone").await.unwrap());
+    assert!(host_of_join_token(&mut tx, &secret, "fingerprint").await.unwrap().is_none());
     assert_eq!(forget_join_tokens(&mut tx).await.unwrap(), 0);
 }
 
