@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take beyond what was asked to be held.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long it may take until the first byte of a slug comes: the server may have to bring it from a bucket.
+const FIRST_BYTE: Duration = Duration::from_secs(60);
+
 /// Most bytes of an answer: the wishes for a host with very many replicas.
 const ANSWER_MAX: usize = 64 << 20;
 
@@ -177,7 +180,7 @@ impl Link {
     pub async fn fetch(&self, path: &str, from: u64) -> Result<Response<Incoming>, LinkError> {
         let request = self.request("GET", path).header(RANGE, format!("bytes={from}-"));
         let request = request.body(Full::default()).map_err(LinkError::unreached)?;
-        let fetched = timeout(CONNECT + ANSWER, async {
+        let fetched = timeout(CONNECT + FIRST_BYTE, async {
             // A line of its own: it is busy for as long as the bytes come.
             let Opened { mut sender, .. } = self.connect().await?;
             sender.send_request(request).await.map_err(LinkError::unreached)

@@ -1,6 +1,7 @@
 //! A host fetches a slug, or the rest of one.
 
 use std::io::SeekFrom;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -13,6 +14,7 @@ use model::slug::Digest;
 use slug::SlugError;
 use tokio::fs::File;
 use tokio::io::AsyncSeekExt as _;
+use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use super::admission::{Caller, admit};
@@ -31,10 +33,9 @@ pub(super) async fn fetch(
     admit(&platform, &caller).await?;
     let missing = || Refusal::new(StatusCode::NOT_FOUND, "there is no such slug");
     let digest: Digest = digest.parse().map_err(|_| missing())?;
-    let image = platform.slugs.image(&digest, &platform.options.dir("slug-cache")).await;
-    let path = match image {
+    let path = match bring(&platform, digest).await? {
         Err(SlugError::NotFound(_)) => return Err(missing()),
-        image => image?,
+        path => path?,
     };
     let mut file = File::open(&path).await?;
     let whole = file.metadata().await?.len();
@@ -50,6 +51,17 @@ pub(super) async fn fetch(
         .header(CONTENT_LENGTH, whole - from)
         .header(CONTENT_RANGE, format!("bytes {from}-{}/{whole}", whole.saturating_sub(1)));
     Ok(response.body(Body::from_stream(ReaderStream::with_capacity(file, PIECE)))?)
+}
+
+/// Brings a slug to this server's disk if it is not there, where copies of a bucket's take so much room and no more. That goes on
+/// when the host that asked waits no longer, so that it is there when it asks again.
+async fn bring(platform: &Platform, digest: Digest) -> anyhow::Result<Result<PathBuf, SlugError>> {
+    let (slugs, copies) = (platform.slugs.clone(), platform.options.dir("slug-cache"));
+    let brought = tokio::spawn(async move {
+        let path = slugs.image(&digest, &copies).await;
+        spawn_blocking(move || slugs.trim(&copies, &[digest].into())).await.map(|()| path)
+    });
+    Ok(brought.await??)
 }
 
 /// Returns where the wanted rest begins.
