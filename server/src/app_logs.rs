@@ -36,15 +36,11 @@ impl AppLogs {
         LogDir::open(self.root.join(app.to_string()), Bounds::default())
     }
 
-    /// Returns an app's stream, if it has one. Blocks shortly.
-    ///
-    /// # Errors
-    /// The directory cannot be opened.
-    pub fn existing(&self, app: AppId) -> std::io::Result<Option<LogDir>> {
-        match self.root.join(app.to_string()).is_dir() {
-            true => self.open(app).map(Some),
-            false => Ok(None),
-        }
+    /// Returns those of the apps that have no stream. Blocks shortly.
+    #[must_use]
+    pub fn lack(&self, mut apps: BTreeSet<AppId>) -> BTreeSet<AppId> {
+        apps.retain(|app| !self.root.join(app.to_string()).is_dir());
+        apps
     }
 
     /// Returns the apps that have a stream, without opening any. Blocks shortly.

@@ -124,6 +124,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     let (platform, agent) = assembly::assemble(options, entry_at).await?;
     let stop = platform.signals.stop.clone();
     let mut loops = JoinSet::new();
+    assembly::prepare_apps(&platform).await?;
     peers::hear(&platform).await;
     if let Some(listener) = agents_listen {
         loops.spawn(agents::run(platform.clone(), listener, stop.clone()));
@@ -132,7 +133,6 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     // Whoever has visitors leaves in order.
     let orders = Orders::listen()?;
     let (serving, reconciler) = start_router(&platform, sockets, tls).await?;
-    assembly::prepare_apps(&platform).await?;
     loops.spawn(own_entry::run(platform.clone(), entry, stop.clone()));
     loops.spawn(leadership::run(platform.clone(), stop.clone()));
     loops.spawn(news::run(platform.clone(), stop.clone()));

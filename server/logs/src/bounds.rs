@@ -13,7 +13,8 @@ use crate::segment::Segment;
 pub struct Bounds {
     /// Size in bytes at which a segment is closed and the next one begun.
     pub segment: u64,
-    /// Bytes on disk for the whole stream; the lane that holds most loses its oldest segment first.
+    /// Bytes on disk for the whole stream; the lane that holds most loses its oldest segment first. The last segment of each lane
+    /// that is copied from another host comes on top, until it is too old.
     pub total: u64,
     /// Lines older than this go, at the latest a seventh of it later.
     pub age: Duration,
@@ -67,9 +68,9 @@ impl Bounds {
 
     fn share<'a>(&self, lane: &'a [Kept]) -> Share<'a> {
         let (current, closed) = lane.split_last().expect("a lane is only listed with a segment");
-        // What is copied is bounded where it is written, and nobody has it open here.
+        // Of each lane on each host there is one, also of those that are no more: together they would push all else out.
         let copied = current.segment.lane.is_copied();
-        let grows_to = if copied { current.size } else { current.size.max(self.segment) };
+        let grows_to = if copied { 0 } else { current.size.max(self.segment) };
         let size = closed.iter().map(|kept| kept.size).sum::<u64>() + grows_to;
         Share { closed, size, end_of_copy: copied.then_some(current) }
     }
@@ -144,6 +145,13 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(!BOUNDS.closes_for_age(at(0), at(14)));
         assert!(BOUNDS.closes_for_age(at(0), at(15)));
+    }
+
+    #[test]
+    fn the_ends_of_many_copies_push_nothing_else_out() {
+        let copies = (0..50).flat_map(|host| kept(Lane::Process(1).copied_from(host).unwrap(), &[(1, 9, 0)]));
+        let all: Vec<Kept> = copies.chain(kept(Lane::Router, &[(1, 10, 0), (2, 10, 0), (3, 5, 0)])).collect();
+        assert!(BOUNDS.doomed(&all, Timestamp::UNIX_EPOCH).is_empty());
     }
 
     proptest! {

@@ -9,19 +9,27 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::lane::Lane;
 use crate::record::Record;
 use crate::segment::{self, Segment};
 
-/// The file that says that the streams beside it are on their way.
+/// The file that says that the streams beside it are on their way, and since which start of the machine.
 const MARK: &str = "spooled";
+
+/// How far ahead a lane goes on after its machine went down: farther than it can have come with segments that never reached the
+/// disk, though their bytes were sent.
+const AHEAD: u64 = 1 << 20;
 
 /// How the name of a note ends.
 const NOTE: &str = "gone";
 
 /// Bytes of one piece.
 const PIECE: u64 = 256 << 10;
+
+/// Counts notes, so that no two writers of this process write one file.
+static ASIDE: AtomicU64 = AtomicU64::new(0);
 
 /// A piece of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,35 +61,52 @@ struct Next {
 pub struct Spool {
     root: PathBuf,
     next: BTreeMap<(String, Lane), Next>,
+    /// Counts turns: in each another stream, and another lane, is the first.
+    turn: usize,
 }
 
 impl Spool {
-    /// Opens the spool and marks it as one.
+    /// Opens the spool and marks it as one. `boot` names this start of the machine: what was written before another one may have
+    /// been sent and not have reached the disk, so that lanes go on elsewhere. Nothing may write meanwhile that was not there
+    /// before.
     ///
     /// # Errors
     /// The folder cannot be written to.
-    pub fn open(root: PathBuf) -> io::Result<Self> {
-        fs::write(root.join(MARK), "")?;
-        Ok(Self { root, next: BTreeMap::new() })
+    pub fn open(root: PathBuf, boot: &str) -> io::Result<Self> {
+        fs::create_dir_all(&root)?;
+        let mark = root.join(MARK);
+        let before = fs::read_to_string(&mark).ok().filter(|before| !before.is_empty());
+        if before.is_some_and(|before| before != boot) {
+            for stream in streams(&root)? {
+                go_ahead(&root.join(stream))?;
+            }
+        }
+        fs::write(mark, boot)?;
+        Ok(Self { root, next: BTreeMap::new(), turn: 0 })
     }
 
-    /// Returns what is to be sent next of each lane, up to so many bytes in all. Blocks on the disk.
+    /// Returns the folder that the streams are in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns what is to be sent next of each lane, up to so many bytes in all, and at least a piece. Blocks on the disk.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn pieces(&mut self, most: u64) -> io::Result<Vec<Piece>> {
         let (mut pieces, mut bytes) = (Vec::new(), 0);
-        for entry in fs::read_dir(&self.root)?.flatten() {
-            let Some(stream) = entry.file_name().to_str().map(str::to_owned) else { continue };
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
+        let mut streams = streams(&self.root)?;
+        self.turn = self.turn.wrapping_add(1);
+        rotate(&mut streams, self.turn);
+        for stream in streams {
             for piece in self.of_stream(&stream)? {
                 bytes += piece.bytes.len() as u64;
+                if bytes > most && !pieces.is_empty() {
+                    return Ok(pieces);
+                }
                 pieces.push(piece);
-            }
-            if bytes >= most {
-                break;
             }
         }
         Ok(pieces)
@@ -137,7 +162,9 @@ impl Spool {
         // In the order of the segments: what was given up comes before what follows it.
         let given_up: Vec<(String, u64)> =
             pieces.iter().map(|piece| (piece.lane.clone(), piece.segment)).collect();
-        for (lane, numbers) in segment::list(&dir)? {
+        let mut lanes: Vec<(Lane, Vec<u64>)> = segment::list(&dir)?.into_iter().collect();
+        rotate(&mut lanes, self.turn);
+        for (lane, numbers) in lanes {
             let name = lane.to_string();
             if lane.is_copied() || given_up.iter().any(|(lane, _)| *lane == name) {
                 continue;
@@ -192,6 +219,33 @@ impl Spool {
     }
 }
 
+/// Returns the folders of the streams.
+fn streams(root: &Path) -> io::Result<Vec<String>> {
+    let folders =
+        fs::read_dir(root)?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Ok(folders.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+fn rotate<T>(list: &mut [T], by: usize) {
+    if !list.is_empty() {
+        list.rotate_left(by % list.len());
+    }
+}
+
+/// Has each lane of a stream go on in a segment of which nobody has heard.
+fn go_ahead(dir: &Path) -> io::Result<()> {
+    for (lane, numbers) in segment::list(dir)? {
+        let Some(number) = numbers.last().filter(|_| !lane.is_copied()) else { continue };
+        Segment { lane, number: number + AHEAD }.create(dir)?;
+        // Or the next power loss takes its name, and the one after it begins there again.
+        fs::File::open(dir)?.sync_all()?;
+        if let Some(file) = (Segment { lane, number: *number }).open(dir)? {
+            segment::seal(&file)?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns the segment after one in its lane.
 fn following(dir: &Path, segment: Segment) -> io::Result<Option<u64>> {
     Ok(segment::numbers(dir, segment.lane)?.into_iter().find(|number| *number > segment.number))
@@ -202,12 +256,18 @@ pub(crate) fn is_spooled(dir: &Path) -> bool {
     dir.parent().is_some_and(|root| root.join(MARK).exists())
 }
 
-/// Notes how many lines a segment has, before it is deleted.
+/// Notes how many lines a segment has, before it is deleted. Several may be at it; who finds it gone leaves the others' note.
 pub(crate) fn count_unsent(dir: &Path, segment: Segment) -> io::Result<()> {
-    let lines = lines_of(&segment.path(dir))?;
-    let (path, aside) = (note(dir, segment), note(dir, segment).with_extension("counting"));
+    let path = segment.path(dir);
+    let lines = lines_of(&path)?;
+    if !path.exists() {
+        return Ok(());
+    }
+    let note = note(dir, segment);
+    let number = ASIDE.fetch_add(1, Ordering::Relaxed);
+    let aside = note.with_extension(format!("counting-{}-{number}", std::process::id()));
     fs::write(&aside, lines.to_string())?;
-    fs::rename(&aside, &path)
+    fs::rename(&aside, &note)
 }
 
 fn note(dir: &Path, segment: Segment) -> PathBuf {

@@ -1,11 +1,14 @@
 //! What a host wrote arrives: whole, in order, once, and what it had to give up is counted.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeSet;
+
 use logs::{Bounds, LogDir, Origin, Query, Source, Spool};
 use tempfile::TempDir;
 
 const HOST: u128 = 0x0123_4567_89ab;
 const STREAM: &str = "app";
+const BOOT: &str = "the first start of the machine";
 
 /// A host that writes and a server that receives.
 struct Pair {
@@ -19,7 +22,7 @@ struct Pair {
 impl Pair {
     fn new(bounds: Bounds) -> Self {
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let spool = Spool::open(dirs[0].path().to_owned()).unwrap();
+        let spool = Spool::open(dirs[0].path().to_owned(), BOOT).unwrap();
         let host = LogDir::open(dirs[0].path().join(STREAM), bounds).unwrap();
         let server = LogDir::open(dirs[1].path().join(STREAM), Bounds::default()).unwrap();
         Self { dirs, spool, host, server, dropped: 0 }
@@ -76,7 +79,7 @@ fn all_lines_arrive_once_though_answers_are_lost_and_the_host_forgets_how_far_it
     assert_eq!(pair.arrived(), lines(0..100));
     assert_eq!(pair.files(), 1, "what was sent is deleted, but for the segment that is written to");
     pair.write(100..150);
-    pair.spool = Spool::open(pair.dirs[0].path().to_owned()).unwrap();
+    pair.spool = Spool::open(pair.dirs[0].path().to_owned(), BOOT).unwrap();
     pair.send(|round| round % 2 == 0 && round < 20);
     assert_eq!(pair.arrived(), lines(0..150));
     assert_eq!(pair.dropped, 0);
@@ -94,6 +97,45 @@ fn what_is_given_up_before_it_was_sent_is_counted_to_the_line() {
     assert_eq!(arrived.last().unwrap(), "line 999");
     assert!(pair.dropped > 100 && arrived.len() > 10, "{} and {}", pair.dropped, arrived.len());
     assert_eq!(arrived.len() as u64 + pair.dropped, 1_000);
+}
+
+#[test]
+fn lines_after_a_power_loss_arrive_though_it_took_what_had_been_sent() {
+    let mut pair = Pair::new(Bounds { segment: 1_000, ..Bounds::default() });
+    pair.write(0..50);
+    pair.send(|_| false);
+    let dir = pair.dirs[0].path().join(STREAM);
+    let current = || std::fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    let before = current();
+    pair.write(50..150);
+    pair.send(|_| false);
+    assert_ne!(current(), before);
+    // What came over whole is left in part, and the segments that followed it not at all.
+    std::fs::remove_file(current()).unwrap();
+    std::fs::write(&before, "torn").unwrap();
+    pair.spool = Spool::open(pair.dirs[0].path().to_owned(), "the next start").unwrap();
+    pair.write(150..160);
+    pair.send(|_| false);
+    assert_eq!(pair.arrived(), lines(0..160));
+}
+
+#[test]
+fn however_little_is_asked_for_at_a_time_each_stream_has_its_turn() {
+    let mut pair = Pair::new(Bounds::default());
+    let other = LogDir::open(pair.dirs[0].path().join("other"), Bounds::default()).unwrap();
+    let origin = Origin::new(Source::App, "web.1", Some(1));
+    other.writer().append(&origin, "x");
+    pair.write(0..10);
+    let mut streams = BTreeSet::new();
+    for _ in 0..4 {
+        let pieces = pair.spool.pieces(1).unwrap();
+        for piece in &pieces {
+            // As if the server had nothing yet.
+            pair.spool.settle(piece, 0, false).unwrap();
+        }
+        streams.extend(pieces.into_iter().filter(|piece| !piece.bytes.is_empty()).map(|piece| piece.stream));
+    }
+    assert_eq!(streams.len(), 2, "{streams:?}");
 }
 
 #[test]

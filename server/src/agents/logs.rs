@@ -26,7 +26,8 @@ pub(super) async fn take(
     let host = admit(&platform, &caller).await?;
     let chunks = decode_chunks(body).ok_or_else(|| Refusal::invalid("these are no pieces of logs"))?;
     let apps: BTreeSet<AppId> = chunks.iter().map(|(chunk, _)| chunk.app).collect();
-    let refused = platform.agents.trust.refused(&platform, &host, apps).await?;
+    let mut refused = platform.agents.trust.refused(&platform, &host, apps.clone()).await?;
+    refused.extend(gone(&platform, apps.difference(&refused).copied().collect()).await?);
     let taken = tokio::task::spawn_blocking(move || {
         let mut kept = Vec::with_capacity(chunks.len());
         for (chunk, bytes) in chunks {
@@ -40,10 +41,19 @@ pub(super) async fn take(
     Ok(Json(taken.await??))
 }
 
+/// Returns those of the apps that are no more. One that is and has no stream here was made by another server, or by a restore.
+async fn gone(platform: &Arc<Platform>, apps: BTreeSet<AppId>) -> anyhow::Result<BTreeSet<AppId>> {
+    let logs = platform.logs.clone();
+    let mut gone = tokio::task::spawn_blocking(move || logs.lack(apps)).await?;
+    if !gone.is_empty() {
+        let living = store::app_ids(&mut *platform.store.read().await?).await?;
+        gone.retain(|app| !living.contains(app));
+    }
+    Ok(gone)
+}
+
 fn take_one(platform: &Platform, host: &Host, chunk: Chunk, bytes: &[u8]) -> std::io::Result<Kept> {
-    let Some(log) = platform.logs.existing(chunk.app)? else {
-        return Ok(NO_APP);
-    };
+    let log = platform.logs.open(chunk.app)?;
     let piece = Piece {
         stream: String::new(),
         lane: chunk.lane,

@@ -8,6 +8,7 @@ use model::id::{AppId, HostId};
 use store::Host;
 use tracing::warn;
 
+use super::refusal::Refusal;
 use crate::platform::Platform;
 
 /// How long it is not asked again whether a host has an app: what it had a minute ago it had lately.
@@ -30,24 +31,32 @@ struct Known {
 }
 
 impl Trust {
-    /// Returns those of the apps of which the host is not to be believed, and says so in the server's log.
+    /// Returns those of the apps of which the host is not to be believed, and says so in the server's log. After a restore that
+    /// is known only when the host has said what runs there.
     pub(super) async fn refused(
         &self,
         platform: &Platform,
         host: &Host,
         mut apps: BTreeSet<AppId>,
-    ) -> store::Result<BTreeSet<AppId>> {
+    ) -> Result<BTreeSet<AppId>, Refusal> {
         apps.retain(|app| !self.lock().has(host.id, *app));
         if apps.is_empty() {
             return Ok(apps);
         }
         let mut db = platform.store.read().await?;
+        // Asked first: what a host said is in the database before this is not to be said any more.
+        let is_heard = !store::hosts_to_recount(&mut db).await?.contains(&host.id);
         let mut refused = BTreeSet::new();
         for app in apps {
             match store::has_run(&mut db, host.id, app).await? {
                 true => self.lock().note(host.id, app),
                 false => drop(refused.insert(app)),
             }
+        }
+        if !refused.is_empty() && !is_heard {
+            return Err(Refusal::later(
+                "what runs on this host is not known yet; its logs are taken after that",
+            ));
         }
         if let Some(app) = refused.first()
             && self.lock().is_to_be_told(host.id)

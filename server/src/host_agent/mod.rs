@@ -39,7 +39,7 @@ use identity::Identity;
 pub use options::AgentArgs;
 use options::Options;
 use servers::Servers;
-pub use ship::run as ship;
+pub use ship::{open as open_logs, run as ship};
 
 /// How long replicas may take to end on a machine that is no host any more.
 const END: Duration = Duration::from_secs(60);
@@ -74,6 +74,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
     let home = Home::of_host(&options.data_dir, slugs, entry_port)?.behind_balancer(options.behind_balancer);
+    let spool = ship::open(options.dir("logs"));
     let agent = Arc::new(local_agent::start(home, &chosen).await?);
     for sentence in &agent.reports().borrow().degraded {
         warn!("{sentence}");
@@ -83,7 +84,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let entry = Entry::new(listener, identity.entry_config()?, Arc::new(Reported(agent.reports())));
     loops.spawn(entry.run(stop.clone()));
     loops.spawn(Arc::clone(&identity).keep_fresh(servers.links(), stop.clone()));
-    loops.spawn(ship::run(options.dir("logs"), servers.shipping_links(), stop.clone()));
+    loops.spawn(ship::run(spool, servers.shipping_links(), stop.clone()));
     if let Some(launch) = options.invitation.launch() {
         loops.spawn(notices::listen(launch.metadata.clone(), servers.notice(), stop.clone()));
     }

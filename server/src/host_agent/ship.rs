@@ -1,6 +1,7 @@
 //! Brings what replicas wrote to a server, any of them: which of it is there already the server says, so that neither a
 //! crash here nor one there leaves a gap or brings a line twice.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+/// What names this start of the machine (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// How often it is looked whether there is more.
 const LOOK: Duration = Duration::from_millis(150);
 
@@ -24,35 +28,41 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Most bytes in one request; the server takes 16 MiB.
 const MOST: u64 = 4 << 20;
 
+/// Bytes in one request over a line that took no more in time.
+const LEAST: u64 = 256 << 10;
+
 /// Most pieces in one request.
 const PIECES: usize = 1_000;
 
 /// How often quiet segments are closed and old ones deleted.
 const EXPIRE: Duration = Duration::from_hours(1);
 
-/// Ships the logs below a folder over these lines, each to one server, until it is told to stop.
-pub async fn run(root: PathBuf, links: Vec<Arc<Link>>, stop: CancellationToken) {
+/// Opens the logs below a folder for shipping, before anything is written there; nothing if they have to stay.
+#[must_use]
+pub fn open(root: PathBuf) -> Option<Spool> {
+    let opened = fs::read_to_string(BOOT_ID).and_then(|boot| Spool::open(root, boot.trim()));
+    opened.inspect_err(|error| warn!(%error, "logs stay on this host")).ok()
+}
+
+/// Ships logs over these lines, each to one server, until it is told to stop.
+pub async fn run(spool: Option<Spool>, links: Vec<Arc<Link>>, stop: CancellationToken) {
     let shipping = async {
-        let mut spool = match Spool::open(root.clone()) {
-            Ok(spool) => spool,
-            Err(error) => {
-                warn!(%error, "logs stay on this host");
-                return std::future::pending().await;
-            }
-        };
+        let Some(mut spool) = spool else { return std::future::pending().await };
+        let mut most = MOST;
         let (mut server, mut failing, mut expire) = (0, false, Instant::now());
         loop {
             if expire.elapsed() >= EXPIRE {
                 expire = Instant::now();
-                let root = root.clone();
+                let root = spool.root().to_owned();
                 let _ = spawn_blocking(move || tidy(&root)).await;
             }
             let Some(link) = links.get(server % links.len().max(1)) else { return };
-            let (back, sent) = turn(spool, link).await;
+            let (back, sent) = turn(spool, link, most).await;
             spool = back;
             match sent {
                 Ok(0) => sleep(LOOK).await,
                 Ok(_) => {
+                    most = (most * 2).min(MOST);
                     if std::mem::take(&mut failing) {
                         info!("logs are sent again");
                     }
@@ -61,6 +71,8 @@ pub async fn run(root: PathBuf, links: Vec<Arc<Link>>, stop: CancellationToken) 
                     if !std::mem::replace(&mut failing, true) {
                         warn!(error = format!("{error:#}"), "logs wait on this host");
                     }
+                    // It may be that the line is too slow for so much.
+                    most = (most / 2).max(LEAST);
                     server += 1;
                     spool.ask_again();
                     sleep(PAUSE).await;
@@ -72,9 +84,9 @@ pub async fn run(root: PathBuf, links: Vec<Arc<Link>>, stop: CancellationToken) 
 }
 
 /// Sends what there is and returns how many pieces of it brought something new.
-async fn turn(mut spool: Spool, link: &Link) -> (Spool, anyhow::Result<usize>) {
+async fn turn(mut spool: Spool, link: &Link, most: u64) -> (Spool, anyhow::Result<usize>) {
     let (back, pieces) = spawn_blocking(move || {
-        let pieces = spool.pieces(MOST);
+        let pieces = spool.pieces(most);
         (spool, pieces)
     })
     .await

@@ -173,7 +173,8 @@ impl Host {
 
     /// Ships what is in its logs, for ever, as an agent does.
     pub(crate) async fn ship(self: Arc<Self>, stop: CancellationToken) {
-        paasd::host_agent::ship(self.dir.join("logs"), vec![self.logs.clone()], stop).await;
+        let spool = paasd::host_agent::open_logs(self.dir.join("logs"));
+        paasd::host_agent::ship(spool, vec![self.logs.clone()], stop).await;
     }
 
     /// Writes lines as one of its replicas would: `TEXT FIRST`, and so on up to `LAST`.

@@ -93,7 +93,8 @@ fn what_was_deployed_after_a_backup_serves_until_the_release_of_the_backup_does(
     let ids =
         |app: &TestApp<'_>| machine::dynos(app).into_iter().map(|(_, id, _)| id).collect::<BTreeSet<_>>();
     let known = ids(&app);
-    app.write("Procfile", "web: bin/web\nworker: sleep 1000\n").greeting("after").deploy();
+    let says = "web: for i in $(seq 9999); do echo still here $i; sleep 0.2; done & exec bin/web\n";
+    app.write("Procfile", &format!("{says}worker: sleep 1000\n")).greeting("after").deploy();
     let strays = wait::until("the release before to be gone", || {
         Some(ids(&app)).filter(|ids| ids.is_disjoint(&known))
     });
@@ -115,6 +116,11 @@ fn what_was_deployed_after_a_backup_serves_until_the_release_of_the_backup_does(
     crowd.assert_none_failed();
     assert_eq!(app.get("/").body, "before");
     wait_for_answers(&app, 3);
+    // Nobody knew of them when the logs came, and what they said before that is still on its way.
+    wait::until("the first line of a host's replica", || {
+        let text = app.paasctl(&["logs", "-n", "10000", "--source", "app"]);
+        text.lines().any(|line| line.ends_with("still here 1")).then_some(())
+    });
     late.wait_for_log("it goes on with what it runs");
     assert!(late.replicas() > 0, "a host that the backup does not know ended what it ran");
 }
@@ -125,6 +131,12 @@ fn a_token_makes_one_host_and_a_removed_host_is_refused_and_runs_nothing() {
     let token = machine::join_token(&platform, "one");
     let mut one = Machine::start(&platform, "one", 2, &token);
     one.wait_for_log("this is host one");
+    one.kill();
+    std::fs::remove_file(one.data.join("identity/host.json")).unwrap();
+    one.start_again();
+    wait::until("it to be let in again, as if it had not heard", || {
+        (one.log().matches("this is host one").count() == 2).then_some(())
+    });
     let mut thief = Machine::start(&platform, "thief", 3, &token);
     thief.wait_for_log("was used already");
     assert!(!thief.wait_for_end().success());
