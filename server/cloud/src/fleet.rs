@@ -13,7 +13,7 @@ use model::instances::{
     Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Stray, Tenant, View, Wish,
     consequence, decide, decide_within, pause,
 };
-use store::{FleetEvent, Launch, NewLaunch, Transaction, Vault};
+use store::{Db, FleetEvent, Launch, NewLaunch, Transaction, Vault};
 use tracing::{info, warn};
 
 use crate::calls;
@@ -126,9 +126,10 @@ impl<L: Ledger> Fleet<L> {
             let visited = around.visited.as_ref().is_none_or(|visited| visited.contains(id));
             Stray { id: id.clone(), since: *since, visited }
         };
+        let removed = removed(&mut db, &launches, around).await?;
         let view = View {
             settings: costs.settings.clone(),
-            instances: self.instances(&launches, around),
+            instances: self.instances(&launches, around, &removed),
             strays: self.seen.strays().iter().map(stray).collect(),
             waiting: around.waiting.clone(),
             told_at: self.seen.told_at(),
@@ -152,7 +153,12 @@ impl<L: Ledger> Fleet<L> {
         Ok(decision)
     }
 
-    fn instances(&self, launches: &[Launch], around: &Surroundings) -> Vec<Instance> {
+    fn instances(
+        &self,
+        launches: &[Launch],
+        around: &Surroundings,
+        removed: &BTreeSet<HostId>,
+    ) -> Vec<Instance> {
         let image = self.recipe.image();
         let instance = |launch: &Launch| {
             let (seen, notice) = self.seen.of(launch.id);
@@ -167,6 +173,8 @@ impl<L: Ledger> Fleet<L> {
                 wish: launch.wish?,
                 seen,
                 host: launch.host.and_then(|host| around.hosts.get(&host).cloned()),
+                removed: launch.host.is_some_and(|host| removed.contains(&host)),
+                says: self.seen.says(launch.id),
                 notice: notice || noticed,
                 stale: stale
                     .then(|| format!("its image is {}, and the present one is {image}", launch.image)),
@@ -340,6 +348,21 @@ impl<L: Ledger> Fleet<L> {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Returns the hosts of launches that were removed. One that joined after the surroundings were looked at is none of them.
+async fn removed(
+    db: &mut Db,
+    launches: &[Launch],
+    around: &Surroundings,
+) -> Result<BTreeSet<HostId>, FleetError> {
+    let mut removed = BTreeSet::new();
+    for host in launches.iter().filter_map(|launch| launch.host) {
+        if !around.hosts.contains_key(&host) && store::find_host(db, host).await?.is_none() {
+            removed.insert(host);
+        }
+    }
+    Ok(removed)
 }
 
 fn sealed_for(launch: LaunchId) -> String {

@@ -66,8 +66,10 @@ pub struct Listed {
     pub launch: Option<LaunchId>,
     /// Its state.
     pub state: State,
-    /// It is about to be taken back.
+    /// It is about to be taken back, or was.
     pub notice: bool,
+    /// Why it ended, in the cloud's words, where it gives any.
+    pub says: Option<String>,
     /// Its address in the network.
     pub private_ip: Option<IpAddr>,
     /// What it was made from.

@@ -68,6 +68,11 @@ impl Seen {
         }
     }
 
+    /// Returns why it says that an order's instance ended.
+    pub(crate) fn says(&self, launch: LaunchId) -> Option<String> {
+        self.listed.get(&launch)?.says.clone()
+    }
+
     /// Returns the orders that it shows for the first time.
     pub(crate) fn new_among<'a>(
         &'a self,

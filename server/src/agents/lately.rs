@@ -138,6 +138,7 @@ mod tests {
                 launch: None,
                 state: State::Running,
                 notice: false,
+                says: None,
                 private_ip: None,
                 image: "ami-1".to_owned(),
             }])

@@ -74,6 +74,9 @@ fn because(cause: Cause) -> &'static str {
         Cause::Lost => "its host was lost",
         Cause::Dead => "it does not run",
         Cause::NeverJoined => "no host joined from it in time",
+        Cause::Failed => "it ended before a host joined from it",
+        Cause::Stopped => "it was stopped, and not by the platform",
+        Cause::Removed => "its host was removed by hand",
         Cause::Refused => "the cloud gave none",
         Cause::Vanished => "it ended, and not because of the platform",
     }

@@ -66,6 +66,7 @@ impl Sky {
             launch: Some(launch),
             state: State::Running,
             notice: false,
+            says: None,
             private_ip: Some([127, 0, 0, 1].into()),
             image: IMAGE.to_owned(),
         });

@@ -12,6 +12,9 @@ use crate::call::Of as _;
 use crate::failure::Failure;
 use crate::setup::ours;
 
+/// The code of EC2's reason for the end of a spot instance that it took back.
+const TAKEN_BACK: &str = "Server.SpotInstanceTermination";
+
 impl Ec2 {
     /// Returns all instances with the platform's mark and that of an order, in every state. What has only the platform's was
     /// started by hand, such as a machine for the control plane, and is none of the fleet's business.
@@ -51,12 +54,15 @@ fn listed(instance: &Instance, impaired: &BTreeSet<String>) -> Option<Listed> {
         // A state that does not exist yet says nothing of an end.
         _ => State::Running,
     };
+    let reason = instance.state_reason().filter(|_| state == State::Ended);
+    let says = reason.and_then(|reason| reason.message().or(reason.code()));
     Some(Listed {
         id: id.parse().ok()?,
         launch: mark.value().and_then(|launch| launch.parse().ok()),
         state,
-        // EC2 tells an instance itself that it is taken back, and nobody else.
-        notice: false,
+        // That it is to be taken back EC2 tells an instance itself, and nobody else.
+        notice: reason.is_some_and(|reason| reason.code() == Some(TAKEN_BACK)),
+        says: says.map(str::to_owned),
         private_ip: instance.private_ip_address().and_then(|address| address.parse().ok()),
         image: instance.image_id().unwrap_or_default().to_owned(),
     })
@@ -64,7 +70,7 @@ fn listed(instance: &Instance, impaired: &BTreeSet<String>) -> Option<Listed> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::{InstanceState, Tag};
+    use aws_sdk_ec2::types::{InstanceState, StateReason, Tag};
     use model::id::LaunchId;
 
     use super::*;
@@ -92,6 +98,24 @@ mod tests {
         assert_eq!(of(InstanceStateName::Stopping, &[]).state, State::Stopped);
         assert_eq!(of(InstanceStateName::ShuttingDown, &[]).state, State::Ended);
         assert_eq!(of(InstanceStateName::from("hibernating"), &[]).state, State::Running);
+    }
+
+    #[test]
+    fn why_one_ended_is_told_and_one_that_was_taken_back_is_known_as_such() {
+        let of = |state, code: &str| {
+            let reason = StateReason::builder().code(code).message(format!("{code}: so it is")).build();
+            let one = instance(state, &[(LAUNCH_TAG, "x")]);
+            let (id, tags, state) = (one.instance_id.unwrap(), one.tags, one.state);
+            let one =
+                Instance::builder().instance_id(id).set_tags(tags).set_state(state).state_reason(reason);
+            let listed = listed(&one.build(), &BTreeSet::new()).unwrap();
+            (listed.notice, listed.says)
+        };
+        let ended = InstanceStateName::Terminated;
+        let says = |code: &str| Some(format!("{code}: so it is"));
+        assert_eq!(of(ended.clone(), "Client.InternalError"), (false, says("Client.InternalError")));
+        assert_eq!(of(ended, TAKEN_BACK), (true, says(TAKEN_BACK)));
+        assert_eq!(of(InstanceStateName::Running, "pending"), (false, None));
     }
 
     #[test]

@@ -28,6 +28,23 @@ async fn a_list_of_several_pages_is_whole_or_not_given() {
 }
 
 #[tokio::test]
+async fn of_one_that_ends_instead_of_starting_it_is_told_why() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    let ec2 = sky.ec2().await;
+    sky.tell("boot", &json!({ "how": "fail" }));
+    ec2.launch(&order("us-east-1a")).await.unwrap();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let listed = ec2.list().await.unwrap().remove(0);
+        if listed.state == State::Ended {
+            assert_eq!(listed.says.unwrap(), "Server.InternalError: Internal error on launch");
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{listed:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_that_has_lost_its_power_is_impaired_in_time() {
     let Some(sky) = Simcloud::start(&[]) else { return };
     sky.tell("times", &json!({ "boot": 0.1, "checks": 0.1, "impaired": 0.1 }));

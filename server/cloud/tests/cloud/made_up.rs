@@ -107,6 +107,7 @@ impl Cloud for MadeUp {
                     () => State::Running,
                 },
                 notice: false,
+                says: None,
                 private_ip: None,
                 image: made.image.clone(),
             };

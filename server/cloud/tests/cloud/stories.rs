@@ -58,6 +58,33 @@ async fn what_a_pool_lacked_is_remembered_over_a_restart() {
 }
 
 #[tokio::test]
+async fn an_instance_whose_host_a_person_removed_is_ended_and_another_comes() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.settle().await;
+    let host = world.replicas[0].unwrap();
+    let mut tx = world.store.write().await.unwrap();
+    store::remove_host(&mut tx, host, "nobody needs it").await.unwrap();
+    tx.commit().await.unwrap();
+    world.turn().await;
+    let past = async |world: &World| {
+        let since = world.now() - jiff::SignedDuration::from_hours(1);
+        store::list_past_launches(&mut world.store.read().await.unwrap(), since).await.unwrap()
+    };
+    assert_eq!(world.sky.sky.lock().unwrap().made.values().filter(|made| made.ended).count(), 1);
+    for _ in 0..8 {
+        world.turn().await;
+    }
+    let causes: Vec<_> = past(&world).await.iter().map(|past| past.cause).collect();
+    assert_eq!(causes, [model::instances::Cause::Removed]);
+    world.settle().await;
+    world.is_whole().await;
+    let events = store::list_fleet_events(&mut world.store.read().await.unwrap(), 100).await.unwrap();
+    let told = |event: &store::FleetEvent| event.message.ends_with("was removed by hand");
+    assert_eq!(events.into_iter().filter(told).count(), 1);
+}
+
+#[tokio::test]
 async fn a_new_image_is_rolled_out() {
     let mut world = World::new(4).await;
     world.want(20);

@@ -40,12 +40,15 @@ pub(super) fn believe(deciding: &mut Deciding) {
         }
         if state == State::Ended {
             over.push(launch);
-            let cause = deciding.view.instances[at].wish.cause().unwrap_or(Cause::Vanished);
+            let instance = &deciding.view.instances[at];
+            let cause = instance.wish.cause().unwrap_or_else(|| instance.own_end());
+            let says = instance.says.as_ref().map(|says| format!(": {says}")).unwrap_or_default();
             let why = match cause {
-                Cause::Vanished => format!("instance {id} ended, and not because of the platform"),
+                Cause::Vanished => format!("instance {id} ended, and not because of the platform{says}"),
+                Cause::Failed => format!("instance {id} ended before a host joined from it{says}"),
                 _ => format!("instance {id} has ended"),
             };
-            deciding.act(Action::Forget { launch, cause, why });
+            deciding.forget(at, cause, why);
         }
     }
     deciding.view.instances.retain(|instance| !over.contains(&instance.launch));
@@ -54,7 +57,9 @@ pub(super) fn believe(deciding: &mut Deciding) {
 /// Takes each launch a step further.
 pub(super) fn follow(deciding: &mut Deciding) {
     for at in 0..deciding.view.instances.len() {
-        forget(deciding, at);
+        if forget(deciding, at) {
+            continue;
+        }
         let instance = &deciding.view.instances[at];
         match instance.wish {
             Wish::Run if instance.notice => {
@@ -91,8 +96,8 @@ fn ask(deciding: &mut Deciding, at: usize) {
     }
 }
 
-/// Forgets one of which there is nothing.
-fn forget(deciding: &mut Deciding, at: usize) {
+/// Forgets one of which there is nothing, and tells whether it did.
+fn forget(deciding: &mut Deciding, at: usize) -> bool {
     let instance = &deciding.view.instances[at];
     let late = match instance.wish {
         Wish::End { since, .. } => deciding.ago(since) >= LATE,
@@ -104,17 +109,18 @@ fn forget(deciding: &mut Deciding, at: usize) {
             (cause, format!("nothing came of {}", instance.name()))
         }
         Sight::Missing { .. } if trust::is_vanished(instance, &deciding.view) => {
-            let cause = instance.wish.cause().unwrap_or(Cause::Vanished);
+            let cause = instance.wish.cause().unwrap_or_else(|| instance.own_end());
             (cause, format!("the cloud does not know {} any more", instance.name()))
         }
         Sight::Missing { .. } if stands(instance, Standing::Ready) => {
             let says = format!("the cloud does not know {}, and its agent answers", instance.name());
-            return deciding.alarm(Alarm { about: format!("unknown {}", instance.name()), says });
+            deciding.alarm(Alarm { about: format!("unknown {}", instance.name()), says });
+            return false;
         }
-        _ => return,
+        _ => return false,
     };
-    let launch = instance.launch;
-    deciding.act(Action::Forget { launch, cause, why });
+    deciding.forget(at, cause, why);
+    true
 }
 
 /// Ends one that does not come up, or does not come back.
@@ -122,11 +128,15 @@ fn give_up(deciding: &mut Deciding, at: usize) {
     let instance = &deciding.view.instances[at];
     let age = deciding.ago(instance.decided_at);
     let name = instance.name();
+    if instance.removed && instance.wish == Wish::Run {
+        return deciding.end(at, Cause::Removed, format!("the host of {name} was removed by hand"));
+    }
     let lost = instance.host.as_ref().and_then(|host| host.lost_since).map(|since| deciding.ago(since));
     let verdict = match (&instance.seen, &instance.host) {
         _ if matches!(instance.wish, Wish::End { .. }) => None,
-        (Sight::Seen { state: State::Stopped, .. }, _) => {
-            Some((Cause::Dead, format!("{name} was stopped, and not by the platform")))
+        (Sight::Seen { state: State::Stopped, .. }, host) => {
+            let cause = if host.is_some() { Cause::Stopped } else { Cause::Dead };
+            Some((cause, format!("{name} was stopped, and not by the platform")))
         }
         (_, Some(host)) if host.standing == Standing::Lost && lost.is_some_and(|ago| ago >= LOST) => {
             let ago = wording::duration(lost.unwrap_or_default());

@@ -196,8 +196,8 @@ fn is_barren(deciding: &mut Deciding, zone: &str) -> bool {
     let Some((count, last)) = fruitless(&deciding.view, zone) else { return false };
     let until = wording::duration(REST - deciding.ago(last));
     let says = format!(
-        "the last {} in {zone} became no hosts: none is started there for {until}; the console output of one of them says \
-         why",
+        "the last {} in {zone} became no hosts: none is started there for {until}; `paasctl aws:events` says how each \
+         ended, and the console output of one of them why",
         wording::count(count, "instance")
     );
     deciding.alarm(Alarm { about: format!("barren {zone}"), says });

@@ -171,6 +171,13 @@ impl Deciding {
         self.act(Action::End { launch, cause, why });
     }
 
+    fn forget(&mut self, at: usize, cause: Cause, why: String) {
+        let Instance { launch, pool, .. } = &self.view.instances[at];
+        let (launch, zone) = (*launch, pool.zone.clone());
+        self.view.past.push(Past { zone, at: self.view.now, cause });
+        self.act(Action::Forget { launch, cause, why });
+    }
+
     /// Returns how long ago something was.
     fn ago(&self, then: Timestamp) -> SignedDuration {
         self.view.now.duration_since(then)
@@ -185,10 +192,8 @@ impl Deciding {
             .iter()
             .filter(|instance| instance.wish.cause().is_some_and(Cause::is_replacement));
         let leaving = leaving.count();
-        let just_over =
-            |action: &&Action| matches!(action, Action::Forget { cause, .. } if cause.is_replacement());
         let over = self.view.past.iter().filter(|past| past.cause.is_replacement()).count();
-        let hour = over + self.decision.actions.iter().filter(just_over).count() + leaving;
+        let hour = over + leaving;
         let allowed = self.view.settings.replaced_per_hour;
         if hour >= allowed as usize {
             self.alarm(Alarm {

@@ -17,6 +17,10 @@ pub(super) enum Happening {
     Power(usize),
     Notice(usize),
     EndByHand(usize),
+    StopByHand(usize),
+    /// A person removes a host.
+    Remove(usize),
+    Stillborn(bool),
     Full(u8),
     Deaf(bool),
     Duds(u32),
@@ -42,6 +46,9 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         2 => (0usize..20).prop_map(Happening::Power),
         2 => (0usize..20).prop_map(Happening::Notice),
         1 => (0usize..20).prop_map(Happening::EndByHand),
+        1 => (0usize..20).prop_map(Happening::StopByHand),
+        1 => (0usize..20).prop_map(Happening::Remove),
+        1 => any::<bool>().prop_map(Happening::Stillborn),
         2 => any::<u8>().prop_map(Happening::Full),
         2 => any::<bool>().prop_map(Happening::Deaf),
         1 => (0u32..4).prop_map(Happening::Duds),
@@ -71,6 +78,9 @@ pub(super) fn happen(toy: &mut Toy, happening: &Happening) -> usize {
         Happening::Power(at) => some(at, |real, now| real.dead_since = real.dead_since.or(Some(now))),
         Happening::Notice(at) => some(at, |real, now| real.noticed = real.noticed.or(Some(now))),
         Happening::EndByHand(at) => some(at, |real, _| real.ended = true),
+        Happening::StopByHand(at) => some(at, |real, _| real.stopped = true),
+        Happening::Remove(at) => toy.remove(at),
+        Happening::Stillborn(stillborn) => toy.stillborn = stillborn,
         Happening::Full(bits) => {
             let pools = ZONES.iter().flat_map(|zone| toy.settings.pools(zone).map(|(pool, _)| pool));
             let bit = |at: usize| bits & (1 << (at % 8)) != 0;
@@ -138,7 +148,8 @@ fn harmless(toy: &Toy, view: &View, action: &Action) -> Result<(), TestCaseError
             let lost = host.is_some_and(|host| host.standing == Standing::Lost);
             let dead = toy.real[id].dead_since.is_some() || toy.real[id].ended;
             let used = toy.replicas.iter().any(|(_, place)| place.as_ref() == Some(id));
-            prop_assert!(!used || (lost && dead), "{id} is terminated and holds replicas");
+            let off = toy.real[id].stopped;
+            prop_assert!(!used || off || (lost && dead), "{id} is terminated and holds replicas");
         }
         Action::Drain { launch, cause: Cause::Surplus | Cause::Stale, .. } => {
             let memory = |room: Option<Room>| room.map_or(0, |room| room.memory_mb);
@@ -189,7 +200,7 @@ proptest! {
         // All is well again.
         toy.full.clear();
         toy.dark.clear();
-        (toy.deaf, toy.duds) = (false, 0);
+        (toy.deaf, toy.duds, toy.stillborn) = (false, 0, false);
         toy.real.values_mut().filter(|real| !real.ended).for_each(|real| (real.dead_since, real.dud) = (None, false));
         for _ in 0..360 {
             turn(&mut toy)?;

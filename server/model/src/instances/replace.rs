@@ -46,6 +46,10 @@ fn make_room(deciding: &mut Deciding, zone: &str) {
     if deciding.view.instances.iter().any(Instance::is_coming) {
         return;
     }
+    // What is started to no end there would be started again at once.
+    if !grow::is_fit(deciding, zone) {
+        return;
+    }
     match grow::pool_of(deciding, zone, None) {
         Some((pool, _)) => {
             let why = "so that an instance which is out of date can be emptied".to_owned();

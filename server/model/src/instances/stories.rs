@@ -177,6 +177,84 @@ fn instances_that_never_join_are_ended_and_soon_nobody_tries_again_there() {
     assert_eq!(toy.settle(), [1]);
 }
 
+fn barren(toy: &Toy) -> bool {
+    toy.alarms.iter().any(|alarm| alarm.about.starts_with("barren"))
+}
+
+#[test]
+fn instances_that_end_before_they_join_are_no_reason_to_start_others_for_ever() {
+    let mut toy = Toy::new(settings(&["a"], 1, 2));
+    toy.stillborn = true;
+    let done = turns(&mut toy, minutes(60));
+    assert!((2..=6).contains(&toy.real.len()), "{}", toy.real.len());
+    assert!(barren(&toy), "{:?}", toy.alarms);
+    let told = |action: &Action| match action {
+        Action::Forget { cause: Cause::Failed, why, .. } => {
+            why.ends_with("ended before a host joined from it: Client.InternalError")
+        }
+        _ => false,
+    };
+    assert!(done.iter().any(told), "{done:?}");
+    toy.stillborn = false;
+    assert_eq!(toy.settle(), [1]);
+}
+
+#[test]
+fn in_place_of_what_is_out_of_date_nothing_is_started_again_and_again_either() {
+    let mut toy = Toy::new(settings(&["a"], 0, 3));
+    toy.want(7, Size::Standard1X);
+    toy.settle();
+    toy.rows.iter_mut().for_each(|row| row.instance.stale = Some("its image is an older one".to_owned()));
+    (toy.stillborn, toy.settings.replaced_per_hour) = (true, 100);
+    let before = toy.real.len();
+    turns(&mut toy, minutes(60));
+    assert!((2..=6).contains(&(toy.real.len() - before)), "{} after {before}", toy.real.len());
+    assert_eq!(toy.placed(), 7);
+    toy.stillborn = false;
+    assert_eq!(toy.settle(), [1]);
+}
+
+#[test]
+fn those_whose_hosts_a_person_removed_are_ended_and_made_up_for_at_once() {
+    let mut toy = Toy::new(settings(&["a"], 3, 4));
+    toy.settings.replaced_per_hour = 1;
+    toy.settle();
+    toy.remove(0);
+    toy.remove(0);
+    let done = turns(&mut toy, 1);
+    let ended = |action: &&Action| matches!(action, Action::End { cause: Cause::Removed, .. });
+    let launched = |action: &&Action| matches!(action, Action::Launch { .. });
+    assert_eq!((done.iter().filter(ended).count(), done.iter().filter(launched).count()), (2, 1), "{done:?}");
+    turns(&mut toy, minutes(2));
+    assert_eq!((toy.spread(), barren(&toy)), (vec![3], false));
+    assert_eq!(toy.settle(), [3]);
+}
+
+#[test]
+fn one_that_joined_a_moment_ago_and_was_removed_is_no_room_that_comes() {
+    let mut toy = Toy::new(settings(&["a"], 0, 4));
+    toy.want(4, Size::Standard1X);
+    while toy.placed() == 0 {
+        turns(&mut toy, 1);
+    }
+    toy.remove(0);
+    let done = turns(&mut toy, 1);
+    assert!(done.iter().any(|action| matches!(action, Action::Launch { .. })), "{done:?}");
+}
+
+#[test]
+fn hosts_that_were_stopped_by_hand_are_replaced_and_say_nothing_of_their_zone() {
+    let mut toy = Toy::new(settings(&["a"], 8, 9));
+    toy.settle();
+    for id in &ids(&toy)[..2] {
+        toy.real.get_mut(id).unwrap().stopped = true;
+    }
+    let done = turns(&mut toy, minutes(5));
+    let stopped = |action: &&Action| matches!(action, Action::End { cause: Cause::Stopped, .. });
+    assert_eq!(done.iter().filter(stopped).count(), 2, "{done:?}");
+    assert_eq!((toy.spread(), barren(&toy)), (vec![8], false), "{:?}", toy.alarms);
+}
+
 #[test]
 fn a_new_image_is_rolled_out_one_zone_after_the_other_without_a_replica_too_few() {
     let mut toy = calm(3, 40);

@@ -26,6 +26,8 @@ pub(super) struct Real {
     pub(super) ended: bool,
     /// No host will ever join from it.
     pub(super) dud: bool,
+    /// Somebody has switched it off.
+    pub(super) stopped: bool,
     /// Since when it answers nobody.
     pub(super) dead_since: Option<Timestamp>,
     /// When it was told that it is taken back.
@@ -62,6 +64,8 @@ pub(super) struct Toy {
     pub(super) deaf: bool,
     /// The next so many instances never join.
     pub(super) duds: u32,
+    /// Instances end as soon as they are there.
+    pub(super) stillborn: bool,
     pub(super) past: Vec<Past>,
     pub(super) alarms: Vec<Alarm>,
     told_at: Option<Timestamp>,
@@ -100,6 +104,7 @@ impl Toy {
             list: List::True,
             deaf: false,
             duds: 0,
+            stillborn: false,
             past: Vec::new(),
             alarms: Vec::new(),
             told_at: None,
@@ -131,9 +136,10 @@ impl Toy {
         for row in &mut self.rows {
             let found = self.real.iter().find(|(_, real)| real.launch == row.instance.launch);
             let Some((_, real)) = found else { continue };
-            let dead = real.dead_since.or(real.ended.then_some(self.now));
+            let dead = real.dead_since.or((real.ended || real.stopped).then_some(self.now));
+            let joins = !row.instance.removed && row.instance.wish == Wish::Run;
             match &mut row.instance.host {
-                None if dead.is_none() && row.instance.wish == Wish::Run && may_join(real, self.now) => {
+                None if dead.is_none() && joins && may_join(real, self.now) => {
                     let (standing, holds) = (Standing::Ready, Sizes::default());
                     row.instance.host = Some(Tenant { standing, lost_since: None, offers: OFFERS, holds });
                     self.joined.insert(real.pool.zone.clone(), self.now);
@@ -210,7 +216,10 @@ impl Toy {
             let found = self.real.iter().find(|(_, real)| real.launch == launch).map(|(id, _)| id);
             let seen = found.and_then(|id| Some((id, *shown.get(id)?)));
             row.instance.seen = match (seen, &row.instance.seen) {
-                (Some((id, state)), _) => Sight::Seen { id: id.clone(), state },
+                (Some((id, state)), _) => {
+                    row.instance.says = (state == State::Ended).then(|| "Client.InternalError".to_owned());
+                    Sight::Seen { id: id.clone(), state }
+                }
                 (None, Sight::Seen { .. }) => Sight::Missing { since: self.now },
                 (None, before) => before.clone(),
             };
@@ -260,6 +269,16 @@ impl Toy {
         }
     }
 
+    /// Removes a host as a person does: at once, and its instance goes on.
+    pub(super) fn remove(&mut self, at: usize) {
+        let mut joined: Vec<&mut Row> =
+            self.rows.iter_mut().filter(|row| row.instance.host.is_some()).collect();
+        let at = at % joined.len().max(1);
+        if let Some(row) = joined.get_mut(at) {
+            (row.instance.host, row.instance.removed) = (None, true);
+        }
+    }
+
     pub(super) fn row(&mut self, launch: LaunchId) -> &mut Row {
         self.rows.iter_mut().find(|row| row.instance.launch == launch).expect("the launch is written down")
     }
@@ -303,6 +322,8 @@ fn may_join(real: &Real, now: Timestamp) -> bool {
 fn state(real: &Real, now: Timestamp) -> State {
     if real.ended {
         State::Ended
+    } else if real.stopped {
+        State::Stopped
     } else if now.duration_since(real.born) < STARTS {
         State::Pending
     } else {

@@ -45,6 +45,8 @@ impl Toy {
             wish: Wish::Run,
             seen: Sight::Unseen,
             host: None,
+            removed: false,
+            says: None,
             notice: false,
             stale: None,
         };
@@ -66,7 +68,8 @@ impl Toy {
             let dud = self.duds > 0;
             self.duds = self.duds.saturating_sub(1);
             let (pool, born) = (pool.clone(), now);
-            let real = Real { launch, pool, born, ended: false, dud, dead_since: None, noticed: None };
+            let (ended, stopped, dead_since, noticed) = (self.stillborn, false, None, None);
+            let real = Real { launch, pool, born, ended, dud, stopped, dead_since, noticed };
             self.real.insert(id.clone(), real);
         }
         let Some(refusal) = refused else {

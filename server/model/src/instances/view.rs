@@ -119,6 +119,10 @@ pub struct Instance {
     pub seen: Sight,
     /// The host that joined from it.
     pub host: Option<Tenant>,
+    /// A person removed the host that joined from it.
+    pub removed: bool,
+    /// Why it ended, in the cloud's words, where it gave any.
+    pub says: Option<String>,
     /// It is about to be taken back.
     pub notice: bool,
     /// Why another should take its place, such as that its image is an older one.
@@ -173,6 +177,12 @@ pub enum Cause {
     Dead,
     /// It runs, and no host joined from it.
     NeverJoined,
+    /// It ended by itself before a host joined from it.
+    Failed,
+    /// It was stopped, and nobody here wanted that.
+    Stopped,
+    /// A person removed its host.
+    Removed,
     /// The cloud gave none.
     Refused,
     /// It ended, and nobody here wanted that.
@@ -180,13 +190,16 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Surplus,
         Self::Reclaimed,
         Self::Stale,
         Self::Lost,
         Self::Dead,
         Self::NeverJoined,
+        Self::Failed,
+        Self::Stopped,
+        Self::Removed,
         Self::Refused,
         Self::Vanished,
     ];
@@ -201,6 +214,9 @@ impl Cause {
             Self::Lost => "lost",
             Self::Dead => "dead",
             Self::NeverJoined => "never_joined",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Removed => "removed",
             Self::Refused => "refused",
             Self::Vanished => "vanished",
         }
@@ -209,13 +225,13 @@ impl Cause {
     /// Tells whether it is our choice to have another in its place: so many of these at most at once, and within an hour.
     #[must_use]
     pub fn is_replacement(self) -> bool {
-        matches!(self, Self::Stale | Self::Lost | Self::Dead | Self::NeverJoined)
+        matches!(self, Self::Stale | Self::Lost | Self::Dead | Self::NeverJoined | Self::Stopped)
     }
 
     /// Tells whether it cost something and no host came of it.
     #[must_use]
     pub fn is_fruitless(self) -> bool {
-        matches!(self, Self::Dead | Self::NeverJoined)
+        matches!(self, Self::Dead | Self::NeverJoined | Self::Failed)
     }
 }
 
@@ -303,13 +319,24 @@ impl Instance {
             Sight::Seen { state: State::Ended | State::Stopped, .. } | Sight::Missing { .. }
         );
         let lost = self.host.as_ref().is_some_and(|host| host.standing == Standing::Lost);
-        self.wish == Wish::Run && !self.notice && able && !lost
+        self.wish == Wish::Run && !self.notice && !self.removed && able && !lost
     }
 
     /// Tells whether it is wanted and no host yet.
     #[must_use]
     pub fn is_coming(&self) -> bool {
         self.is_wanted() && self.host.is_none()
+    }
+
+    /// Returns why it is no more, if nobody here wanted that.
+    #[must_use]
+    pub fn own_end(&self) -> Cause {
+        match self.host {
+            _ if self.removed => Cause::Removed,
+            _ if self.notice => Cause::Reclaimed,
+            Some(_) => Cause::Vanished,
+            None => Cause::Failed,
+        }
     }
 
     /// Returns what is free on its host for new replicas; nothing where none may go.
