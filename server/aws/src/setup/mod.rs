@@ -18,6 +18,8 @@ mod carry;
 #[cfg(feature = "sdk")]
 mod footing;
 #[cfg(feature = "sdk")]
+mod led;
+#[cfg(feature = "sdk")]
 mod look;
 #[cfg(feature = "sdk")]
 mod make;

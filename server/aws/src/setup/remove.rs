@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::NatGatewayState;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use tokio::time::Instant;
 
+use super::led::remove_rules;
 use super::look::{POLICY, allowed, groups};
 use super::make::permission;
 use super::{Leftover, Part, Wish};
@@ -60,11 +61,19 @@ pub(super) async fn leftovers<'a>(
     for snapshot in snapshots {
         until_unused(async || discard_snapshot(clients, snapshot).await).await?;
     }
-    // A group that a rule still names cannot go; its listener goes first.
-    for arn in target_groups {
+    // A group that a rule still names cannot go. The set-up's own listeners went first; a load balancer that stays keeps its.
+    if !target_groups.is_empty() {
+        remove_rules(clients, wish, &target_groups).await?;
+    }
+    for arn in &target_groups {
         until_unused(async || {
-            let call = clients.elb.delete_target_group().target_group_arn(&arn);
-            call.send().await.of("elasticloadbalancing:DeleteTargetGroup").map(drop)
+            let call = clients.elb.delete_target_group().target_group_arn(arn);
+            let answer = call.send().await.of("elasticloadbalancing:DeleteTargetGroup").map(drop);
+            if answer.as_ref().is_err_and(|failure| failure.kind == Kind::Conflict) {
+                // The control plane may have made one more before it ended.
+                remove_rules(clients, wish, std::slice::from_ref(arn)).await?;
+            }
+            answer
         })
         .await?;
     }

@@ -183,6 +183,11 @@ fn the_installer_touches_nothing_that_is_not_the_platforms() {
     assert!(!allows(&installer, &create), "what is made without a tag would never be found again");
     let tag = Request::new("ec2:CreateTags", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-9");
     assert!(!allows(&installer, &tag), "a foreign network could be tagged as ours, and then removed");
+    let rule = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shared/1/2/3";
+    let rule = Request::new("elasticloadbalancing:DeleteRule", rule);
+    assert!(allows(&installer, &rule.clone().with("aws:ResourceTag/paas:cluster", "prod")));
+    assert!(!allows(&installer, &rule.clone().with("aws:ResourceTag/paas:cluster", "other")));
+    assert!(!allows(&installer, &rule), "a rule of the load balancer's owner");
     let put =
         |role: &str| Request::new("iam:PutRolePolicy", &format!("arn:aws:iam::123456789012:role/{role}"));
     assert!(allows(&installer, &put("paas-prod-host")) && !allows(&installer, &put("admin")));
