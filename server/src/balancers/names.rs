@@ -170,6 +170,7 @@ mod tests {
             zone: String::new(),
             listener: String::new(),
             tls: false,
+            others: Vec::new(),
             network: String::new(),
         };
         let (mut last, start) = (Last::default(), Instant::now());

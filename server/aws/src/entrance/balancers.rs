@@ -151,6 +151,9 @@ impl LoadBalancers {
         let https = speaks(ProtocolEnum::Https);
         let listener = https.or_else(|| speaks(ProtocolEnum::Http));
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let in_use = listener.and_then(Listener::listener_arn);
+        let others = listeners.iter().filter(|one| one.listener_arn() != in_use && sends_on(one));
+        let others = others.filter_map(Listener::listener_arn).map(str::to_owned).collect();
         Ok(listener.and_then(Listener::listener_arn).map(|listener| Listed {
             ours,
             name: text(one.load_balancer_name()),
@@ -158,6 +161,7 @@ impl LoadBalancers {
             zone: text(one.canonical_hosted_zone_id()),
             listener: listener.to_owned(),
             tls: https.is_some(),
+            others,
             network: text(one.vpc_id()),
         }))
     }
@@ -219,6 +223,12 @@ impl LoadBalancers {
     fn is_ours(&self, tags: Option<&Tagged>) -> bool {
         tags.and_then(|tags| tags.get(CLUSTER_TAG)).is_some_and(|name| name == self.cluster.as_str())
     }
+}
+
+/// Tells whether a listener answers everybody of whom no rule says otherwise by sending them to HTTPS.
+fn sends_on(listener: &Listener) -> bool {
+    let answer = listener.default_actions().first().and_then(|action| action.redirect_config());
+    answer.and_then(|redirect| redirect.protocol()) == Some("HTTPS")
 }
 
 /// Tells whether something of the platform is kept for apps, and is not the control plane's own.

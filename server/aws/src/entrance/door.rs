@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, Instance};
@@ -135,6 +136,24 @@ impl LoadBalancers {
         }
         for rule in more {
             self.drop_rule(&rule.arn).await?;
+        }
+        self.clear_others(balancer).await
+    }
+
+    /// Removes the rule from listeners that were in use before the one that has it now. Nobody makes one there again.
+    async fn clear_others(&self, balancer: &Listed) -> Result<(), Failure> {
+        let others: BTreeSet<String> = balancer.others.iter().cloned().collect();
+        let clear = {
+            let mut clear = self.clear.lock().unwrap_or_else(PoisonError::into_inner);
+            clear.retain(|listener| others.contains(listener));
+            clear.clone()
+        };
+        for listener in others.difference(&clear) {
+            let rules = self.rules_with(listener, is_the_doors).await?;
+            for rule in rules.iter().filter(|rule| rule.ours) {
+                self.drop_rule(&rule.arn).await?;
+            }
+            self.clear.lock().unwrap_or_else(PoisonError::into_inner).insert(listener.clone());
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ mod door;
 mod read;
 mod tags;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
@@ -28,13 +29,15 @@ pub struct LoadBalancers {
     cluster: ClusterName,
     adopted: Vec<String>,
     tags: Tags,
+    /// Listeners that are not in use and have no rule for the control plane.
+    clear: Mutex<BTreeSet<String>>,
 }
 
 impl LoadBalancers {
     /// Asks with these clients. `adopted` are the ARNs of load balancers that are used though they bear no tag.
     #[must_use]
     pub fn new(clients: Arc<Clients>, cluster: ClusterName, adopted: Vec<String>) -> Self {
-        Self { clients, cluster, adopted, tags: Tags::default() }
+        Self { clients, cluster, adopted, tags: Tags::default(), clear: Mutex::default() }
     }
 }
 

@@ -13,13 +13,13 @@ use crate::region::Simcloud;
 /// The name that people come to.
 const HOST: &str = "api.apps.example.org";
 
-struct Server {
+pub(super) struct Server {
     instance: String,
     address: SocketAddr,
 }
 
 impl Server {
-    async fn start(sky: &Simcloud) -> Self {
+    pub(super) async fn start(sky: &Simcloud) -> Self {
         let instance = sky.instance().await;
         let call = sky.clients().await.ec2.describe_instances().instance_ids(&instance);
         let shown = call.send().await.unwrap();
@@ -28,7 +28,7 @@ impl Server {
         Self { instance, address }
     }
 
-    fn wish(&self, leads: bool) -> DoorWish {
+    pub(super) fn wish(&self, leads: bool) -> DoorWish {
         DoorWish { host: HOST.parse().unwrap(), server: self.address, leads }
     }
 

@@ -42,7 +42,7 @@ fn replica(number: u32) -> ReplicaView {
 }
 
 /// An app with two replicas on one instance.
-fn wanted(instance: &str) -> Wanted {
+pub(super) fn wanted(instance: &str) -> Wanted {
     let web = [ProcessType::web()];
     let target = model::plan::Target { version: Version(1), generation: 1, types: web.into() };
     let view = AppView {
@@ -72,7 +72,12 @@ fn wanted(instance: &str) -> Wanted {
 }
 
 /// Takes turns, an hour ahead of the last ones, until the outcome is as it should be.
-async fn until(hands: &mut Entrance, wanted: &Wanted, hour: i64, is_right: impl Fn(&Outcome) -> bool) {
+pub(super) async fn until(
+    hands: &mut Entrance,
+    wanted: &Wanted,
+    hour: i64,
+    is_right: impl Fn(&Outcome) -> bool,
+) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let now = Timestamp::now() + SignedDuration::from_hours(hour);

@@ -12,5 +12,6 @@ mod door;
 mod entrances;
 mod hands;
 mod names;
+mod ports;
 #[path = "../region/mod.rs"]
 mod region;

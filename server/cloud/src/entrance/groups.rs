@@ -26,7 +26,7 @@ const MOVED: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Right {
     pub(super) checks: BTreeMap<String, Check>,
     pub(super) manners: BTreeMap<String, Manners>,
-    /// Which names led where, by the balancer's name.
+    /// Which names led where, by the listener.
     pub(super) rules: BTreeMap<String, BTreeMap<String, BTreeSet<Hostname>>>,
 }
 

@@ -10,9 +10,10 @@ use model::id::AppId;
 
 use super::calls::{Budget, Calls, limited};
 use super::groups::Right;
+use super::others::Others;
 use super::outcome::{Notice, Outcome, Word};
 use super::provider::{Balancers, Group, Listed};
-use super::refusals::Refusals;
+use super::refusals::{Refusals, Step};
 use super::sight::{Due, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;
@@ -36,7 +37,8 @@ pub struct Entrance {
     pub(super) dismissals: BTreeMap<(String, Target), Dismissal>,
     pub(super) budget: Budget,
     pub(super) right: Right,
-    pub(super) refusals: Refusals,
+    pub(super) refusals: Refusals<Step>,
+    pub(super) others: Others,
     /// Since when apps have had no group.
     groupless: BTreeMap<AppId, Timestamp>,
     /// Counts what was asked and what was done, so that it is known which came first.
@@ -56,6 +58,7 @@ impl Entrance {
             budget: Budget::default(),
             right: Right::default(),
             refusals: Refusals::default(),
+            others: Others::default(),
             groupless: BTreeMap::new(),
             step: 0,
         }
@@ -77,6 +80,7 @@ impl Entrance {
             return outcome;
         }
         outcome.balancers = Some(self.sight.balancers.clone());
+        self.others.keep(&self.sight.balancers);
         let places = self.places(wanted, &mut outcome);
         // By a picture that is known to be wrong nothing is made or removed; targets go by lists of their own.
         if !self.sight.is_spoilt() {
@@ -87,6 +91,7 @@ impl Entrance {
         if !self.sight.is_spoilt() {
             self.keep_rules(wanted, &places, &mut calls, now, &mut outcome).await;
         }
+        outcome.alarms.extend(self.others.notices());
         calls.turn_to_others();
         self.keep_targets(wanted, &mut calls, now, &mut outcome).await;
         if calls.failed == 0 && !self.sight.is_spoilt() {

@@ -6,6 +6,7 @@ mod calls;
 mod door;
 mod groups;
 mod hands;
+mod others;
 mod outcome;
 mod provider;
 mod records;

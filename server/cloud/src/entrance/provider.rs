@@ -112,6 +112,8 @@ pub struct Listed {
     pub listener: String,
     /// Whether that listener speaks TLS.
     pub tls: bool,
+    /// The ARNs of its other listeners that send everybody there of whom no rule of theirs says otherwise.
+    pub others: Vec<String>,
     /// The network that its targets are in.
     pub network: String,
 }

@@ -1,4 +1,4 @@
-//! What was refused of one group alone. It is told for as long as it is so, tried again after a while, and holds up nothing else.
+//! What was refused of one thing alone, such as a group. It is told for as long as it is so, tried again after a while, and holds up nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,36 +38,44 @@ struct Refusal {
 }
 
 /// The steps that were refused. One that is wanted otherwise is another step.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(BTreeMap<Step, Refusal>);
+#[derive(Debug)]
+pub(super) struct Refusals<S>(BTreeMap<S, Refusal>);
 
-impl Refusals {
+impl<S> Default for Refusals<S> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl Refusals<Step> {
+    /// Tells whether something of an app was refused.
+    pub(super) fn concern(&self, app: AppId) -> bool {
+        self.0.keys().any(|step| step.app() == Some(app))
+    }
+}
+
+impl<S: Ord> Refusals<S> {
     /// Tells whether a step may be taken now.
-    pub(super) fn allow(&self, step: &Step, now: Timestamp) -> bool {
+    pub(super) fn allow(&self, step: &S, now: Timestamp) -> bool {
         let most = now + LOOK;
         self.0.get(step).is_none_or(|refusal| now >= refusal.again_at || refusal.again_at > most)
     }
 
     /// Takes note that a step was refused. What was refused in plain words is not asked for again before others would look again.
-    pub(super) fn note(&mut self, step: Step, notice: Notice, refused: &Refused, now: Timestamp) {
+    pub(super) fn note(&mut self, step: S, notice: Notice, refused: &Refused, now: Timestamp) {
         let times = self.0.get(&step).map_or(0, |refusal| refusal.times);
         let rest = if refused.clear { LOOK } else { pause(times) };
         self.0.insert(step, Refusal { notice, times: times.saturating_add(1), again_at: now + rest });
     }
 
     /// Forgets a step that was taken.
-    pub(super) fn done(&mut self, step: &Step) {
+    pub(super) fn done(&mut self, step: &S) {
         self.0.remove(step);
     }
 
     /// Forgets the steps that are not wanted any more.
-    pub(super) fn keep(&mut self, wanted: &BTreeSet<Step>) {
+    pub(super) fn keep(&mut self, wanted: &BTreeSet<S>) {
         self.0.retain(|step, _| wanted.contains(step));
-    }
-
-    /// Tells whether something of an app was refused.
-    pub(super) fn concern(&self, app: AppId) -> bool {
-        self.0.keys().any(|step| step.app() == Some(app))
     }
 
     /// Returns what there is to tell.

@@ -33,10 +33,11 @@ impl Entrance {
             let observed: Vec<_> = rules.iter().map(|rule| self.observed(rule, &waiting)).collect();
             let changes = rule_changes(&names, &observed);
             if changes.is_empty() {
-                self.right.rules.insert(balancer.name, names);
+                self.clear_others(wanted, &balancer, calls, now).await;
+                self.right.rules.insert(balancer.listener, names);
                 continue;
             }
-            if self.right.rules.get(&balancer.name) == Some(&names) && calls.go_on() {
+            if self.right.rules.get(&balancer.listener) == Some(&names) && calls.go_on() {
                 outcome.event(&balancer.name, "its rules were changed by hand and are put back");
             }
             for change in changes {

@@ -43,6 +43,8 @@ pub(crate) struct Sky {
     pub(crate) balancers: Vec<String>,
     /// Those of them that speak TLS.
     pub(crate) tls: BTreeSet<String>,
+    /// Listeners that are not in use.
+    pub(crate) others: Vec<String>,
     pub(crate) groups: BTreeMap<String, Made>,
     /// By the listener, with when it was made.
     pub(crate) rules: BTreeMap<String, Vec<(Rule, Timestamp)>>,
@@ -51,6 +53,8 @@ pub(crate) struct Sky {
     pub(crate) changes: usize,
     /// Instances that exist no more.
     pub(crate) ended: BTreeSet<String>,
+    /// Groups that no list shows.
+    pub(crate) hidden: BTreeSet<String>,
     /// Groups of which these calls are refused, whenever they are made.
     pub(crate) refused: BTreeSet<(&'static str, String)>,
     /// Replicas on these ports fail the checks.
@@ -167,6 +171,7 @@ impl Balancers for MadeUp {
                 zone: "Z1".to_owned(),
                 listener: listener(name),
                 tls: sky.tls.contains(name),
+                others: sky.others.clone(),
                 network: "vpc-1".to_owned(),
             };
             Ok(sky.balancers.iter().filter(|_| !empty).map(listed).collect())
@@ -176,7 +181,10 @@ impl Balancers for MadeUp {
 
     async fn groups(&self) -> Result<Vec<Group>, Refused> {
         self.call(false, |sky, empty| {
-            let shows = |made: &&Made| !empty && sky.now.duration_since(made.born) >= sky.lag;
+            let shows = |made: &&Made| {
+                let hidden = empty || sky.hidden.contains(&made.group.arn);
+                !hidden && sky.now.duration_since(made.born) >= sky.lag
+            };
             Ok(sky.groups.values().filter(shows).map(|made| made.group.clone()).collect())
         })
         .await
@@ -247,8 +255,15 @@ impl Balancers for MadeUp {
 
     async fn delete_group(&self, group: &str) -> Result<(), Refused> {
         self.call(true, |sky, _| {
-            let led_to = sky.rules.values().flatten().any(|(rule, _)| rule.group.as_deref() == Some(group));
-            assert!(!led_to, "a group that is in use is removed");
+            let leads = |(rule, _): &(Rule, Timestamp)| rule.group.as_deref() == Some(group);
+            if sky
+                .others
+                .iter()
+                .any(|listener| sky.rules.get(listener).is_some_and(|all| all.iter().any(leads)))
+            {
+                return Err(Refused { says: "it is in use".to_owned(), unknown: false, clear: true });
+            }
+            assert!(!sky.rules.values().flatten().any(leads), "a group that is in use is removed");
             sky.refuses("delete_group", group)?;
             sky.groups.remove(group);
             Ok(())

@@ -5,6 +5,7 @@
 
 mod crashes;
 mod made_up;
+mod others;
 mod refusals;
 mod schedules;
 mod stories;
