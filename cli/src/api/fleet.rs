@@ -30,6 +30,8 @@ pub(crate) struct FleetSettings {
     pub(crate) headroom_percent: u32,
     /// How long fewer must suffice before one goes, in seconds.
     pub(crate) patience_seconds: u32,
+    /// How many are replaced within an hour at most; not said by servers of before.
+    pub(crate) replaced_per_hour: Option<u32>,
     /// Times at which more are kept.
     pub(crate) schedules: Vec<FleetSchedule>,
     /// What it costs a month with the fewest hosts, and with the most.

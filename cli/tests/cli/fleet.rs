@@ -12,7 +12,7 @@ fn settings(schedules: Value) -> Value {
             {"name": "us-east-1b", "min": 1, "max": 3, "min_now": 1, "hosts": 0},
         ],
         "types": [{"name": "m7g.large", "per_month": 66.418}, {"name": "x9g.huge", "per_month": null}],
-        "spot": true, "headroom_percent": 10, "patience_seconds": 600, "schedules": schedules,
+        "spot": true, "headroom_percent": 10, "patience_seconds": 600, "replaced_per_hour": 6, "schedules": schedules,
         "at_least_per_month": 160.211, "at_most_per_month": 425.883, "cap_per_month": 300.0,
     })
 }
@@ -38,6 +38,7 @@ fn all_that_was_decided_is_shown() {
     Spot      on: tried before others
     Headroom  10 % of what replicas claim
     Patience  a host that is not needed stays for 10 min
+    Replaced  6 hosts an hour at most
     Schedule  weekdays 8:00-20:00 Europe/Berlin: at least 2 in each zone; that is now
     Cost      $160.21 a month at least, $425.88 at most; the cap is $300.00
     ");
@@ -80,7 +81,7 @@ fn a_change_says_what_it_costs_before_it_is_made() {
     The fleet costs $160.21 a month at least and $425.88 at most; it was $27.38 and $425.88.
     us-east-1a has 1 host at least and 3 at most.
     ");
-    let body = r#"{"max":null,"min":1,"zone":"us-east-1a"}"#;
+    let body = r#"{"max":null,"min":1,"replaced_per_hour":null,"zone":"us-east-1a"}"#;
     assert_eq!(env.server.asked(), [format!("POST /fleet/quote {body}"), format!("PATCH /fleet {body}")]);
 }
 
@@ -99,6 +100,10 @@ fn each_wish_is_sent_and_its_answer_said() {
     assert_snapshot!(env.run(&["hosts:headroom", "10"]), @"
     --- stderr
     Room for 10 % more than what runs is kept free.
+    ");
+    assert_snapshot!(env.run(&["hosts:bounds", "--replace-per-hour", "120"]), @"
+    --- stderr
+    No more than 120 hosts an hour will be replaced.
     ");
     assert_snapshot!(env.run(&["hosts:patience", "10m"]), @"
     --- stderr
@@ -126,6 +131,7 @@ fn each_wish_is_sent_and_its_answer_said() {
             r#"{"types":["m7g.large","x9g.huge=16:4"]}"#,
             r#"{"spot":true}"#,
             r#"{"headroom_percent":10}"#,
+            r#"{"max":null,"min":null,"replaced_per_hour":120,"zone":null}"#,
             r#"{"patience_seconds":600}"#,
             r#"{"patience_seconds":0}"#,
             r#"{"schedule":{"min":2,"time_zone":"Europe/Berlin","when":"weekdays 8-20"}}"#,

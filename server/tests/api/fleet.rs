@@ -23,6 +23,8 @@ fn what_is_changed_is_shown_and_the_rest_stays() {
     change(json!({ "zone": "us-east-1b", "min": 1, "max": 5 }));
     change(json!({ "types": ["c7g.xlarge", "m7g.xlarge"], "spot": true, "headroom_percent": 25 }));
     change(json!({ "patience_seconds": 90 }));
+    assert_eq!(server.get("/fleet")["settings"]["replaced_per_hour"], 6);
+    change(json!({ "replaced_per_hour": 40 }));
     change(json!({ "schedule": { "when": "mon-sun 0-24", "time_zone": "Europe/Berlin", "min": 2 } }));
     let settings = server.get("/fleet")["settings"].clone();
     let zone = json!({ "name": "us-east-1b", "min": 1, "max": 5, "min_now": 2, "hosts": 0 });
@@ -32,7 +34,7 @@ fn what_is_changed_is_shown_and_the_rest_stays() {
         (&json!("c7g.xlarge"), &json!("m7g.xlarge"))
     );
     assert_eq!((&settings["spot"], &settings["headroom_percent"]), (&json!(true), &json!(25)));
-    assert_eq!(settings["patience_seconds"], 90);
+    assert_eq!((&settings["patience_seconds"], &settings["replaced_per_hour"]), (&json!(90), &json!(40)));
     let schedule = json!({ "when": "daily 0:00-24:00", "time_zone": "Europe/Berlin", "min": 2, "on": true });
     assert_eq!(settings["schedules"], json!([schedule]));
     change(json!({ "unschedule": { "when": "daily 0-24" } }));
@@ -52,6 +54,7 @@ fn what_makes_no_sense_is_refused_in_words_and_changes_nothing() {
         (json!({ "types": ["x9.huge"] }), "x9.huge=16:4"),
         (json!({ "spot": true, "headroom_percent": 999 }), "400 %"),
         (json!({ "patience_seconds": 604_801 }), "a week at most"),
+        (json!({ "replaced_per_hour": 0 }), "from 1 to 10000 hosts"),
         (json!({ "schedule": "weekdays" }), "must be an object"),
         (json!({ "schedule": { "when": "weekdays 8-20" } }), "`schedule.min` is missing"),
         (json!({ "schedule": { "when": "noday 8-20", "min": 1 } }), "no time of the week"),

@@ -1,4 +1,4 @@
-//! `hosts:bounds`: the fewest and the most hosts of a zone.
+//! `hosts:bounds`: the fewest and the most hosts of a zone, and how many are replaced within an hour.
 
 use serde_json::json;
 
@@ -8,7 +8,8 @@ use crate::error::Result;
 
 /// Set a zone's fewest and most hosts (administrators only)
 ///
-/// The most is never exceeded, whatever waits. Hosts go by being emptied first.
+/// The most is never exceeded, whatever waits. Hosts go by being emptied first. Those that fail, and those of an older image, are replaced
+/// by others, six within an hour unless more are allowed: what fails again and again is then not paid for again and again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -28,6 +29,10 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N")]
     max: Option<u32>,
 
+    /// The most hosts that are replaced within an hour, in all zones together
+    #[arg(long, value_name = "N")]
+    replace_per_hour: Option<u32>,
+
     #[command(flatten)]
     json: JsonOption,
 }
@@ -35,18 +40,24 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// Sets them; without any it shows the fleet.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        if self.min.is_none() && self.max.is_none() {
-            return show::show(context, self.json);
+        let Self { zone, min, max, replace_per_hour, json } = self;
+        if min.is_none() && max.is_none() && replace_per_hour.is_none() {
+            return show::show(context, *json);
         }
-        let body = json!({ "zone": self.zone, "min": self.min, "max": self.max });
-        change(context, self.json, &body, |settings| {
-            let meant = |name: &str| self.zone.as_deref().is_none_or(|zone| zone == name);
+        let body = json!({ "zone": zone, "min": min, "max": max, "replaced_per_hour": replace_per_hour });
+        change(context, *json, &body, |settings| {
+            let bounded = min.is_some() || max.is_some();
+            let meant = |name: &str| bounded && zone.as_deref().is_none_or(|zone| zone == name);
             let zones = settings.zones.iter().filter(|zone| meant(&zone.name));
             let said = zones.map(|zone| {
                 let hosts = model::wording::count(zone.min as usize, "host");
                 format!("{} has {hosts} at least and {} at most.", zone.name, zone.max)
             });
-            said.collect::<Vec<_>>().join("\n")
+            let replaced = replace_per_hour.map(|hosts| {
+                let hosts = model::wording::count(hosts as usize, "host");
+                format!("No more than {hosts} an hour will be replaced.")
+            });
+            said.chain(replaced).collect::<Vec<_>>().join("\n")
         })
     }
 }

@@ -25,6 +25,7 @@ Example:
   Spot      off
   Headroom  10 % of what replicas claim
   Patience  a host that is not needed stays for 10 min
+  Replaced  6 hosts an hour at most
   Schedule  weekdays 8:00-20:00 Europe/Berlin: at least 2 in each zone
   Cost      $160.21 a month at least, $425.88 at most; the cap is $300.00")]
 pub(crate) struct Show {
@@ -75,6 +76,10 @@ fn text(screen: &Screen, settings: &FleetSettings) -> String {
     rest.row(["Spot".into(), spot.into()]);
     rest.row(["Headroom".into(), format!("{} % of what replicas claim", settings.headroom_percent).into()]);
     rest.row(["Patience".into(), patience(settings).into()]);
+    if let Some(hosts) = settings.replaced_per_hour {
+        let hosts = wording::count(hosts as usize, "host");
+        rest.row(["Replaced".into(), format!("{hosts} an hour at most").into()]);
+    }
     for schedule in &settings.schedules {
         rest.row(["Schedule".into(), said(schedule).into()]);
     }

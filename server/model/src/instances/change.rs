@@ -12,6 +12,9 @@ pub const HOSTS_MAX: u32 = 1_000;
 /// Most that is kept free, in hundredths of what replicas claim.
 pub const HEADROOM_MAX: u32 = 400;
 
+/// Most hosts that may be replaced within an hour.
+pub const REPLACED_MAX: u32 = 10_000;
+
 /// Longest that hosts which are not needed stay.
 const PATIENCE_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
@@ -36,6 +39,8 @@ pub enum Change {
     Spot(bool),
     /// How much is kept free, in hundredths of what replicas claim.
     Headroom(u32),
+    /// How many hosts are replaced within an hour at most.
+    ReplacedPerHour(u32),
     /// How long fewer hosts must suffice before one goes.
     Patience(SignedDuration),
     /// More hosts at some times, in place of what was said of the same times.
@@ -88,6 +93,9 @@ pub enum BadChange {
     /// More than can be useful.
     #[error("the room kept free is {HEADROOM_MAX} % of what replicas claim at most, not {0} %")]
     TooMuchHeadroom(u32),
+    /// None, or more than any fleet has.
+    #[error("from 1 to {REPLACED_MAX} hosts may be replaced within an hour, not {0}")]
+    ReplacedPerHour(u32),
     /// Longer than anybody pays for nothing.
     #[error("hosts that are not needed stay for a week at most")]
     TooPatient,
@@ -121,6 +129,10 @@ impl Settings {
                 return Err(BadChange::TooMuchHeadroom(percent));
             }
             Change::Headroom(percent) => self.headroom_percent = percent,
+            Change::ReplacedPerHour(hosts) if !(1..=REPLACED_MAX).contains(&hosts) => {
+                return Err(BadChange::ReplacedPerHour(hosts));
+            }
+            Change::ReplacedPerHour(hosts) => self.replaced_per_hour = hosts,
             Change::Patience(patience) if patience > PATIENCE_MAX => return Err(BadChange::TooPatient),
             Change::Patience(patience) => self.patience = patience,
             Change::Schedule(schedule) => self.schedule(schedule)?,
@@ -235,6 +247,8 @@ mod tests {
         assert_eq!(refused(types(&["m7g.large", "m7g.large"])), "m7g.large is named twice");
         assert!(refused(types(&["m7g.large", "m6i.large"])).contains("processors of different kinds"));
         assert!(refused(Change::Headroom(401)).contains("400 %"));
+        assert!(refused(Change::ReplacedPerHour(0)).contains("from 1 to 10000 hosts"));
+        assert!(refused(Change::ReplacedPerHour(10_001)).ends_with("not 10001"));
         assert!(refused(Change::Patience(SignedDuration::from_hours(169))).contains("a week at most"));
         assert_eq!(
             refused(Change::Schedule(schedule("daily 8-20", 4))),
@@ -242,6 +256,12 @@ mod tests {
         );
         let gone = Change::Unschedule { when: "daily 8-20".parse().unwrap(), time_zone: None };
         assert_eq!(refused(gone), "there is no schedule for daily 8:00-20:00");
+    }
+
+    #[test]
+    fn how_many_are_replaced_within_an_hour_is_what_was_said_last() {
+        let changed = present().changed(Change::ReplacedPerHour(120)).unwrap();
+        assert_eq!(Settings { replaced_per_hour: 120, ..present() }, changed);
     }
 
     #[test]

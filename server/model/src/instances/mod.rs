@@ -35,7 +35,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::id::LaunchId;
 
 pub use budget::{Budget, decide_within};
-pub use change::{BadChange, Change, HEADROOM_MAX, HOSTS_MAX};
+pub use change::{BadChange, Change, HEADROOM_MAX, HOSTS_MAX, REPLACED_MAX};
 pub use enrolment::{Applicant, Document, NotAdmitted, Order, Shown, admit};
 pub use machine::{Architecture, BadType};
 pub use pool::{Lack, Lifecycle, Pool, Scope};
@@ -199,8 +199,8 @@ impl Deciding {
             self.alarm(Alarm {
                 about: "replacements".to_owned(),
                 says: format!(
-                    "{hour} instances were replaced within an hour, which is the most allowed: others that fail stay \
-                     until that hour is over"
+                    "{hour} instances were replaced within an hour, which is the most allowed: others that fail, or \
+                     are out of date, stay until that hour is over; `paasctl hosts:bounds --replace-per-hour N` allows more"
                 ),
             });
             return false;
