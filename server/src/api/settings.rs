@@ -156,14 +156,20 @@ fn check_build_seconds(call: &Call, settings: &AppSettings) -> Result<(), ApiErr
 /// The probe asks for exactly this, so that it must be what stands in a request's first line.
 fn check_path(path: &str) -> Result<(), ApiError> {
     let parsed = path.parse::<PathAndQuery>();
-    let whole = parsed.is_ok_and(|parsed| parsed.as_str() == path);
+    // A load balancer takes nothing else.
+    let whole =
+        parsed.is_ok_and(|parsed| parsed.as_str() == path) && path.bytes().all(|b| b.is_ascii_graphic());
     if whole && path.starts_with('/') && path.len() <= PATH_MAX {
         return Ok(());
     }
-    Err(ApiError::invalid(format!(
-        "`health.path` starts with a slash, is a path of an address without spaces or `#`, and has at most {PATH_MAX} \
-         bytes, such as /health"
-    )))
+    let error = ApiError::invalid(format!(
+        "`health.path` starts with a slash, is a path of an address in plain ASCII without spaces or `#`, and has at most \
+         {PATH_MAX} bytes, such as /health"
+    ));
+    Err(match path.is_ascii() {
+        true => error,
+        false => error.hint("write other characters as their bytes in UTF-8, such as `%C3%A9` for `é`"),
+    })
 }
 
 fn value(settings: &AppSettings) -> Result<Value, ApiError> {
@@ -206,6 +212,16 @@ mod tests {
         }
         let soon = changed(json!({ "rollout_seconds": "soon" })).unwrap_err();
         assert!(soon.contains("`rollout_seconds` is between 1 and 3600 seconds, a whole number"), "{soon}");
+    }
+
+    #[test]
+    fn a_path_that_a_load_balancer_would_refuse_is_refused_with_what_to_write_instead() {
+        assert!(changed(json!({ "health": { "path": "/caf%C3%A9?deep=1&x=~*'" } })).is_ok());
+        let refused = changed(json!({ "health": { "path": "/café" } })).unwrap_err();
+        assert!(refused.contains("in plain ASCII") && refused.contains("%C3%A9"), "{refused}");
+        for wrong in ["/a b", "/a#b", "/a\u{7f}", "/\u{80}", "/a\tb"] {
+            assert!(changed(json!({ "health": { "path": wrong } })).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
