@@ -146,8 +146,9 @@ mod tests {
     fn our_rule_is_known_again_and_one_that_was_changed_is_not() {
         let rule = tidy().unwrap();
         assert!(tidies(&rule));
-        let unnamed = Some(LifecycleRuleFilter::builder().build());
-        assert!(tidies(&LifecycleRule { filter: unnamed, ..rule.clone() }));
+        let mut unnamed = rule.clone();
+        unnamed.filter = Some(LifecycleRuleFilter::builder().build());
+        assert!(tidies(&unnamed));
         let [mut renamed, mut off, mut longer, mut uploads, mut part] = [(); 5].map(|()| rule.clone());
         renamed.id = Some("other".into());
         off.status = ExpirationStatus::Disabled;
