@@ -52,6 +52,7 @@ fn setting_words(setting: Setting) -> &'static str {
         Setting::Versioned => "versions",
         Setting::TlsOnly => "TLS only",
         Setting::Tidied => "no end of old versions",
+        Setting::Subnets => "subnets",
         Setting::StrictHeaders => "strict headers",
         Setting::Answer => "answer",
     }

@@ -165,6 +165,7 @@ impl Setting {
             Self::Versioned => "what is overwritten can be had back",
             Self::TlsOnly => "refuses what is not sent over TLS",
             Self::Tidied => "what was removed from it costs nothing after thirty days",
+            Self::Subnets => "reaches the hosts of each zone",
             Self::StrictHeaders => "drops headers that can be read in two ways",
             Self::Answer => "answers what is for no app",
         }
@@ -190,6 +191,7 @@ impl Setting {
             Self::Versioned => "what is overwritten would be gone",
             Self::TlsOnly => "it answers without TLS",
             Self::Tidied => "what was removed from it stays, and costs, for ever",
+            Self::Subnets => "it does not reach the hosts of each zone",
             Self::StrictHeaders => "it lets odd headers pass",
             Self::Answer => "it answers otherwise than wanted",
         }

@@ -118,6 +118,8 @@ pub enum Setting {
     TlsOnly,
     /// What was overwritten or removed long ago, or never came whole, is not kept, and not paid for.
     Tidied,
+    /// The load balancer is in all zones.
+    Subnets,
     /// Headers that could be read in two ways are dropped.
     StrictHeaders,
     /// What is for no app gets an answer of its own, and plain HTTP is sent to HTTPS.
@@ -253,7 +255,7 @@ impl Wish {
             Part::Profile(_) => vec![Setting::Role],
             Part::Template if self.dns_zone.is_some() => vec![Setting::Content, Setting::DnsZone],
             Part::Template => vec![Setting::Content],
-            Part::Balancer(_) => vec![Setting::StrictHeaders],
+            Part::Balancer(_) => vec![Setting::Subnets, Setting::StrictHeaders],
             Part::Listener(..) => vec![Setting::Answer],
             Part::PrivateRoutes(_) | Part::Address(_) | Part::Nat(_) => vec![],
         }

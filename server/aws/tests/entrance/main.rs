@@ -15,3 +15,4 @@ mod names;
 mod ports;
 #[path = "../region/mod.rs"]
 mod region;
+mod zones;

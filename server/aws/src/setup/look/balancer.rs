@@ -1,5 +1,7 @@
 //! Load balancers and their ports.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, Listener, LoadBalancer, Rule};
 
 use super::foreign;
@@ -7,7 +9,7 @@ use super::network::holds;
 use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::Failure;
-use crate::setup::{CLUSTER_TAG, Entrance, Found, Part, Piece, Setting, Wish};
+use crate::setup::{CLUSTER_TAG, Entrance, Found, Network, Part, Piece, Setting, Wish};
 
 /// The attribute that drops headers which could be read in two ways.
 pub(crate) const STRICT_HEADERS: &str = "routing.http.drop_invalid_header_fields.enabled";
@@ -39,7 +41,7 @@ async fn own(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Fa
             1 => note_names(balancer, found),
             _ => found.more_addresses.extend(balancer.dns_name().map(str::to_owned)),
         }
-        note_own(clients, wish, (number, arn), found).await?;
+        note_own(clients, wish, (number, balancer, arn), found).await?;
     }
     Ok(())
 }
@@ -48,7 +50,7 @@ async fn own(clients: &Clients, wish: &Wish, found: &mut Found) -> Result<(), Fa
 async fn note_own(
     clients: &Clients,
     wish: &Wish,
-    (number, arn): (u8, &str),
+    (number, balancer, arn): (u8, &LoadBalancer, &str),
     found: &mut Found,
 ) -> Result<(), Failure> {
     let mut used = 0;
@@ -59,9 +61,30 @@ async fn note_own(
         found.note(Part::Listener(number, port), Piece { id: id.to_owned(), holds, used: rules });
         used += rules;
     }
-    let strict = holds([(Setting::StrictHeaders, is_strict(clients, arn).await?)]);
-    found.note(Part::Balancer(number), Piece { id: arn.to_owned(), holds: strict, used });
+    let holds = holds([
+        (Setting::Subnets, is_in_all_zones(balancer, wish)),
+        (Setting::StrictHeaders, is_strict(clients, arn).await?),
+    ]);
+    found.note(Part::Balancer(number), Piece { id: arn.to_owned(), holds, used });
     Ok(())
+}
+
+/// Returns the subnets that a load balancer is in, by their zones.
+pub(crate) fn subnets_by_zone(balancer: &LoadBalancer) -> BTreeMap<String, String> {
+    let zones = balancer.availability_zones().iter();
+    zones.filter_map(|zone| Some((zone.zone_name()?.to_owned(), zone.subnet_id()?.to_owned()))).collect()
+}
+
+/// Tells whether a load balancer is where hosts may be. Subnets of our own are one in a zone.
+fn is_in_all_zones(balancer: &LoadBalancer, wish: &Wish) -> bool {
+    let present = subnets_by_zone(balancer);
+    match &wish.network {
+        Network::Own { .. } => wish.zones.iter().all(|zone| present.contains_key(zone)),
+        Network::Adopted { public_subnets, .. } => {
+            let wanted: BTreeSet<&String> = public_subnets.iter().collect();
+            present.values().collect::<BTreeSet<_>>() == wanted
+        }
+    }
 }
 
 /// Returns how many rules a port has but its default one.

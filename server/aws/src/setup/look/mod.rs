@@ -17,7 +17,7 @@ use crate::call::Of as _;
 use crate::clients::Clients;
 use crate::failure::{Failure, Kind};
 
-pub(crate) use balancer::STRICT_HEADERS;
+pub(crate) use balancer::{STRICT_HEADERS, subnets_by_zone};
 pub(crate) use bucket::{TIDY, all_blocked, lifecycle, tidy, tls_only};
 pub(crate) use groups::{allowed, groups};
 pub(super) use leftovers::names as look_at_names;

@@ -1,5 +1,7 @@
 //! Load balancers and their ports.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, LoadBalancerAttribute,
     LoadBalancerTypeEnum, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum, Tag,
@@ -8,7 +10,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::{Making, told};
 use crate::call::Of as _;
 use crate::failure::Failure;
-use crate::setup::look::STRICT_HEADERS;
+use crate::setup::look::{STRICT_HEADERS, subnets_by_zone};
 use crate::setup::{Entrance, Network, Part, Who};
 
 /// TLS 1.2 and 1.3, as AWS recommends.
@@ -33,6 +35,23 @@ impl Making<'_> {
                 zones.map(|zone| self.id(&Part::PublicSubnet(zone)).map(str::to_owned)).collect()
             }
         }
+    }
+
+    /// Puts a load balancer into the zones that are wanted. In our own network it stays in those that it is in: there may be hosts.
+    pub(super) async fn set_subnets(&self, part: &Part) -> Result<(), Failure> {
+        let arn = self.id(part)?;
+        let mut subnets = self.public_subnets()?;
+        if let Network::Own { .. } = self.wish.network {
+            let call = self.clients.elb.describe_load_balancers().load_balancer_arns(arn);
+            let answer = call.send().await.of("elasticloadbalancing:DescribeLoadBalancers")?;
+            let present: BTreeMap<String, String> =
+                answer.load_balancers().first().map(subnets_by_zone).unwrap_or_default();
+            let wanted = self.wish.zones.iter().cloned().zip(subnets);
+            let all: BTreeMap<String, String> = wanted.chain(present).collect();
+            subnets = all.into_values().collect();
+        }
+        let call = self.clients.elb.set_subnets().load_balancer_arn(arn).set_subnets(Some(subnets));
+        call.send().await.of("elasticloadbalancing:SetSubnets").map(drop)
     }
 
     fn elb_tags(&self, part: &Part) -> Vec<Tag> {

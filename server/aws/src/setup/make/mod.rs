@@ -44,6 +44,7 @@ impl Making<'_> {
         let whole = match part {
             Part::BucketEndpoint => Some(Setting::ListedInRoutes),
             Part::Template => Some(Setting::Content),
+            Part::Balancer(_) => Some(Setting::Subnets),
             Part::Listener(..) => Some(Setting::Answer),
             _ => None,
         };
@@ -62,6 +63,7 @@ impl Making<'_> {
             Part::Profile(who) => self.set_role(*who).await,
             Part::Template if setting == Setting::DnsZone => self.set_zone().await,
             Part::Template => self.set_content().await,
+            Part::Balancer(_) if setting == Setting::Subnets => self.set_subnets(part).await,
             Part::Balancer(_) => self.set_strict_headers(part).await,
             Part::Listener(_, port) => self.set_answer(part, *port).await,
             network => self.set_network(network, setting).await,
