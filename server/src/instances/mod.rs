@@ -150,8 +150,8 @@ impl<'a> Keeper<'a> {
         };
         if !self.knows_site {
             info!("hosts are instances in {}: {}", site.region, site.zones.join(", "));
-            beginning::settle(self.platform, &site).await?;
         }
+        beginning::settle(self.platform, &site).await?;
         ground::note(self.platform, &site).await?;
         self.recipe.set_image(site.image);
         self.knows_site = true;

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::machine::Architecture;
 use super::schedule::{Hours, Schedule};
-use super::settings::{InstanceType, Settings};
+use super::settings::{Bounds, InstanceType, Settings};
 
 /// Most hosts of a zone: what one control plane was tried out with.
 pub const HOSTS_MAX: u32 = 1_000;
@@ -185,6 +185,14 @@ impl Settings {
         Ok(())
     }
 
+    /// Takes note of zones that were set up since, and returns these. No host is started there before somebody says how many.
+    pub fn add_zones(&mut self, set_up: &[String]) -> Vec<String> {
+        let new: Vec<String> =
+            set_up.iter().filter(|zone| !self.zones.contains_key(*zone)).cloned().collect();
+        self.zones.extend(new.iter().map(|zone| (zone.clone(), Bounds { min: 0, max: 0 })));
+        new
+    }
+
     /// Returns the fewest hosts that a zone has when all that was said of it holds at once.
     #[must_use]
     pub fn busiest_min(&self, zone: &str) -> u32 {
@@ -256,6 +264,17 @@ mod tests {
         );
         let gone = Change::Unschedule { when: "daily 8-20".parse().unwrap(), time_zone: None };
         assert_eq!(refused(gone), "there is no schedule for daily 8:00-20:00");
+    }
+
+    #[test]
+    fn a_zone_that_is_set_up_later_has_hosts_once_that_is_said() {
+        let mut settings = present();
+        assert_eq!(settings.add_zones(&["a".to_owned(), "c".to_owned()]), ["c"]);
+        assert_eq!(settings.add_zones(&["c".to_owned()]), [""; 0]);
+        assert_eq!(settings.zones["a"], present().zones["a"]);
+        assert_eq!(settings.busiest_min("c"), 0);
+        let settings = settings.changed(bounds(Some("c"), Some(1), Some(3))).unwrap();
+        assert_eq!(settings.zones["c"], Bounds { min: 1, max: 3 });
     }
 
     #[test]
