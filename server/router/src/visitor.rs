@@ -20,10 +20,12 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 
 /// What is known about a visitor's connection, or about one stream of it.
@@ -117,6 +119,10 @@ impl Visitor {
     }
 }
 
+/// How long a request may take to end by itself whose time is over. The library does not ask it while earlier bytes wait for a
+/// visitor who takes none.
+const LAST_TURN: Duration = Duration::from_secs(1);
+
 /// Serves `connection` until it ends, takes too long, or the worker closes it between requests.
 ///
 /// It is boxed because a future has room for what it was given and for where it keeps it.
@@ -130,6 +136,7 @@ pub(crate) async fn drive<I, S>(
 {
     let mut closing = pin!(worker.closing.notified());
     let (mut listening, mut told, mut alarm) = (false, false, Alarm::new());
+    let mut last_turn: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
         let now = clock::tick();
         if !listening {
@@ -147,11 +154,17 @@ pub(crate) async fn drive<I, S>(
                 return Poll::Ready(());
             }
         }
-        ready!(alarm.poll(cx, watch, now));
+        if alarm.poll(cx, watch, now).is_pending() {
+            last_turn = None;
+            return Poll::Pending;
+        }
         if matches!(watch.phase(), Phase::Upload | Phase::Wait) {
             // The request's own future ends it, with an answer.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            let last_turn = last_turn.get_or_insert_with(|| {
+                cx.waker().wake_by_ref();
+                Box::pin(sleep(LAST_TURN))
+            });
+            return last_turn.as_mut().poll(cx);
         }
         Poll::Ready(())
     })
