@@ -83,7 +83,18 @@ fn check_foreign(call: &Call, hostname: &Hostname) -> Result<(), ApiError> {
         let message = format!("names under {platform} follow from the apps' names and cannot be added");
         return Err(ApiError::invalid(message).hint("`paasctl apps:rename` gives an app another name"));
     }
+    let owns = [platform, call.platform.options.api_host.as_str()];
+    if owns.into_iter().any(|own| takes(hostname, own)) {
+        let message = format!("{hostname} would take the platform's own names, which are below {name}");
+        return Err(ApiError::invalid(message).hint("a name without `*` can be added"));
+    }
     Ok(())
+}
+
+/// Tells whether a name with `*` is one for all below it, and this is below it.
+fn takes(hostname: &Hostname, own: &str) -> bool {
+    let below = hostname.as_str().strip_prefix('*');
+    below.is_some_and(|below| own.ends_with(below))
 }
 
 /// Tells whether load balancers lead a name to the control plane itself.
@@ -126,4 +137,16 @@ fn domain_json(call: &Call, id: &str, (hostname, kind): (&str, &str), at: jiff::
         "created_at": time(at),
         "updated_at": time(at),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_name_for_all_below_it_takes_what_is_below_it() {
+        let takes = |hostname: &str| super::takes(&hostname.parse().unwrap(), "apps.example.org");
+        assert!(takes("*.example.org") && takes("*.org"));
+        for others in ["example.org", "*.ample.org", "*.example.com", "*.shop.apps.example.org"] {
+            assert!(!takes(others), "{others}");
+        }
+    }
 }
