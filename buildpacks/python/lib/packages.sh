@@ -5,6 +5,16 @@
 # Runs uv with its output indented; what went wrong is explained by the caller.
 run_uv() { UV_PYTHON=$environment/bin/python with_config uv "$@" 2>&1 | indent; }
 
+# take_index UV OLD PIP: has uv know by UV the index that pip's variable names, unless uv's own, UV or OLD, name one. What the app says
+# goes before what the platform does.
+take_index() {
+	local own
+	[[ -z $(config_var "$1")$(config_var "$2") ]] || return 0
+	own=$(config_var "$3")
+	[[ -n $own || -n ${!1:-}${!2:-} ]] || own=${!3:-}
+	[[ -z $own ]] || export "$1=$own"
+}
+
 install_packages() {
 	local hint="the lines above are uv's; correct ${plan[kind]}, commit, and push again"
 	cd "$build"

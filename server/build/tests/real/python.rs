@@ -128,6 +128,16 @@ async fn of_two_lists_one_is_read_and_the_other_is_named() {
 }
 
 #[tokio::test]
+async fn packages_come_from_the_index_that_a_config_var_of_pip_names() {
+    let mut app = App::new();
+    app.set("PIP_INDEX_URL", "http://127.0.0.1:9/simple");
+    let request = app.request(&[("requirements.txt", "itsdangerous==2.2.0\n"), ("main.py", "")]);
+    let ended = app.run(request).await;
+    assert!(ended.result.is_err(), "{}", ended.log);
+    assert!(ended.log.contains("[hidden: PIP_INDEX_URL]/itsdangerous"), "{}", ended.log);
+}
+
+#[tokio::test]
 async fn a_misspelt_line_is_shown_with_what_to_do() {
     let mut app = App::new();
     let ended = app.push(&[("requirements.txt", "flask ===> 3\n"), ("app.py", FLASK)]).await;
