@@ -31,6 +31,13 @@ impl Address {
         format!("{self}/{app}.git")
     }
 
+    /// Tells whether it is on the same machine and port as another, by the names that are given.
+    pub(crate) fn is_on(&self, other: &Self) -> bool {
+        let port = |address: &Self| address.authority.rsplit_once(':').map(|(_, port)| port.to_owned());
+        let here = self.is_loopback() && other.is_loopback() && port(self) == port(other);
+        self.authority == other.authority || here
+    }
+
     /// Tells whether it is this machine, to which no proxy leads.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
@@ -84,6 +91,15 @@ mod tests {
         for bad in ["localhost:5000", "ftp://a", "http://", "http://a b"] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_repository_is_on_its_server() {
+        let is_on = |one: &str, other: &str| one.parse::<Address>().unwrap().is_on(&other.parse().unwrap());
+        assert!(is_on("https://paas.example.com/shop.git", "https://paas.example.com"));
+        assert!(is_on("http://localhost:5000/shop.git", "http://127.0.0.1:5000"));
+        assert!(!is_on("http://localhost:5000/shop.git", "http://127.0.0.1:5001"));
+        assert!(!is_on("https://staging.example.com/shop.git", "https://paas.example.com"));
     }
 
     #[test]

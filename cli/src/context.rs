@@ -3,6 +3,7 @@
 use model::name::AppName;
 use serde_json::Value;
 
+use crate::address::{self, Address};
 use crate::api::{Api, read};
 use crate::credentials::Credentials;
 use crate::environment;
@@ -85,12 +86,33 @@ impl Context {
         if let Some(name) = environment::variable("PAASCTL_APP") {
             return name.parse().map_err(|error| Error::usage(format!("PAASCTL_APP: {error}")));
         }
-        git::app_of_remote(git::REMOTE).ok_or_else(|| {
+        let remote = git::remote_url(git::REMOTE);
+        let app = remote.as_deref().and_then(address::app_of).ok_or_else(|| {
             Error::usage("no app is named").hint(
                 "Name it with `-a APP` or PAASCTL_APP, or run this in a git repository that has the remote `paas`; \
                  `paasctl apps` lists all apps.",
             )
-        })
+        })?;
+        self.check_remote(remote.as_deref().unwrap_or_default(), &app)?;
+        Ok(app)
+    }
+
+    /// Refuses an app that is named by a remote which leads to another server than the one that would be asked, where an app of this
+    /// name may be, too. A server that is named expressly is meant.
+    fn check_remote(&self, remote: &str, app: &AppName) -> Result<()> {
+        if self.server.url.is_some() || environment::variable("PAASCTL_URL").is_some() {
+            return Ok(());
+        }
+        let Some(Credentials { url: server, .. }) = Credentials::stored()? else { return Ok(()) };
+        let remote: Address = remote.parse()?;
+        if remote.is_on(&server) {
+            return Ok(());
+        }
+        let elsewhere = format!("{}://{}", remote.scheme(), remote.authority());
+        let message = format!("the remote `paas` leads to {elsewhere}, and you are logged in to {server}");
+        Err(Error::usage(message).hint(format!(
+            "`paasctl login --url {elsewhere}` logs in there; `-a {app}` means the app {app} of {server}."
+        )))
     }
 
     /// Returns the API and the app.

@@ -51,6 +51,11 @@ pub(crate) fn shown(screen: &Screen, line: &str) -> String {
     if screen.interactive { harmless(line, screen.colour) } else { line.to_owned() }
 }
 
+/// Returns the line as it may be shown beside the output, on stderr.
+pub(crate) fn told(screen: &Screen, line: &str) -> String {
+    harmless(line, screen.status_colour)
+}
+
 /// Returns the text without control characters, apart from tabs and, if wanted, colours (`ESC [ … m`).
 fn harmless(text: &str, colour: bool) -> String {
     let mut out = String::with_capacity(text.len());

@@ -60,7 +60,7 @@ impl Deploy {
         let leave = format!("The build goes on; `paasctl builds:cancel -a {app}` stops it.");
         interrupt::leave_with(&context.screen, leave);
         lines::each(stream, |line| {
-            context.screen.say(&lines::shown(&context.screen, line));
+            context.screen.say(&lines::told(&context.screen, line));
             Ok(())
         })?;
         let release = released(context, &api, &app, &build)?;

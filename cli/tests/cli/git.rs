@@ -74,6 +74,27 @@ fn the_remote_names_the_app_and_the_environment_and_option_go_before_it() {
 }
 
 #[test]
+fn a_remote_of_another_server_than_the_one_that_is_logged_in_to_names_no_app() {
+    let env = repository();
+    env.git(&["remote", "add", "paas", "http://staging.example.org/shop.git"]);
+    env.server.on("GET /account", json!({"email": "ann@example.org"}));
+    env.server.on("GET /apps/shop/config-vars", json!({"APP": "shop"}));
+    let login = |arguments: &[&str]| {
+        let mut command = env.bare(env!("CARGO_BIN_EXE_paasctl"));
+        env.shown(&command.args(arguments).output().unwrap())
+    };
+    let _ = login(&["login", "--url", &env.server.url(), "--token", TOKEN]);
+    assert_snapshot!(login(&["config"]), @"
+    --- stderr
+    Error: the remote `paas` leads to http://staging.example.org, and you are logged in to http://SERVER
+      Hint: `paasctl login --url http://staging.example.org` logs in there; `-a shop` means the app shop of http://SERVER.
+    --- exit Some(2)
+    ");
+    assert_snapshot!(login(&["config", "-a", "shop"]), @"APP: shop");
+    assert_snapshot!(env.run(&["config"]), @"APP: shop");
+}
+
+#[test]
 fn a_renamed_app_takes_its_remote_along() {
     let env = repository();
     env.run(&["create", "shop"]);
