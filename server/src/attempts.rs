@@ -83,7 +83,8 @@ impl Attempts {
 
     fn failed_at(&self, now: Instant, client: Option<IpAddr>, account: Option<&str>) -> Option<Duration> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        self.budgets(client, account).filter_map(|(key, budget)| spend(&mut spent, now, key, budget)).max()
+        // The client's comes first: who has none left takes nothing from the account's, which is somebody else's.
+        self.budgets(client, account).find_map(|(key, budget)| spend(&mut spent, now, key, budget))
     }
 }
 
@@ -142,6 +143,17 @@ mod tests {
         let later = now + Duration::from_secs(10);
         assert_eq!(attempts.failed_at(later, one, None), None, "one is forgiven");
         assert!(attempts.failed_at(later, one, None).is_some(), "and only one");
+    }
+
+    #[test]
+    fn a_client_with_no_failures_left_takes_none_from_an_account() {
+        let attempts = Attempts::new(FEW, Budget { failures: 4, ..FEW });
+        let (now, one, other) = (Instant::now(), Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into()));
+        for _ in 0..20 {
+            attempts.failed_at(now, one, Some("ann"));
+        }
+        assert_eq!(attempts.failed_at(now, other, Some("ann")), None);
+        assert!(attempts.failed_at(now, other, Some("ann")).is_some());
     }
 
     #[test]

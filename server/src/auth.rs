@@ -28,6 +28,8 @@ pub struct Session {
     pub scope: Scope,
     /// What the user may do with a token that is not bounded.
     pub role: Scope,
+    /// When what it was opened with ends.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// How far somebody may go with an app. Each includes the ones before it.
@@ -58,22 +60,20 @@ pub enum SignInError {
     Store(#[from] store::Error),
 }
 
-/// Returns who the sender says to be, if they say, and the token of `Authorization: Bearer TOKEN`, or the password of
-/// `Basic`, whoever that is.
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+/// Returns the token of `Authorization: Bearer TOKEN`, or the password of `Basic`, whoever that is.
+fn credentials(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
-    let pair = if scheme.eq_ignore_ascii_case("bearer") {
-        (String::new(), rest.to_owned())
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        rest.to_owned()
     } else if scheme.eq_ignore_ascii_case("basic") {
         let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
-        let (name, token) = pair.split_once(':')?;
-        (name.to_owned(), token.to_owned())
+        pair.split_once(':')?.1.to_owned()
     } else {
         return None;
     };
-    Some(pair).filter(|(_, token)| !token.is_empty())
+    Some(token).filter(|token| !token.is_empty())
 }
 
 /// Returns the session that the request's token opens.
@@ -86,10 +86,11 @@ pub async fn sign_in(
     remote: Option<IpAddr>,
 ) -> Result<Session, SignInError> {
     let store = &platform.store;
-    let (name, secret) = credentials(headers).ok_or(SignInError::Missing)?;
+    let secret = credentials(headers).ok_or(SignInError::Missing)?;
     let mut db = store.read().await?;
     let Some((token, user)) = store::find_token(&mut db, &secret).await? else {
-        let wait = platform.attempts.failed(remote, Some(&name));
+        // Whoever it was said to be: a token cannot be guessed, and that account's owner may have a password to mistype.
+        let wait = platform.attempts.failed(remote, None);
         return Err(wait.map_or(SignInError::Wrong, SignInError::TooOften));
     };
     drop(db);
@@ -104,6 +105,7 @@ pub async fn sign_in(
         actor: Actor { user: user.id, email: user.email, token: Some((token.id, token.name)), remote },
         scope: token.scope.min(user.scope),
         role: user.scope,
+        ends_at: token.expires_at,
     })
 }
 
@@ -141,21 +143,17 @@ mod tests {
         HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())])
     }
 
-    fn token(headers: &HeaderMap) -> Option<String> {
-        credentials(headers).map(|(_, token)| token)
-    }
-
     #[test]
     fn a_token_is_read_from_bearer_and_from_the_password_of_basic() {
-        assert_eq!(token(&with("Bearer paas_x")).as_deref(), Some("paas_x"));
-        assert_eq!(token(&with("bearer  paas_x ")).as_deref(), Some("paas_x"));
+        assert_eq!(credentials(&with("Bearer paas_x")).as_deref(), Some("paas_x"));
+        assert_eq!(credentials(&with("bearer  paas_x ")).as_deref(), Some("paas_x"));
         for user in ["", "heroku", "ann@example.org"] {
             let basic = format!("Basic {}", STANDARD.encode(format!("{user}:paas_x")));
-            assert_eq!(token(&with(&basic)).as_deref(), Some("paas_x"));
+            assert_eq!(credentials(&with(&basic)).as_deref(), Some("paas_x"));
         }
         for nothing in ["", "Bearer", "Bearer ", "Basic !", "Basic Og==", "Digest paas_x"] {
-            assert_eq!(token(&with(nothing)), None, "{nothing}");
+            assert_eq!(credentials(&with(nothing)), None, "{nothing}");
         }
-        assert_eq!(token(&HeaderMap::new()), None);
+        assert_eq!(credentials(&HeaderMap::new()), None);
     }
 }

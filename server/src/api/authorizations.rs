@@ -1,4 +1,4 @@
-//! Tokens of the user who is signed in. A token never makes one that may do more than itself.
+//! Tokens of the user who is signed in. A token never makes one that may do more than itself, or for longer.
 
 use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
@@ -44,7 +44,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
             .ok_or_else(|| ApiError::not_found("account"))?,
     };
     let scope = scope.min(user.scope);
-    let expires_at = life.map(|life| Timestamp::now() + life);
+    let expires_at = ends_at(&call, &user, life)?;
     let new = NewToken { user: user.id, name: &name, scope, expires_at };
     let (token, secret) = store::create_token(&mut tx, new).await?;
     commit(tx).await?;
@@ -57,8 +57,31 @@ pub(super) async fn revoke(call: Call) -> Result<Answer, ApiError> {
     let user = signed_in(&call).await?;
     let mut tx = call.write().await?;
     let token = store::revoke_token(&mut tx, user.id, id).await?.ok_or_else(missing)?;
+    let session = call.session();
+    let is_itself = session.actor.token.as_ref().is_some_and(|(own, _)| *own == id);
+    if !is_itself && !session.scope.allows(token.scope) {
+        return Err(ApiError::forbidden(format!(
+            "this token has the scope {} and cannot revoke one with the scope {}",
+            session.scope.as_str(),
+            token.scope.as_str()
+        )));
+    }
     commit(tx).await?;
     Ok(Answer::ok(shown(&token, &user, None)).noting("token", token.name))
+}
+
+/// Returns when a new token ends. One of somebody's own ends with what it is made with, if that ends.
+fn ends_at(call: &Call, user: &User, life: Option<SignedDuration>) -> Result<Option<Timestamp>, ApiError> {
+    let wanted = life.map(|life| Timestamp::now() + life);
+    let Some(own) = call.session().ends_at.filter(|_| user.id == call.actor().user) else {
+        return Ok(wanted);
+    };
+    match wanted {
+        Some(wanted) if wanted > own => Err(ApiError::forbidden(format!(
+            "this token ends at {own:.0} and cannot make one that ends later"
+        ))),
+        wanted => Ok(Some(wanted.unwrap_or(own))),
+    }
 }
 
 fn missing() -> ApiError {

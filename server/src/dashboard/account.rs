@@ -145,11 +145,15 @@ pub(super) async fn set_password(Submitted(visitor, new): Submitted<NewPassword>
 async fn change_password(visitor: &Visitor, new: NewPassword) -> Result<String, Refusal> {
     let (dashboard, actor) = (&visitor.dashboard, &visitor.session.actor);
     let store = &dashboard.platform.store;
-    // A password lets its user do all they may: who came with a token of less must not get there with it.
+    // A password lets its user do all they may, without end: who came with a token of less must not get there with it.
     if visitor.session.scope < visitor.session.role {
         let message = format!("you signed in with a token of the scope {}", visitor.session.scope.as_str());
         let hint = "sign in with one that may do all that you may".to_owned();
         return Err(Refusal { hint: Some(hint), ..Refusal::invalid(message) });
+    }
+    if visitor.session.ends_at.is_some() {
+        let hint = "sign in with one that does not".to_owned();
+        return Err(Refusal { hint: Some(hint), ..Refusal::invalid("you signed in with a token that ends") });
     }
     let known = store::password_hash(&mut *store.read().await?, actor.user).await?;
     if known.is_some() {

@@ -132,6 +132,7 @@ async fn find(
         actor: Actor { user: user.id, email: user.email, token: None, remote },
         scope: browser.scope.min(user.scope),
         role: user.scope,
+        ends_at: browser.ends_at,
     };
     Ok(Some((browser.id, session)))
 }

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, Form, Query, State};
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use jiff::Timestamp;
 use model::access::Scope;
 use serde::Deserialize;
 use serde_json::Map;
@@ -72,6 +73,14 @@ struct Comer<'a> {
     address: Option<IpAddr>,
 }
 
+/// Who somebody turned out to be.
+struct Known {
+    user: User,
+    scope: Scope,
+    /// When the token ends that they have shown.
+    ends_at: Option<Timestamp>,
+}
+
 /// Why nobody was signed in.
 enum NotSignedIn {
     Refused(String),
@@ -111,7 +120,7 @@ pub(super) async fn sign_in(
         false => by_password(&dashboard, &comer, &given).await,
     };
     let opened = match known {
-        Ok((user, scope)) => open(&dashboard, &comer, &user, scope, &back(&given.to)).await,
+        Ok(known) => open(&dashboard, &comer, &known, &back(&given.to)).await,
         Err(error) => Err(error),
     };
     opened.unwrap_or_else(|error| match error {
@@ -184,9 +193,12 @@ async fn begin(dashboard: &Dashboard, comer: &Comer<'_>, given: SetUp) -> Result
     if is_set_up(dashboard).await? {
         return Ok(redirect(&format!("{ROOT}/sign-in")));
     }
-    let (user, scope) = by_token(dashboard, comer, given.token.trim()).await?;
-    if scope != Scope::Admin {
+    let known = by_token(dashboard, comer, given.token.trim()).await?;
+    if known.scope != Scope::Admin {
         return Err(NotSignedIn::Refused("That token is not an administrator's.".to_owned()));
+    }
+    if known.ends_at.is_some() {
+        return Err(NotSignedIn::Refused("That token ends, and a password would not.".to_owned()));
     }
     if given.password != given.again {
         return Err(NotSignedIn::Refused("The two passwords differ.".to_owned()));
@@ -196,16 +208,12 @@ async fn begin(dashboard: &Dashboard, comer: &Comer<'_>, given: SetUp) -> Result
     }
     let hash = dashboard.passwords.hash(given.password).await.map_err(Refusal::internal)?;
     let mut tx = dashboard.platform.store.write().await?;
-    store::set_password_hash(&mut tx, user.id, &hash).await?;
+    store::set_password_hash(&mut tx, known.user.id, &hash).await?;
     tx.commit().await?;
-    open(dashboard, comer, &user, scope, "").await
+    open(dashboard, comer, &known, "").await
 }
 
-async fn by_token(
-    dashboard: &Dashboard,
-    comer: &Comer<'_>,
-    secret: &str,
-) -> Result<(User, Scope), NotSignedIn> {
+async fn by_token(dashboard: &Dashboard, comer: &Comer<'_>, secret: &str) -> Result<Known, NotSignedIn> {
     let mut db = dashboard.platform.store.read().await?;
     let found = store::find_token(&mut db, secret).await?;
     drop(db);
@@ -213,14 +221,14 @@ async fn by_token(
         return Err(failed(dashboard, comer, None, "That token is wrong, expired or revoked."));
     };
     let scope = token.scope.min(user.scope);
-    Ok((user, scope))
+    Ok(Known { user, scope, ends_at: token.expires_at })
 }
 
 async fn by_password(
     dashboard: &Dashboard,
     comer: &Comer<'_>,
     given: &Credentials,
-) -> Result<(User, Scope), NotSignedIn> {
+) -> Result<Known, NotSignedIn> {
     let email = given.email.trim().to_ascii_lowercase();
     let attempts = &dashboard.platform.attempts;
     // Before the work, which is what an attacker would use up.
@@ -238,7 +246,7 @@ async fn by_password(
     match user {
         Some(user) if right.map_err(Refusal::internal)? => {
             let scope = user.scope;
-            Ok((user, scope))
+            Ok(Known { user, scope, ends_at: None })
         }
         _ => Err(failed(dashboard, comer, Some(&email), "The email address or the password is wrong.")),
     }
@@ -257,8 +265,7 @@ fn wait_for(wait: Duration) -> String {
 async fn open(
     dashboard: &Dashboard,
     comer: &Comer<'_>,
-    user: &User,
-    scope: Scope,
+    Known { user, scope, ends_at }: &Known,
     to: &str,
 ) -> Result<Response, NotSignedIn> {
     let store = &dashboard.platform.store;
@@ -268,7 +275,8 @@ async fn open(
     let actor = Actor { user: user.id, email: user.email.clone(), token: None, remote: remote.clone() };
     let row = audit::begin(store, &actor, "session.create", None).await?;
     let mut tx = store.write().await?;
-    let new = NewSession { user: user.id, scope, browser: &browser, remote: remote.as_deref() };
+    let (remote, ends_at) = (remote.as_deref(), *ends_at);
+    let new = NewSession { user: user.id, scope: *scope, browser: &browser, remote, ends_at };
     let secret = store::create_session(&mut tx, new).await?;
     tx.commit().await?;
     audit::complete(store, row, None, &Map::from_iter([("browser".to_owned(), browser.into())])).await?;

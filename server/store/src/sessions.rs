@@ -35,6 +35,8 @@ pub struct BrowserSession {
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_used_at: Timestamp,
+    /// When the token ends with which it signed in.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A browser that signs in.
@@ -48,6 +50,8 @@ pub struct NewSession<'a> {
     pub browser: &'a str,
     /// Where it comes from.
     pub remote: Option<&'a str>,
+    /// When it is signed out at the latest, if that is sooner than for all.
+    pub ends_at: Option<Timestamp>,
 }
 
 fn session(row: &AnyRow) -> Result<BrowserSession> {
@@ -59,6 +63,7 @@ fn session(row: &AnyRow) -> Result<BrowserSession> {
         remote: row.text_or_none("remote")?,
         created_at: row.time("created_at")?,
         last_used_at: row.time("last_used_at")?,
+        ends_at: row.time_or_none("ends_at")?,
     })
 }
 
@@ -69,8 +74,8 @@ fn session(row: &AnyRow) -> Result<BrowserSession> {
 pub async fn create_session(db: &mut Db, new: NewSession<'_>) -> Result<String> {
     let secret = hex::encode(random::<32>()?);
     sqlx::query(
-        "insert into sessions (id, user_id, hash, scope, browser, remote, created_at, last_used_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "insert into sessions (id, user_id, hash, scope, browser, remote, created_at, last_used_at, ends_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
     )
     .bind(SessionId::new().to_string())
     .bind(new.user.to_string())
@@ -79,6 +84,7 @@ pub async fn create_session(db: &mut Db, new: NewSession<'_>) -> Result<String> 
     .bind(new.browser)
     .bind(new.remote)
     .bind(now())
+    .bind(new.ends_at.map(Timestamp::as_millisecond))
     .execute(db)
     .await?;
     Ok(secret)
@@ -91,11 +97,13 @@ pub async fn create_session(db: &mut Db, new: NewSession<'_>) -> Result<String> 
 pub async fn find_session(db: &mut Db, secret: &str) -> Result<Option<(BrowserSession, User)>> {
     let now = Timestamp::now();
     let row = sqlx::query(
-        "select * from sessions where hash = $1 and ended = 0 and last_used_at > $2 and created_at > $3",
+        "select * from sessions where hash = $1 and ended = 0 and last_used_at > $2 and created_at > $3 \
+         and (ends_at is null or ends_at > $4)",
     )
     .bind(hash(secret))
     .bind((now - UNUSED).as_millisecond())
     .bind((now - LIFE).as_millisecond())
+    .bind(now.as_millisecond())
     .fetch_optional(&mut *db)
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -128,11 +136,12 @@ pub async fn list_sessions(db: &mut Db, user: UserId) -> Result<Vec<BrowserSessi
     let now = Timestamp::now();
     let rows = sqlx::query(
         "select * from sessions where user_id = $1 and ended = 0 and last_used_at > $2 and created_at > $3 \
-         order by last_used_at desc, id",
+         and (ends_at is null or ends_at > $4) order by last_used_at desc, id",
     )
     .bind(user.to_string())
     .bind((now - UNUSED).as_millisecond())
     .bind((now - LIFE).as_millisecond())
+    .bind(now.as_millisecond())
     .fetch_all(db)
     .await?;
     rows.iter().map(session).collect()

@@ -251,8 +251,16 @@ fn tokens_are_made_and_revoked_and_none_leads_to_more_than_it_may() {
         [("current", PASSWORD), ("password", "a new long password"), ("again", "a new long password")];
     let page = reader.submit("/dashboard/account/password", &fields).text;
     assert!(page.contains("a token of the scope read"), "{page}");
+    let page = make(&mut browser, "admin");
+    let ends = page.split("<code>").find(|part| part.starts_with("paas_")).unwrap();
+    let mut passing = Browser::with_token(&server, ends.split('<').next().unwrap());
+    let page = passing.submit("/dashboard/account/password", &fields).text;
+    assert!(page.contains("a token that ends"), "a password has no end: {page}");
+    let page = passing.submit("/dashboard/account/tokens", &[("name", "x"), ("scope", "read"), ("days", "")]);
+    assert!(page.text.contains("x</strong><small>read, until 2"), "{}", page.text);
     let id = browser.get("/dashboard/account").text;
-    let id = id.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let of_it = id.split("<strong>monitoring</strong><small>read").nth(1).unwrap();
+    let id = of_it.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let page =
         browser.submit("/dashboard/account/tokens/revoke", &[("token", &id), ("name", "monitoring")]).text;
     assert!(page.contains("works no more"), "{page}");

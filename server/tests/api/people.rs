@@ -46,6 +46,10 @@ fn a_token_makes_lesser_tokens_and_never_greater_ones() {
     // An unbounded wish gets what the token has.
     let same = server.bare("POST", "/oauth/authorizations").token(&read).expect(201);
     assert_eq!(same["scope"], json!(["read"]));
+    let left = same["access_token"]["expires_in"].as_i64().expect("it ends with the one that made it");
+    assert!((3500..=3600).contains(&left), "{left}");
+    let longer = json!({ "description": "ci", "expires_in": 7200 });
+    assert_eq!(server.bare("POST", "/oauth/authorizations").token(&read).body(longer).send().status, 403);
     let list = server.bare("GET", "/oauth/authorizations").token(&write).send();
     assert!(!list.text.contains("paas_"), "secrets are shown once");
     let id = made["id"].as_str().unwrap();

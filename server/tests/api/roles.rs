@@ -182,9 +182,10 @@ fn refusal(person: &Person, route: &Route) -> Option<u16> {
         (true, None) => Some(404),
         (true, Some(app)) => (app < route.needs).then_some(403),
         // A token that is not one's own is none.
-        (false, _) if route.path.ends_with("{authorization}") => {
-            (!person.who.starts_with("the owner")).then_some(404)
-        }
+        (false, _) if route.path.ends_with("{authorization}") => match person.who.starts_with("the owner") {
+            true => (person.elsewhere < Needs::Write).then_some(403),
+            false => Some(404),
+        },
         (false, _) => (person.elsewhere < route.needs).then_some(403),
     }
 }

@@ -35,16 +35,15 @@ fn who_fails_to_sign_in_too_often_waits_and_who_has_a_token_does_not() {
 }
 
 #[test]
-fn failures_in_the_name_of_an_account_do_not_lock_its_owner_out() {
+fn wrong_tokens_in_the_name_of_an_account_do_not_lock_its_owner_out() {
     let server = Server::start_with(Attempts::new(MANY, FEW));
     let (_, ann) = server.user("ann@example.org", Scope::Write);
     let ask = |name: &str, token: &str| {
         server.bare("GET", "/account").header("authorization", &basic(name, token)).send().status
     };
     let wrong: Vec<u16> = (0..4).map(|_| ask("ann@example.org", "paas_wrong")).collect();
-    assert_eq!(wrong, [401, 401, 401, 429]);
+    assert_eq!(wrong, [401; 4], "a token cannot be guessed: this counts for the client only");
     assert_eq!(ask("ann@example.org", &ann), 200);
-    assert_eq!(ask("bob@example.org", "paas_wrong"), 401, "another account has its own budget");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Browsers that are signed in, and the passwords they sign in with.
 
+use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
 use store::*;
 
 use crate::database::open;
 
 fn new(user: &User) -> NewSession<'_> {
-    NewSession { user: user.id, scope: Scope::Read, browser: "Firefox on Linux", remote: Some("192.0.2.1") }
+    let (browser, remote) = ("Firefox on Linux", Some("192.0.2.1"));
+    NewSession { user: user.id, scope: Scope::Read, browser, remote, ends_at: None }
 }
 
 #[tokio::test]
@@ -28,6 +30,21 @@ async fn a_session_is_found_by_its_secret_until_it_ends_or_its_user_is_disabled(
     assert!(end_session(&mut tx, ann.id, session.id).await.unwrap());
     assert!(find_session(&mut tx, &secret).await.unwrap().is_none());
     assert_eq!(list_sessions(&mut tx, ann.id).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_token_that_began_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut tx = store.write().await.unwrap();
+    let ann = create_user(&mut tx, "ann@example.org", Scope::Write).await.unwrap();
+    for (seconds, is_there) in [(60, true), (-60, false)] {
+        let ends_at = Timestamp::now() + SignedDuration::from_secs(seconds);
+        let secret =
+            create_session(&mut tx, NewSession { ends_at: Some(ends_at), ..new(&ann) }).await.unwrap();
+        assert_eq!(find_session(&mut tx, &secret).await.unwrap().is_some(), is_there);
+    }
+    assert_eq!(list_sessions(&mut tx, ann.id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
