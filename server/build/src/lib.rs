@@ -40,6 +40,7 @@ pub use containers::{Attendant, Containers, Image, ImageOrder, Imaged, Ran};
 pub use detection::detect_locally;
 pub use failure::{BuildFailure, FailureKind};
 pub use follow::follow;
+pub use image::{fetched_source, fetches};
 pub use kept_images::KeptImage;
 pub use log::BuildLog;
 pub use request::{BuildLimits, BuildOutput, BuildRequest, BuiltSlug, Step};

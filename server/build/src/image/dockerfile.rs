@@ -36,16 +36,55 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) && !text.contains("..")
 }
 
+/// Returns the first source of an `ADD` line, also of one for images on top of this, that the builder would fetch by itself: it does
+/// that as root and in the machine's network, where neither the builds' network nor the packet filter see it. A source with a
+/// variable counts, because that can be anything.
+#[must_use]
+pub fn fetched_source(text: &str) -> Option<String> {
+    // Which of them continues a line is the builder's word, and not worth to be wrong about.
+    ['\\', '`'].into_iter().flat_map(|escape| joined(text, escape)).find_map(|line| fetched_by(&line))
+}
+
+fn fetched_by(line: &str) -> Option<String> {
+    let mut rest = line.trim_start();
+    loop {
+        let (word, after) = rest.split_once(char::is_whitespace)?;
+        rest = after.trim_start();
+        match word.to_ascii_lowercase().as_str() {
+            "onbuild" => {}
+            "add" => break,
+            _ => return None,
+        }
+    }
+    while rest.starts_with("--") {
+        rest = rest.split_once(char::is_whitespace)?.1.trim_start();
+    }
+    let list: Option<Vec<String>> = serde_json::from_str(rest).ok();
+    let mut words = list.unwrap_or_else(|| rest.split_whitespace().map(str::to_owned).collect());
+    // The last is where it goes.
+    words.pop();
+    words.into_iter().find(|word| {
+        let plain = word.replace(['"', '\'', '\\', '`'], "").to_ascii_lowercase();
+        plain.starts_with("http:") || plain.starts_with("https:") || plain.contains('$')
+    })
+}
+
 /// Returns the lines with their continuations, without comments.
 fn lines(text: &str) -> Vec<String> {
-    let escape = escape(text);
+    joined(text, escape(text))
+}
+
+fn joined(text: &str, escape: char) -> Vec<String> {
     let (mut all, mut open) = (Vec::new(), String::new());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim_end) {
+        let begun = line.trim_start();
+        if begun.is_empty() || begun.starts_with('#') {
+            continue;
+        }
+        // As the builder does: a word may go on in the next line.
+        let line = if open.is_empty() { begun } else { line };
         match line.strip_suffix(escape) {
-            Some(begun) => {
-                open.push_str(begun);
-                open.push(' ');
-            }
+            Some(begun) => open.push_str(begun),
             None => all.push(std::mem::take(&mut open) + line),
         }
     }
@@ -78,9 +117,41 @@ mod tests {
     }
 
     #[test]
+    fn what_the_builder_would_fetch_by_itself_is_found_however_it_is_written() {
+        for fetched in [
+            "ADD http://169.254.169.254/latest /x",
+            "add --chown=1:1 https://example.org/a b /x/",
+            "ADD [\"a\", \"h\\u0074tp://example.org\", \"/x\"]",
+            "ADD \\\n  http://example.org /x",
+            "AD\\\nD ht\\\n# no\n\ntp://example.org /x",
+            "ADD \"h\"t't'p://example.org /x",
+            "ADD $URL /x",
+            "ADD h${T}tp /x",
+            "ONBUILD ADD http://example.org /x",
+            "onbuild onbuild\tadd HTTP://example.org /x",
+            "# hello\n# escape=`\nFROM a\nAD\\\nD http://example.org /x",
+            "\u{feff}# escape=`\nFROM a\nAD`\nD http://example.org /x",
+        ] {
+            assert!(fetched_source(&format!("FROM a\n{fetched}\n")).is_some(), "{fetched}");
+            assert!(fetched_source(fetched).is_some(), "{fetched}");
+        }
+        for others in [
+            "ADD site.tar.gz /srv",
+            "ADD [\"a\", \"/http://\"]",
+            "COPY http /x",
+            "RUN curl http://example.org",
+            "ADD . https:",
+            "ENV ADD http://a b",
+            "ADD",
+        ] {
+            assert_eq!(fetched_source(others), None, "{others}");
+        }
+    }
+
+    #[test]
     fn any_text_is_read() {
         for text in ["", "FROM", "FROM --x", "FROM a AS", "\\", "# escape", "from\u{a0}x"] {
-            let _ = bases(text);
+            let _ = (bases(text), fetched_source(text));
         }
     }
 }

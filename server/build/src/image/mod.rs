@@ -5,6 +5,8 @@ mod context;
 mod dockerfile;
 mod ignored;
 
+pub use dockerfile::fetched_source;
+
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -32,6 +34,16 @@ use crate::tree::read_below;
 /// The file that describes the image.
 const DOCKERFILE: &str = "Dockerfile";
 
+/// Of what the builder does outside of a build's network.
+const BY_ITSELF: &str = "by itself, outside of the network of builds";
+
+/// Returns what is said of an image for which the builder would fetch something by itself.
+#[must_use]
+pub fn fetches(image: &str, source: &str) -> String {
+    let source = model::wording::plain(source, 200);
+    format!("ADD in {image} has the builder fetch `{source}` {BY_ITSELF}")
+}
+
 /// Where the shell of an image may lie: `/bin` is a link in many.
 const SHELLS: [&str; 2] = ["bin/sh", "usr/bin/sh"];
 const PASSWD: &str = "etc/passwd";
@@ -40,6 +52,9 @@ impl Work<'_> {
     /// Builds the image of the source, and a slug of that.
     pub(crate) fn build_image(&mut self, material: &Material<'_>) -> Result<BuildOutput, BuildFailure> {
         let text = self.find_dockerfile()?;
+        if let Some(source) = fetched_source(&text) {
+            return Err(self.failed(&fetches("the Dockerfile", &source)));
+        }
         self.begin_step("compile");
         let files = self.request.work_dir.join("files.tar");
         let mut image = self.make_image(material, &dockerfile::bases(&text), &files)?;
@@ -143,6 +158,9 @@ impl Work<'_> {
             let limit = self.request.limits.memory_mb;
             return failure
                 .hint(format!("a step that needs more than {limit} MB of memory is ended like this"));
+        }
+        if said.contains(BY_ITSELF) {
+            return failure.hint("`RUN curl -fLO ADDRESS` fetches in the network of builds; COPY takes files of the repository");
         }
         if said.contains("BuildKit") {
             return failure

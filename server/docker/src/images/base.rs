@@ -15,13 +15,16 @@ use crate::daemon::{Daemon, DaemonError, QUICK};
 const FIRST_WORD: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// Returns the digest of the image in its registry, or its id where it is of none; nothing if it is nowhere, which the builder
-/// says in its own words.
-pub(super) async fn fetch(
-    daemon: &Daemon,
-    name: &str,
-    output: &mpsc::Sender<Bytes>,
-) -> Result<Option<String>> {
+/// An image that a Dockerfile begins with.
+pub(super) struct Base {
+    /// Its digest in its registry, or its id where it is of none.
+    pub(super) digest: String,
+    /// What the builder does first with each image on top of it, a line each.
+    pub(super) on_build: Vec<String>,
+}
+
+/// Returns the image, fetched anew if it can be; nothing if it is nowhere, which the builder says in its own words.
+pub(super) async fn fetch(daemon: &Daemon, name: &str, output: &mpsc::Sender<Bytes>) -> Result<Option<Base>> {
     let fetched = pull(daemon, name).await;
     let found = match daemon.ask("look for an image", QUICK, daemon.docker().inspect_image(name)).await {
         Ok(found) => found,
@@ -39,7 +42,8 @@ pub(super) async fn fetch(
         Err(why) => format!(", as this server has it; it cannot be fetched: {why}"),
     };
     say(output, format!("{name} is {digest}{from}\n")).await;
-    Ok(Some(digest))
+    let on_build = found.config.and_then(|config| config.on_build).unwrap_or_default();
+    Ok(Some(Base { digest, on_build }))
 }
 
 /// Fetches the newest, or says in a line why not.

@@ -105,7 +105,11 @@ impl BuildContainers {
     async fn make_of(self, job: Job, output: mpsc::Sender<Bytes>) -> Result<Imaged> {
         let mut bases = Vec::new();
         for name in &job.bases {
-            bases.extend(base::fetch(&self.daemon, name, &output).await?.map(|found| (name.clone(), found)));
+            let Some(base) = base::fetch(&self.daemon, name, &output).await? else { continue };
+            if let Some(source) = build::fetched_source(&base.on_build.join("\n")) {
+                return Ok(Imaged::Failed(build::fetches(name, &source)));
+            }
+            bases.push((name.clone(), base.digest));
         }
         let id = match self.build(&job, &output).await? {
             Ok(id) => id,
