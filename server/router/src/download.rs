@@ -55,37 +55,66 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Replica(download) => download.incoming.size_hint(),
+            Self::Replica(download) => download.size_hint(),
         }
     }
 }
 
+/// Bytes that one stream of a shared connection is given at a time. It asks for more when these are nearly written, which is how it
+/// is known that the visitor takes some.
+const PIECE: usize = 32 << 10;
+
 /// The body of a replica's answer.
 pub(crate) struct Download {
     incoming: Incoming,
+    /// What was read and not handed on yet.
+    rest: Bytes,
+    /// Bytes that are handed on at a time.
+    most: usize,
     pool: Rc<Pool>,
     /// Taken when the body ends.
     running: Option<Box<Exchange>>,
 }
 
 impl Download {
-    /// Passes `incoming` on; a body without bytes ends the exchange at once.
-    pub(crate) fn new(incoming: Incoming, exchange: Box<Exchange>, pool: Rc<Pool>) -> Self {
-        let mut download = Self { incoming, pool, running: Some(exchange) };
+    /// Passes `incoming` on, in pieces if the visitor's connection is `shared`; a body without bytes ends the exchange at once.
+    pub(crate) fn new(incoming: Incoming, exchange: Box<Exchange>, pool: Rc<Pool>, shared: bool) -> Self {
+        let most = if shared { PIECE } else { usize::MAX };
+        let mut download = Self { incoming, rest: Bytes::new(), most, pool, running: Some(exchange) };
         if download.incoming.is_end_stream() {
             download.complete();
         }
         download
     }
 
+    fn size_hint(&self) -> SizeHint {
+        let (incoming, rest) = (self.incoming.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(incoming.lower() + rest);
+        if let Some(upper) = incoming.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         let Some(exchange) = &mut self.running else { return Poll::Ready(None) };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 exchange.carried(frame.data_ref().map_or(0, Bytes::len));
                 exchange.watch().touch();
-                if self.incoming.is_end_stream() {
+                let frame = match frame.into_data() {
+                    Ok(data) => {
+                        self.rest = data;
+                        self.piece()
+                    }
+                    Err(trailers) => trailers,
+                };
+                if self.rest.is_empty() && self.incoming.is_end_stream() {
                     self.complete();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -100,6 +129,18 @@ impl Download {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Takes the next piece of what was read.
+    fn piece(&mut self) -> Frame<Bytes> {
+        if let Some(exchange) = &self.running {
+            exchange.watch().touch();
+        }
+        let piece = self.rest.split_to(self.rest.len().min(self.most));
+        if self.rest.is_empty() && self.incoming.is_end_stream() {
+            self.complete();
+        }
+        Frame::data(piece)
     }
 
     fn complete(&mut self) {

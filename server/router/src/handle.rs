@@ -250,7 +250,7 @@ fn relay(
     parts.version = Version::HTTP_11;
     exchange.answered(parts.status);
     visitor.watch.enter(Phase::Respond);
-    let download = Download::new(incoming, exchange, Rc::clone(&visitor.worker.pool));
+    let download = Download::new(incoming, exchange, Rc::clone(&visitor.worker.pool), visitor.is_stream());
     Response::from_parts(parts, Reply::Replica(download))
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Visitor {
     pub(crate) trusted: bool,
     /// What is happening on it.
     pub(crate) watch: Arc<Watch>,
-    _held: Held,
+    held: Held,
 }
 
 /// What lasts as long as a connection or a stream.
@@ -57,7 +57,7 @@ impl Visitor {
             .expect("an address consists of visible characters");
         let trusted = worker.trusted.iter().any(|network| network.contains(peer.ip()));
         let watch = Arc::new(Watch::new(Arc::clone(&worker.timeouts)));
-        Self { worker, address, protocol: "http", trusted, watch, _held: Held::Permit { _permit: permit } }
+        Self { worker, address, protocol: "http", trusted, watch, held: Held::Permit { _permit: permit } }
     }
 
     /// Counts one more stream on a connection.
@@ -69,8 +69,13 @@ impl Visitor {
             protocol: connection.protocol,
             trusted: connection.trusted,
             watch: Arc::new(Watch::new(Arc::clone(&connection.worker.timeouts))),
-            _held: Held::Connection { _connection: Rc::clone(connection) },
+            held: Held::Connection { _connection: Rc::clone(connection) },
         }
+    }
+
+    /// Tells whether it is one of several streams of a connection.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.held, Held::Connection { .. })
     }
 
     /// Returns the port the visitor connected to.

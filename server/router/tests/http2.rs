@@ -176,6 +176,31 @@ async fn h28_a_visitor_who_does_not_take_an_answer() {
 }
 
 #[tokio::test]
+async fn a_visitor_who_takes_an_answer_slowly_gets_all_of_it() {
+    const BYTES: usize = 3 << 20;
+    let replica = Replica::answering("web.1", |_, _| ok(vec![0; BYTES])).await;
+    let stage = Stage::with(vec![Arc::clone(&replica.backend)], |options, _| {
+        options.timeouts.idle = Duration::from_millis(500);
+    });
+    let stream = TcpStream::connect(stage.router.local_addr()).await.unwrap();
+    let mut few = http2::Builder::new(TokioExecutor::new());
+    few.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+    let (mut sender, connection) = few.handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut body = ask(&mut sender, get("/")).await.into_body();
+    let (mut taken, mut paid, mut slowly) = (0, 0, tokio::time::interval(Duration::from_millis(30)));
+    while let Some(frame) = bounded(body.frame()).await {
+        taken += frame.unwrap().into_data().unwrap().len();
+        while paid < taken {
+            paid += 16 << 10;
+            slowly.tick().await;
+        }
+    }
+    assert_eq!(taken, BYTES);
+    assert!(stage.lines.nth(1).await.contains(&format!("bytes={BYTES}")));
+}
+
+#[tokio::test]
 async fn a_large_upload_passes_and_one_that_nobody_reads_waits() {
     let replica = Replica::raw("web.1", |mut client| async move {
         let head = client.head().await.unwrap();
