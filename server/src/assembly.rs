@@ -25,6 +25,7 @@ use crate::options::Options;
 use crate::outlook::Outlook;
 use crate::platform::{Platform, Signals};
 use crate::predecessor::Predecessor;
+use crate::push::Fetches;
 use crate::wishes::Wishes;
 use crate::{blobs, engine, instances, offer};
 
@@ -73,6 +74,7 @@ pub(crate) async fn assemble(
         wishes: Wishes::default(),
         builds: BuildRoom::new(options.builds),
         attempts: Attempts::default(),
+        fetches: Fetches::default(),
         signals: Signals::default(),
         leadership,
         identity,

@@ -17,6 +17,7 @@ use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::outlook::Outlook;
+use crate::push::Fetches;
 use crate::wishes::Wishes;
 
 /// Changes wake those who wait; this is how long they wait at most before they look again.
@@ -61,6 +62,8 @@ pub struct Platform {
     pub builds: BuildRoom,
     /// Sign-ins that failed.
     pub attempts: Attempts,
+    /// Clones and fetches that are served.
+    pub fetches: Fetches,
     /// Who is woken by what.
     pub signals: Signals,
     /// This process among all that work on the database, now or earlier.

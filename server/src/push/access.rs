@@ -33,6 +33,8 @@ pub(super) enum Refused {
     ReadOnly(String, String),
     /// The user may push, but not with this token.
     ReadToken,
+    /// Too many fetch at once.
+    Busy,
     /// There is no room for a push.
     NoRoom(String),
     /// The dumb protocol, which nobody needs any more.
@@ -57,6 +59,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let retry_after = match &self {
             Self::TooOften(wait) => Some(wait.as_secs() + 1),
+            Self::Busy => Some(10),
             _ => None,
         };
         let (status, text) = match self {
@@ -104,6 +107,11 @@ impl IntoResponse for Refused {
             Self::ReadToken => (
                 StatusCode::FORBIDDEN,
                 "This token may look but not push. To make one that may: paasctl tokens:create --scope write"
+                    .to_owned(),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too much is fetched at once already. Try again in a moment; pushes are not held up."
                     .to_owned(),
             ),
             Self::NoRoom(why) => (

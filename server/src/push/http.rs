@@ -1,16 +1,18 @@
 //! The three addresses of git's smart HTTP protocol (gitprotocol-http(5)). The crate `git` does the wire; what a push does
 //! is decided in `deploy`.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures::{Stream, StreamExt as _};
 use git::{Repository, Request, ServeLimits, Service};
 use model::access::Scope;
 use serde::Deserialize;
@@ -64,9 +66,15 @@ async fn upload_pack(
     body: Body,
 ) -> Result<Response, Refused> {
     let service = Service::UploadPack;
-    let (_, _, repository) = open(&platform, &name, service, (&headers, remote)).await?;
+    let (_, actor, repository) = open(&platform, &name, service, (&headers, remote)).await?;
+    let turn = platform.fetches.turn(actor.user).await.ok_or(Refused::Busy)?;
     let answer = git::serve(&repository, request(&headers, body), limits(&platform));
-    Ok(result(service, answer.map_err(anyhow::Error::from)?))
+    // Git ends when nobody takes its answer any more, and the turn with it.
+    let answer = answer.map_err(anyhow::Error::from)?.map(move |piece| {
+        let _held = &turn;
+        piece
+    });
+    Ok(result(service, answer))
 }
 
 async fn receive_pack(
@@ -129,7 +137,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn result(service: Service, answer: git::Reply) -> Response {
+fn result(service: Service, answer: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
     reply(format!("application/x-{}-result", service.name()), Body::from_stream(answer))
 }
 

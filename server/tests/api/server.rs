@@ -144,6 +144,7 @@ async fn platform(
         builds: BuildRoom::new(2),
         identity: "this test".to_owned(),
         attempts,
+        fetches: paasd::push::Fetches::default(),
         signals: Signals::default(),
         options: options(dir, listen, fleet),
         store: store::Store::open_file(&dir.join("paas.db")).await.unwrap(),
