@@ -18,6 +18,9 @@ pub struct Room {
     pub free_inodes: u64,
 }
 
+/// What helps where there is too little room.
+pub(crate) const HINT: &str = "free space on the server; `paasctl doctor` shows the disk";
+
 /// Files that must be left before a build begins.
 const RESERVE_INODES: u64 = 50_000;
 

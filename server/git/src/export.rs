@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::path_names::{self, NameFault};
 use crate::terminal::clean_line;
-use crate::{ObjectId, Repository, Submodule};
+use crate::{DiskShort, ObjectId, Repository, Submodule, reserve};
 
 /// Bytes of a whole path; tools that come later put their own directories in front.
 pub(crate) const LONGEST_PATH: usize = 3000;
@@ -21,6 +21,10 @@ pub(crate) const LONGEST_PATH: usize = 3000;
 pub(crate) const DEEPEST: usize = 100;
 /// Bytes that a symbolic link may hold, less than a page.
 pub(crate) const LONGEST_LINK: usize = 4095;
+
+/// Bytes that are written between two looks at the disk, at most. A file counts one block more than it holds.
+const UNLOOKED: u64 = 16 << 20;
+const BLOCK: u64 = 4096;
 
 /// Bounds of one export, submodules included.
 #[derive(Debug, Clone)]
@@ -31,11 +35,13 @@ pub struct ExportLimits {
     pub bytes: u64,
     /// Bytes of one file, which is held in memory while it is written.
     pub file_bytes: u64,
+    /// Bytes that stay free on the disk.
+    pub reserve_bytes: u64,
 }
 
 impl Default for ExportLimits {
     fn default() -> Self {
-        Self { entries: 200_000, bytes: 4 << 30, file_bytes: 512 << 20 }
+        Self { entries: 200_000, bytes: 4 << 30, file_bytes: 512 << 20, reserve_bytes: 0 }
     }
 }
 
@@ -82,6 +88,9 @@ pub enum ExportError {
         /// The limit's.
         limit: u64,
     },
+    /// No room.
+    #[error(transparent)]
+    Full(#[from] DiskShort),
     /// An object that is missing or broken, or a link that no file system takes.
     #[error("`{path}` cannot be read from the commit: {why}")]
     Unreadable {
@@ -140,7 +149,7 @@ pub(crate) fn export(
 ) -> Result<(), ExportError> {
     let tree = repository.find_commit(commit.to_git()).and_then(|commit| commit.tree());
     let odb = repository.odb().map_err(|error| unreadable(b".", error.message()))?;
-    let mut writer = Writer { repository, odb, limits, exported, path: Vec::new() };
+    let mut writer = Writer { repository, odb, root, limits, exported, path: Vec::new(), unlooked: UNLOOKED };
     let tree = tree.map_err(|error| unreadable(b".", error.message()))?;
     writer.tree(&tree, root, 0)
 }
@@ -148,10 +157,13 @@ pub(crate) fn export(
 struct Writer<'a> {
     repository: &'a git2::Repository,
     odb: git2::Odb<'a>,
+    root: BorrowedFd<'a>,
     limits: &'a ExportLimits,
     exported: &'a mut Exported,
     /// Of the entry at hand.
     path: Vec<u8>,
+    /// Bytes that were written since the disk was looked at.
+    unlooked: u64,
 }
 
 impl<'a> Writer<'a> {
@@ -235,7 +247,17 @@ impl<'a> Writer<'a> {
         if self.exported.bytes > self.limits.bytes {
             return Err(ExportError::TooLarge(self.limits.bytes));
         }
+        self.look_at_disk(size)?;
         self.repository.find_blob(id).map_err(|error| unreadable(&self.path, error.message()))
+    }
+
+    fn look_at_disk(&mut self, size: u64) -> Result<(), DiskShort> {
+        self.unlooked = self.unlooked.saturating_add(size).saturating_add(BLOCK);
+        if self.unlooked < UNLOOKED {
+            return Ok(());
+        }
+        self.unlooked = 0;
+        reserve::check(self.root, size, self.limits.reserve_bytes)
     }
 
     fn link(&self, target: &[u8], directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), ExportError> {

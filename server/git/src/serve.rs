@@ -26,6 +26,8 @@ const CHUNKS_AHEAD: usize = 8;
 pub struct ServeLimits {
     /// Of the body, unpacked, in bytes: in effect the size of a pushed pack.
     pub body_bytes: u64,
+    /// Bytes that a push leaves free on the disk.
+    pub reserve_bytes: u64,
     /// How long a client may send nothing while its body is not complete.
     pub idle: Duration,
     /// From start to end of git's part; a push's build and rollout do not count.
@@ -34,7 +36,12 @@ pub struct ServeLimits {
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { body_bytes: 1 << 30, idle: Duration::from_secs(120), total: Duration::from_secs(3600) }
+        Self {
+            body_bytes: 1 << 30,
+            reserve_bytes: 0,
+            idle: Duration::from_secs(120),
+            total: Duration::from_secs(3600),
+        }
     }
 }
 

@@ -35,6 +35,18 @@ pub enum SourceError {
     Internal(#[from] anyhow::Error),
 }
 
+impl SourceError {
+    /// Returns whether the disk has too little room.
+    #[must_use]
+    pub fn is_for_room(&self) -> bool {
+        match self {
+            Self::Export(error) => matches!(error, ExportError::Full(_)),
+            Self::Submodule(error) => matches!(error.fault(), SubmoduleFault::Full(_)),
+            Self::Internal(_) => false,
+        }
+    }
+}
+
 /// Writes a commit and its submodules into `into` (see `Repository::export`); `say` hears a line per submodule.
 pub async fn fetch_source(
     repository: &Repository,

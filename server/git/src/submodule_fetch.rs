@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::process::Group;
 use crate::submodules::{SubmoduleFault, redact};
-use crate::{ObjectId, SubmoduleLimits, command};
+use crate::{ObjectId, SubmoduleLimits, command, reserve};
 
 /// How often the size on disk is looked at.
 const WATCH: Duration = Duration::from_millis(250);
@@ -108,9 +108,10 @@ async fn run(
     let finished = tokio::select! {
         finished = group.finish() => finished.map_err(SubmoduleFault::Fetch),
         () = outgrown(into, limits.bytes) => Err(SubmoduleFault::Large(limits.bytes)),
+        short = reserve::run_short(into, limits.reserve_bytes) => Err(short.into()),
         () = tokio::time::sleep_until(deadline) => Err(SubmoduleFault::Slow(limits.time.as_secs())),
     };
-    if matches!(finished, Err(SubmoduleFault::Large(_) | SubmoduleFault::Slow(_))) {
+    if matches!(finished, Err(SubmoduleFault::Large(_) | SubmoduleFault::Slow(_) | SubmoduleFault::Full(_))) {
         group.terminate().await;
     }
     finished

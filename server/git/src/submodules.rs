@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ObjectId;
 use crate::terminal::clean_line;
+use crate::{DiskShort, ObjectId};
 
 /// Another repository at one commit, in a directory of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,13 @@ pub struct SubmoduleLimits {
     pub depth: usize,
     /// Of one commit in all.
     pub count: usize,
+    /// Bytes that stay free on the disk.
+    pub reserve_bytes: u64,
 }
 
 impl Default for SubmoduleLimits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(120), bytes: 1 << 30, depth: 4, count: 50 }
+        Self { time: Duration::from_secs(120), bytes: 1 << 30, depth: 4, count: 50, reserve_bytes: 0 }
     }
 }
 
@@ -72,6 +74,9 @@ pub enum SubmoduleFault {
     /// Out of space.
     #[error("it is larger than {} MB, the limit here", .0 / 1_000_000)]
     Large(u64),
+    /// No room.
+    #[error(transparent)]
+    Full(#[from] DiskShort),
     /// Over a bound.
     #[error("there are too many submodules, or they lie too deep within each other")]
     TooMany,
@@ -103,6 +108,7 @@ impl SubmoduleError {
             SubmoduleFault::Relative | SubmoduleFault::Scheme | SubmoduleFault::Malformed => format!(
                 "give it a public https:// address: git submodule set-url {path} https://…, and commit .gitmodules. Or {vendor}"
             ),
+            SubmoduleFault::Full(_) => "free space on the server".to_owned(),
             _ => {
                 format!("make {path} reachable without a password, and push the commit it is at. Or {vendor}")
             }

@@ -139,7 +139,7 @@ fn a_small_tree_that_unfolds_to_millions_stops_at_the_limit() {
         folded = tree(&repository, &entries);
     }
     let bomb = commit(&repository, folded);
-    let limits = ExportLimits { entries: 1000, bytes: 2_000_000, file_bytes: 2000 };
+    let limits = ExportLimits { entries: 1000, bytes: 2_000_000, file_bytes: 2000, reserve_bytes: 0 };
     let error = repository.export(bomb, &dir.path().join("many"), &limits).unwrap_err();
     assert!(matches!(error, ExportError::TooMany(1000)), "{error}");
     let limits = ExportLimits { entries: 100_000, bytes: 100_000, ..limits };
@@ -148,6 +148,9 @@ fn a_small_tree_that_unfolds_to_millions_stops_at_the_limit() {
     let limits = ExportLimits { file_bytes: 999, ..limits };
     let error = repository.export(bomb, &dir.path().join("large"), &limits).unwrap_err();
     assert!(matches!(error, ExportError::FileTooLarge { size: 1000, limit: 999, .. }), "{error}");
+    let limits = ExportLimits { reserve_bytes: u64::MAX, ..ExportLimits::default() };
+    let error = repository.export(bomb, &dir.path().join("full"), &limits).unwrap_err();
+    assert!(matches!(error, ExportError::Full(_)), "{error}");
     let mut deep = tree(&repository, &[("100644", b"f", blob)]);
     for _ in 0..150 {
         deep = tree(&repository, &[("40000", b"d", deep)]);

@@ -162,7 +162,7 @@ fn stalled(platform: &Platform, limits: ServeLimits) -> String {
 }
 
 #[test]
-fn a_client_that_stalls_is_told_and_let_go() {
+fn a_client_that_stalls_or_finds_the_disk_full_is_told_and_let_go() {
     let platform = Platform::accepting();
     let silent = ServeLimits { idle: Duration::from_millis(200), ..ServeLimits::default() };
     let told = stalled(&platform, silent);
@@ -173,6 +173,10 @@ fn a_client_that_stalls_is_told_and_let_go() {
     let slow = ServeLimits { total: Duration::from_millis(200), ..ServeLimits::default() };
     let told = stalled(&platform, slow);
     assert!(told.contains("ng refs/heads/main the push took too long"), "{told}");
+    let full = ServeLimits { reserve_bytes: u64::MAX, ..ServeLimits::default() };
+    let told = stalled(&platform, full);
+    assert!(told.contains("ng refs/heads/main the server's disk is nearly full"), "{told}");
+    assert!(told.contains("Nothing was kept of this push: the server's disk has "), "{told}");
     assert_eq!(quarantines(&platform), 0);
 }
 

@@ -42,11 +42,19 @@ impl Scene {
     }
 
     fn source(&self, commit: ObjectId) -> (Result<Exported, SourceError>, Vec<String>) {
+        self.source_within(commit, &SubmoduleLimits::default())
+    }
+
+    fn source_within(
+        &self,
+        commit: ObjectId,
+        submodules: &SubmoduleLimits,
+    ) -> (Result<Exported, SourceError>, Vec<String>) {
         self.work.git(&["push", "-q", "-f", "paas", "main"]);
         let lines = Mutex::new(Vec::new());
         let say = |line: &str| lines.lock().unwrap().push(line.to_owned());
         let into = self.platform.dir.path().join(commit.to_string());
-        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        let limits = (&ExportLimits::default(), submodules);
         let repository = self.platform.repository();
         let fetching = fetch_source(&repository, commit, &into, limits, &say);
         let result = self.platform.runtime.block_on(fetching);
@@ -128,6 +136,16 @@ fn a_submodule_that_cannot_be_fetched_is_named_with_what_helps() {
         matches!(error.fault(), SubmoduleFault::Fetch(words) if words.contains("not our ref")),
         "{error}"
     );
+}
+
+#[test]
+fn a_submodule_that_would_take_of_the_reserve_is_not_fetched() {
+    let scene = Scene::new();
+    let library = scene.library("lib", |_| ());
+    let commit = refer(&scene.work, "lib", Some(&scene.url("lib")), library);
+    let limits = SubmoduleLimits { reserve_bytes: u64::MAX, ..SubmoduleLimits::default() };
+    let error = scene.source_within(commit, &limits).0.unwrap_err();
+    assert!(error.is_for_room() && error.to_string().contains("in reserve"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use model::cost::Beyond;
 use serde_json::{Map, Value, json};
 
 use crate::deploy::ChangeError;
+use crate::disk;
 
 /// When to try again while the database is away, in seconds.
 const RETRY_SECONDS: u64 = 2;
@@ -111,7 +112,7 @@ impl From<store::Error> for ApiError {
             store::Error::Refused(why) => Self::conflict(why),
             store::Error::DiskFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string())
-                    .hint("free space on the server; `paasctl doctor` shows the disk")
+                    .hint(disk::HINT)
             }
             other => Self::internal(&anyhow::Error::from(other)),
         }

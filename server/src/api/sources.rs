@@ -19,7 +19,7 @@ use super::call::Call;
 use super::capability::{self, Purpose};
 use super::error::ApiError;
 use super::intake;
-use crate::disk::Room;
+use crate::disk::{self, Room};
 
 /// How long an upload is kept: longer than its address works.
 const KEPT: Duration = Duration::from_secs(2 * 3600);
@@ -105,7 +105,7 @@ pub(super) fn check_room(path: &Path, reserve: u64) -> Result<(), ApiError> {
         None => Ok(()),
         Some(why) => {
             let error = ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", why);
-            Err(error.hint("free space on the server; `paasctl doctor` shows the disk"))
+            Err(error.hint(disk::HINT))
         }
     }
 }

@@ -24,7 +24,7 @@ use super::work_dir::{remove, tidy};
 use crate::actor::Actor;
 use crate::collect;
 use crate::deploy::{self, BuiltSlug, Made};
-use crate::disk::Room;
+use crate::disk::{self, Room};
 use crate::platform::Platform;
 use crate::push;
 
@@ -133,8 +133,7 @@ impl Work<'_> {
         let room =
             if room.refusal(reserve).is_some() { collect::make_room(self.platform).await? } else { room };
         if let Some(why) = room.refusal(reserve) {
-            let hint = "free space on the server; `paasctl doctor` shows the disk";
-            return Err(failure(FailureKind::DiskFull, why, Some(hint.to_owned())));
+            return Err(failure(FailureKind::DiskFull, why, Some(disk::HINT.to_owned())));
         }
         let source = self.source(log).await?;
         Ok(self.request(source, config).await?)
@@ -157,7 +156,11 @@ impl Work<'_> {
         remove(&into).await.map_err(anyhow::Error::from)?;
         let (repository, commit) = commit_of(self.platform, self.build)?;
         self.check_branch(&repository, commit).await?;
-        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        let reserve_bytes = self.platform.options.reserve_bytes / 2;
+        let limits = (
+            &ExportLimits { reserve_bytes, ..ExportLimits::default() },
+            &SubmoduleLimits { reserve_bytes, ..SubmoduleLimits::default() },
+        );
         let say = |line: &str| log.detail(line);
         git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
         fail_point::reach(Step::SourceWritten);
@@ -266,6 +269,9 @@ impl Work<'_> {
 fn source_failure(error: SourceError) -> BuildFailure {
     match error {
         SourceError::Internal(error) => BuildFailure::from(error),
+        _ if error.is_for_room() => {
+            failure(FailureKind::DiskFull, error.to_string(), Some(disk::HINT.to_owned()))
+        }
         SourceError::Submodule(error) => failure(FailureKind::Source, error.to_string(), Some(error.hint())),
         SourceError::Export(error) => failure(FailureKind::Source, error.to_string(), None),
     }

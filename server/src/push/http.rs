@@ -96,7 +96,10 @@ async fn receive_pack(
 }
 
 fn limits(platform: &Platform) -> ServeLimits {
-    ServeLimits { body_bytes: platform.options.push_bytes, idle: IDLE, total: TOTAL }
+    let options = &platform.options;
+    // A push begins above the reserve and may take up to half of it, as a build may.
+    let reserve_bytes = options.reserve_bytes / 2;
+    ServeLimits { body_bytes: options.push_bytes, reserve_bytes, idle: IDLE, total: TOTAL }
 }
 
 /// Finds who asks for which repository, and refuses before a byte is stored what could not be kept.

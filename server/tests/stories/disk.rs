@@ -103,3 +103,28 @@ fn two_hundred_deploys_never_fill_a_small_disk_and_all_that_is_within_reach_roll
         assert_eq!(app.get("/").body, number.to_string());
     }
 }
+
+#[test]
+fn a_push_that_would_fill_the_disk_is_ended_and_leaves_nothing() {
+    let Some(disk) = SmallDisk::mount(200) else { return };
+    let platform = TestPlatform::start_in(&disk.path(), &[]);
+    let app = platform.app("much");
+    app.greets("one").deploy();
+    let before = disk.free();
+    let mut noise = vec![0; 8 << 20];
+    for number in 0..20 {
+        getrandom::fill(&mut noise).unwrap();
+        std::fs::write(app.dir.join(format!("noise{number}")), &noise).unwrap();
+    }
+    let refused = app.commit("much").push();
+    assert!(
+        refused.text.contains("Nothing was kept of this push: the server's disk has"),
+        "{}",
+        refused.text
+    );
+    assert!(refused.text.contains("the server's disk is nearly full"), "{}", refused.text);
+    wait::until("what came to be removed", || (disk.free() > before - (5 << 20)).then_some(()));
+    app.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    app.greeting("two").deploy();
+    assert_eq!(app.get("/").body, "two");
+}

@@ -165,6 +165,13 @@ async fn explain(error: UnpackError, reply: PushReply) {
             vec![format!("The push took longer than {} minutes and was ended.", limit.as_secs() / 60)],
             "the push took too long".to_owned(),
         ),
+        UnpackError::Full(short) => (
+            vec![
+                format!("Nothing was kept of this push: {short}."),
+                "Free space on the server, and push again; `paasctl doctor` shows the disk.".to_owned(),
+            ],
+            "the server's disk is nearly full".to_owned(),
+        ),
         UnpackError::Head(error) => (vec![format!("Nothing was received: {error}.")], error.to_string()),
         UnpackError::Refused { reason, words } => (advice::explain(&words), reason),
         UnpackError::Left => return,

@@ -17,7 +17,7 @@ use super::report::Fate;
 use crate::body::{Body, BodyError};
 use crate::pkt::{self, Pkt};
 use crate::process::{Group, last_words};
-use crate::{ObjectId, Repository, ServeLimits, Service};
+use crate::{DiskShort, ObjectId, Repository, ServeLimits, Service, reserve};
 
 /// Bytes of git's report and of its words that are heard.
 const LONGEST_REPORT: u64 = 8 << 20;
@@ -44,6 +44,9 @@ pub(super) enum UnpackError {
     /// Over the bound.
     #[error("it took longer than {} minutes", .0.as_secs() / 60)]
     TooLong(Duration),
+    /// No room.
+    #[error(transparent)]
+    Full(#[from] DiskShort),
     /// git's refusal: why in a few words, and all it said.
     #[error("{reason}")]
     Refused { reason: String, words: String },
@@ -62,7 +65,7 @@ pub(super) struct Wanted<'a> {
     pub(super) rest: Bytes,
 }
 
-/// Returns git's opinion of each commit. Ends git when the client leaves or the time is over.
+/// Returns git's opinion of each commit. Ends git when the client leaves, the time is over or the disk is short.
 pub(super) async fn unpack(
     repository: &Repository,
     wanted: Wanted<'_>,
@@ -101,6 +104,7 @@ async fn attempt(
         taken = converse(&mut group, wanted, body) => taken,
         () = out.closed() => Err(UnpackError::Left),
         () = tokio::time::sleep(limits.total) => Err(UnpackError::TooLong(limits.total)),
+        short = reserve::run_short(repository.path(), limits.reserve_bytes) => Err(short.into()),
     };
     let (report, words) = match taken {
         Ok(heard) => heard,
