@@ -1,6 +1,6 @@
 //! Starts the agent of the machine that this process runs on, be it a server's own or a host's.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +19,10 @@ pub(crate) struct Home {
     data_dir: PathBuf,
     /// The directory of all apps' logs.
     logs_dir: PathBuf,
-    /// The port of ours that apps may not reach.
-    port: u16,
+    /// The ports of ours that apps may not reach.
+    ports: Vec<u16>,
+    /// Where hosts call the servers, which apps may not, either.
+    servers: Vec<SocketAddr>,
     /// Where slugs come from.
     slugs: SlugStore,
     /// Seals the wishes that are kept.
@@ -33,7 +35,9 @@ impl Home {
     /// Returns that of a server.
     pub(crate) fn of_server(options: &Options, slugs: SlugStore, vault: Arc<Vault>) -> Self {
         let (data_dir, logs_dir) = (options.own_dir.clone(), options.dir("logs"));
-        Self { data_dir, logs_dir, port: options.listen.port(), slugs, vault, behind_balancer: false }
+        let ports = [Some(options.listen), options.agent_listen].into_iter().flatten();
+        let ports = ports.map(|address| address.port()).collect();
+        Self { data_dir, logs_dir, ports, servers: Vec::new(), slugs, vault, behind_balancer: false }
     }
 
     /// Returns that of a host whose entry listens on a port.
@@ -46,11 +50,17 @@ impl Home {
         Ok(Self {
             data_dir: data_dir.to_owned(),
             logs_dir,
-            port: entry_port,
+            ports: vec![entry_port],
+            servers: Vec::new(),
             slugs,
             vault,
             behind_balancer: false,
         })
+    }
+
+    /// Keeps apps from where these servers are called.
+    pub(crate) fn apart_from(self, servers: Vec<SocketAddr>) -> Self {
+        Self { servers, ..self }
     }
 
     /// Lets load balancers reach its replicas, or not.
@@ -64,13 +74,14 @@ impl Home {
 /// # Errors
 /// The engine or the directory cannot be used.
 pub(crate) async fn start(home: Home, chosen: &Chosen) -> anyhow::Result<Agent> {
-    let Home { data_dir, logs_dir, port, slugs, vault, behind_balancer } = home;
+    let Home { data_dir, logs_dir, ports, servers, slugs, vault, behind_balancer } = home;
     let dir = data_dir.join("agent");
     let reach = sandbox::Reach {
         data_dir,
         // Up to -2 of what a uid can be; -1 stands for none.
         uids: u32::try_from(store::FIRST_UID)?..=u32::MAX - 1,
-        control_ports: vec![port],
+        control_ports: ports,
+        control_addresses: servers,
         bridges: None,
         balanced_ports: behind_balancer.then_some(AgentOptions::PORTS),
     };

@@ -1,6 +1,7 @@
 //! A host's line to one server: HTTP over TLS, one request at a time, kept open between them.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,17 @@ const ANSWER_MAX: usize = 64 << 20;
 pub struct ServerUrl {
     host: String,
     port: u16,
+}
+
+impl ServerUrl {
+    /// Returns the addresses that its name has now.
+    ///
+    /// # Errors
+    /// It has none, or nobody says so within five seconds.
+    pub async fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port));
+        Ok(tokio::time::timeout(CONNECT, found).await??.collect())
+    }
 }
 
 /// A text that is not where a server is called.

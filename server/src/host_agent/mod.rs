@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use agent::Agent;
 use anyhow::{Context as _, bail};
-use fleet::{Entry, Places};
+use fleet::{Entry, Places, ServerUrl};
 use model::id::ReplicaId;
 use model::replica::{HostDesired, HostReport};
 use slug::SlugStore;
@@ -73,7 +73,9 @@ async fn work(options: Options) -> anyhow::Result<()> {
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
     let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
-    let home = Home::of_host(&options.data_dir, slugs, entry_port)?.behind_balancer(options.behind_balancer);
+    let home = Home::of_host(&options.data_dir, slugs, entry_port)?
+        .apart_from(addresses(&options.servers).await)
+        .behind_balancer(options.behind_balancer);
     let spool = ship::open(options.dir("logs"));
     let agent = Arc::new(local_agent::start(home, &chosen).await?);
     for sentence in &agent.reports().borrow().degraded {
@@ -109,6 +111,18 @@ async fn work(options: Options) -> anyhow::Result<()> {
         agent.shutdown().await;
     }
     ended
+}
+
+/// Returns where the servers are called. What has no address now is none of an app's, either.
+async fn addresses(servers: &[ServerUrl]) -> Vec<SocketAddr> {
+    let mut all = Vec::new();
+    for server in servers {
+        match server.addresses().await {
+            Ok(addresses) => all.extend(addresses),
+            Err(error) => warn!("apps are not kept from {server}, which has no address: {error}"),
+        }
+    }
+    all
 }
 
 /// Tells whether a directory is that of an agent.

@@ -50,7 +50,7 @@ def probe(query):
         "device": tried(lambda: os.mknod("/tmp/device", 0o600 | 0o020000, os.makedev(1, 1))),
         "signal": tried(lambda: os.kill(int(query["pid"]), 0)),
         "core": resource.getrlimit(resource.RLIMIT_CORE), "files": resource.getrlimit(resource.RLIMIT_NOFILE),
-        "api": connect("127.0.0.1", query["api"]), "neighbour": connect("127.0.0.1", query["neighbour"]),
+        "api": connect("127.0.0.1", query["api"]), "agents": connect("127.0.0.1", query["agents"]), "neighbour": connect("127.0.0.1", query["neighbour"]),
         "metadata": connect("169.254.169.254", 80), "itself": connect("127.0.0.1", os.environ["PORT"]),
         "public": visit("http://" + query["router"] + "/", query["host"]),
     }
@@ -130,11 +130,12 @@ fn prober<'a>(platform: &'a TestPlatform, name: &str) -> TestApp<'a> {
     app
 }
 
-fn probe(app: &TestApp<'_>, neighbour: u64) -> Value {
+/// Has the app try another app's port and the one that hosts call.
+fn probe(app: &TestApp<'_>, neighbour: u64, agents: u16) -> Value {
     let platform = app.platform;
     let data = platform.data.display();
     let path = format!(
-        "/probe?data={data}&api={}&router={}&host={}&neighbour={neighbour}&pid={}",
+        "/probe?data={data}&agents={agents}&api={}&router={}&host={}&neighbour={neighbour}&pid={}",
         platform.api.port(),
         platform.router,
         app.host(),
@@ -151,7 +152,7 @@ fn an_app_sees_and_reaches_nothing_of_the_host_and_is_limited() {
     }
     let platform = TestPlatform::start();
     let (app, other) = (prober(&platform, "prober"), prober(&platform, "other"));
-    let seen = probe(&app, 1);
+    let seen = probe(&app, 1, 1);
     assert_eq!(seen["capabilities"].as_array().unwrap()[2], "0000000000000000", "{seen:#}");
     assert_eq!(seen["no_new_privs"], "1", "{seen:#}");
     assert!(seen["seccomp"] == "2" || degraded(&platform, "every system call"), "{seen:#}");
@@ -168,7 +169,10 @@ fn an_app_sees_and_reaches_nothing_of_the_host_and_is_limited() {
     assert!(seen["files"][1].as_u64().unwrap() <= 65_536, "{seen:#}");
     assert_eq!((&seen["itself"], &seen["public"]), (&json!("open"), &json!("hello")), "{seen:#}");
     if is_root() {
-        assert!(seen["uid"].as_u64() >= Some(200_000) && seen["uid"] != probe(&other, 1)["uid"], "{seen:#}");
+        assert!(
+            seen["uid"].as_u64() >= Some(200_000) && seen["uid"] != probe(&other, 1, 1)["uid"],
+            "{seen:#}"
+        );
     }
 }
 
@@ -177,7 +181,8 @@ fn an_app_reaches_neither_the_api_nor_metadata_nor_its_neighbours_ports() {
     if in_containers("what an app reaches over the loopback") {
         return;
     }
-    let mut platform = TestPlatform::start();
+    let agents = crate::address::reserve();
+    let mut platform = TestPlatform::start_with(&["--agent-listen", &agents.to_string()]);
     let (names, degraded) = {
         let (app, other) = (prober(&platform, "prober"), prober(&platform, "other"));
         ([app.name.clone(), other.name.clone()], degraded(&platform, "can reach link-local"))
@@ -187,11 +192,13 @@ fn an_app_reaches_neither_the_api_nor_metadata_nor_its_neighbours_ports() {
         let neighbour = ports(&platform).into_iter().find(|(name, _)| *name == names[1]).unwrap().1;
         let app = TestApp { platform: &platform, name: names[0].clone(), dir: platform.scratch().to_owned() };
         wait::until("the app to answer", || (app.get("/").status == 200).then_some(()));
-        let seen = probe(&app, neighbour);
+        let seen = probe(&app, neighbour, agents.port());
         assert_eq!((&seen["itself"], &seen["public"]), (&json!("open"), &json!("hello")), "{start} {seen:#}");
         if !degraded {
             let refused = json!("ECONNREFUSED");
-            assert_eq!((&seen["api"], &seen["neighbour"]), (&refused, &refused), "{start} {seen:#}");
+            for closed in ["api", "agents", "neighbour"] {
+                assert_eq!(seen[closed], refused, "{closed} {start} {seen:#}");
+            }
             assert!(seen["metadata"] != "open" && seen["metadata"] != "ETIMEDOUT", "{start} {seen:#}");
         }
         // The rules outlive a killed server as the replicas do, and the next one takes both over.

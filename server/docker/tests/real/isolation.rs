@@ -50,8 +50,11 @@ async fn config_reaches_the_app_byte_for_byte_and_docker_never_has_it() {
 async fn neither_other_apps_nor_metadata_nor_the_control_plane_are_in_reach() {
     let Some(stage) = Stage::new().await else { return };
     // They listen on all addresses of this host; only one is the control plane's.
-    let [control, other] = [(); 2].map(|()| TcpListener::bind("0.0.0.0:0").unwrap());
-    let [control, other] = [&control, &other].map(|listener| listener.local_addr().unwrap().port());
+    let [control, server, other] = [(); 3].map(|()| TcpListener::bind("0.0.0.0:0").unwrap());
+    let [control, server, other] =
+        [&control, &server, &other].map(|listener| listener.local_addr().unwrap().port());
+    let at = own_address();
+    let stage = stage.apart_from(vec![SocketAddr::new(at, server)]);
     let mut stage = stage.with_control_port(control).await;
     let slug = stage.slug(&[("server.py", SERVER)]).await;
     let web = stage.spec(&slug, "web", "python3 server.py");
@@ -72,7 +75,7 @@ def tried(address, port):
     except OSError as error:
         return "closed"
 host = way_out()
-print("reach", tried("{}", {}), tried("169.254.169.254", 80), tried(host, {control}), tried(host, {other}), flush=True)'"#,
+print("reach", tried("{}", {}), tried("169.254.169.254", 80), tried(host, {control}), tried("{at}", {server}), tried(host, {server}), tried(host, {other}), flush=True)'"#,
         address.ip(),
         address.port()
     );
@@ -82,8 +85,8 @@ print("reach", tried("{}", {}), tried("169.254.169.254", 80), tried(host, {contr
     stage.desire(&[&web, &job, &own]);
     stage.phase(&own, Phase::Ended).await;
     stage.phase(&job, Phase::Ended).await;
-    assert_eq!(reached(&stage, stage.app), "reach open closed closed open", "the app itself");
-    assert_eq!(reached(&stage, own.app), "reach closed closed closed open", "another app");
+    assert_eq!(reached(&stage, stage.app), "reach open closed closed closed open open", "the app itself");
+    assert_eq!(reached(&stage, own.app), "reach closed closed closed closed open open", "another app");
     stage.leave().await;
 }
 

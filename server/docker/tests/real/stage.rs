@@ -4,7 +4,7 @@
 mod scene;
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     /// The socket of a daemon of the test's own, if it is not that of the host.
     socket: Option<PathBuf>,
     control_port: u16,
+    control_addresses: Vec<SocketAddr>,
     behind_balancer: bool,
 }
 
@@ -72,12 +73,25 @@ impl Stage {
 
     async fn with(socket: Option<PathBuf>) -> Self {
         let scene = Scene::new(300_000 + std::process::id() % 10_000, STOP);
-        let mut stage = Self { scene, engine: None, socket, control_port: 1, behind_balancer: false };
+        let mut stage = Self {
+            scene,
+            engine: None,
+            socket,
+            control_port: 1,
+            control_addresses: Vec::new(),
+            behind_balancer: false,
+        };
         stage.start_agent().await;
         stage
     }
 
     /// Starts anew, with a port of the control plane that apps must not reach.
+    /// Starts anew, with these addresses as those of servers.
+    pub(crate) fn apart_from(mut self, servers: Vec<SocketAddr>) -> Self {
+        self.control_addresses = servers;
+        self
+    }
+
     pub(crate) async fn with_control_port(mut self, port: u16) -> Self {
         self.drop_agent();
         self.control_port = port;
@@ -98,6 +112,7 @@ impl Stage {
             data_dir: self.dir.path().to_owned(),
             uids: 200_000..=u32::MAX - 1,
             control_ports: vec![self.control_port],
+            control_addresses: self.control_addresses.clone(),
             bridges: None,
             balanced_ports: self.behind_balancer.then_some(AgentOptions::PORTS),
         };

@@ -36,7 +36,9 @@ impl Firewall {
     /// A sentence that says why apps can reach what they should not, and what helps.
     pub fn put_up(privilege: Privilege, reach: &Reach, own: &[(u32, u16)]) -> Result<Self, String> {
         let sentence = |why: String| {
-            format!("Apps and builds can reach link-local addresses, the API's port and each other's: {why}.")
+            format!(
+                "Apps and builds can reach link-local addresses, the control plane's ports and each other's: {why}."
+            )
         };
         if privilege == Privilege::User {
             return Err(sentence("only root may filter by user".to_owned()));

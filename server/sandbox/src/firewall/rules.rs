@@ -6,7 +6,7 @@
 
 use std::{
     fmt::Write as _,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -26,8 +26,10 @@ pub struct Reach {
     pub data_dir: PathBuf,
     /// The users that apps and builds run as.
     pub uids: RangeInclusive<u32>,
-    /// The ports that the control plane listens on, whatever the address.
+    /// The ports that the control plane listens on here, whatever the address.
     pub control_ports: Vec<u16>,
+    /// Where it listens on other machines.
+    pub control_addresses: Vec<SocketAddr>,
     /// How the names of the bridges begin that apps have in containers, if there are any.
     pub bridges: Option<String>,
     /// The ports of replicas, if other machines reach them, too: a load balancer does, and the network keeps everybody else
@@ -85,7 +87,7 @@ impl Reach {
     /// What a container sends has no socket of this host's, and so no user: it is known by the bridge that it comes from.
     fn containers(&self, resolv_conf: &str) -> String {
         let Some(bridges) = &self.bridges else { return String::new() };
-        let link_local = link_local(resolv_conf);
+        let anywhere: Vec<_> = link_local(resolv_conf).into_iter().chain(self.elsewhere()).collect();
         // A load balancer reaches a container at a port of the host's, where the proxy of Docker would take anybody's connection.
         let balanced = self.balanced_ports.iter().map(|ports| {
             // Only what opens a connection: the host itself may ask a container from such a port.
@@ -100,7 +102,7 @@ impl Reach {
                 "  chain {hook} {{\n    type filter hook {hook} priority filter; policy accept;\n    \
                  iifname \"{bridges}*\" jump containers_{hook}\n  }}\n  chain containers_{hook} {{\n",
             );
-            for rule in link_local.iter().chain(&ports) {
+            for rule in anywhere.iter().chain(&ports) {
                 let _ = writeln!(rules, "    {rule}");
             }
             rules.push_str("  }\n");
@@ -110,6 +112,7 @@ impl Reach {
 
     fn forbidden(&self, resolv_conf: &str) -> Vec<String> {
         let mut rules = link_local(resolv_conf);
+        rules.extend(self.elsewhere());
         // Whatever address of this host is meant, the packet goes through the loopback.
         rules.extend(
             self.control_ports.iter().map(|port| format!("oif lo tcp dport {port} reject with tcp reset")),
@@ -119,6 +122,15 @@ impl Reach {
             "oif lo tcp dport @replicas {OPENS} meta skuid . tcp dport != @own reject with tcp reset"
         ));
         rules
+    }
+
+    /// What keeps apps off the control plane's other machines.
+    fn elsewhere(&self) -> impl Iterator<Item = String> {
+        self.control_addresses.iter().map(|address| {
+            let family = if address.is_ipv4() { "ip" } else { "ip6" };
+            let (ip, port) = (address.ip(), address.port());
+            format!("{family} daddr {ip} tcp dport {port} reject with tcp reset")
+        })
     }
 }
 
@@ -177,6 +189,7 @@ mod tests {
             data_dir: "/nowhere/data".into(),
             uids: 200_000..=4_294_967_293,
             control_ports: vec![5000],
+            control_addresses: Vec::new(),
             bridges: None,
             balanced_ports: None,
         }
@@ -188,6 +201,17 @@ mod tests {
             Reach { balanced_ports: Some(20_000..=20_999), ..reach() }.rules(&[(200_001, 20_001)], "");
         assert!(!rules.contains("iif != lo"), "{rules}");
         assert!(rules.contains("oif lo tcp dport @replicas"), "{rules}");
+    }
+
+    #[test]
+    fn the_control_plane_on_other_machines_is_out_of_reach_of_apps_in_both_engines() {
+        let control_addresses = vec!["10.0.0.1:5001".parse().unwrap(), "[fd00::1]:5001".parse().unwrap()];
+        let reach = Reach { control_addresses, bridges: Some("p0123-".into()), ..reach() };
+        let rules = reach.rules(&[], "");
+        // Of apps in sandboxes, and of containers to this host and beyond it.
+        for rule in ["ip daddr 10.0.0.1 tcp dport 5001 reject", "ip6 daddr fd00::1 tcp dport 5001 reject"] {
+            assert_eq!(rules.matches(rule).count(), 3, "{rules}");
+        }
     }
 
     #[test]

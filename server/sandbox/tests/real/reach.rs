@@ -44,11 +44,16 @@ impl Drop for Rules {
 impl Rules {
     /// Returns nothing where there is no packet filter, which is said.
     fn new(control: u16) -> Option<Self> {
+        Self::with_elsewhere(control, std::net::SocketAddr::from(([192, 0, 2, 1], 9)))
+    }
+
+    fn with_elsewhere(control: u16, elsewhere: std::net::SocketAddr) -> Option<Self> {
         let (world, data_dir) = (World::new(), tempfile::tempdir().unwrap());
         let reach = Reach {
             data_dir: data_dir.path().to_owned(),
             uids: identity().uid()..=identity().uid(),
             control_ports: vec![control],
+            control_addresses: vec![elsewhere],
             bridges: None,
             balanced_ports: None,
         };
@@ -86,12 +91,20 @@ fn listener() -> (TcpListener, u16) {
 #[test]
 fn the_control_plane_and_link_local_addresses_are_out_of_reach_and_all_else_is_not() {
     let ((_control, control), (_other, other)) = (listener(), listener());
-    let Some(rules) = Rules::new(control) else { return };
-    let targets =
-        [("127.0.0.1", control), ("127.8.9.1", control), ("127.0.0.1", other), ("169.254.169.254", 80)];
+    let Some(rules) = Rules::with_elsewhere(control, std::net::SocketAddr::from(([127, 7, 7, 7], other)))
+    else {
+        return;
+    };
+    let targets = [
+        ("127.0.0.1", control),
+        ("127.8.9.1", control),
+        ("127.7.7.7", other),
+        ("127.0.0.1", other),
+        ("169.254.169.254", 80),
+    ];
     let seen = rules.connect(&targets);
-    assert_eq!(seen[..3], ["ECONNREFUSED", "ECONNREFUSED", "open"], "{seen:?}");
-    assert!(["EHOSTUNREACH", "EACCES", "ENETUNREACH", "EPERM"].contains(&seen[3].as_str()), "{seen:?}");
+    assert_eq!(seen[..4], ["ECONNREFUSED", "ECONNREFUSED", "ECONNREFUSED", "open"], "{seen:?}");
+    assert!(["EHOSTUNREACH", "EACCES", "ENETUNREACH", "EPERM"].contains(&seen[4].as_str()), "{seen:?}");
     std::net::TcpStream::connect(("127.0.0.1", control)).unwrap();
 }
 
