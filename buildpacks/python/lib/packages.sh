@@ -82,7 +82,26 @@ install_list() {
 	else
 		run_uv pip install -r "$list" || fail "the packages of $list could not be installed" "$hint"
 		UV_PYTHON=$environment/bin/python uv pip freeze -q >"$work/resolution"
+		name_credentials "$list"
 	fi
+}
+
+# What is installed tells no credentials of where it came from, and the next build would have none. Those that the list takes from config
+# vars, as ${NAME}, are put back under their names: a resolution of the list has them, and where it finds the same, its lines are taken.
+name_credentials() {
+	grep -q ' @ .*://' "$work/resolution" || return 0
+	grep -v ' @ ' "$work/resolution" >"$work/constraints" || true
+	run_uv pip compile -q --no-header --no-annotate -c "$work/constraints" "$1" -o "$work/named" >/dev/null || return 0
+	# shellcheck disable=SC2016  # awk's fields
+	awk 'NR == FNR {
+			plain = $0
+			sub(/:\/\/[^\/@]*@/, "://", plain)
+			sub(/#egg=.*/, "", plain)
+			if ($0 ~ /:\/\/[^\/@]*\$\{[A-Z0-9_]+\}[^\/@]*@/) named[plain] = $0
+			next
+		}
+		{ print ($0 in named) ? named[$0] : $0 }' "$work/named" "$work/resolution" >"$work/credited"
+	mv "$work/credited" "$work/resolution"
 }
 
 # Installs the source itself, where it is a package: editable, so that it stays where it was pushed.

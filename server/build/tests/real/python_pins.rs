@@ -134,3 +134,54 @@ async fn an_environment_that_grew_is_the_same_as_one_made_afresh() {
     let fresh = app.push(&changed).await;
     assert_eq!(grown.output().slug.digest, fresh.output().slug.digest);
 }
+
+/// Says its port, and gives a wheel to who knows the password.
+const PRIVATE: &str = r#"
+import base64, http.server, io, zipfile
+wheel = io.BytesIO()
+with zipfile.ZipFile(wheel, "w") as file:
+    info = "demo-1.0.dist-info/"
+    file.writestr("demo.py", "x = 1\n")
+    file.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
+    file.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    file.writestr(info + "RECORD", "demo.py,,\n" + "".join(info + name + ",,\n" for name in ("METADATA", "WHEEL", "RECORD")))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        known = self.headers.get("Authorization") == "Basic " + base64.b64encode(b"me:s3cret").decode()
+        body = wheel.getvalue() if known else b""
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+    do_HEAD = do_GET
+    def log_message(self, *arguments):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"#;
+
+#[tokio::test]
+async fn a_list_with_a_private_address_is_built_again_without_its_cache_and_its_pin_has_no_password() {
+    let mut server = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", PRIVATE])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut port)
+        .unwrap();
+    let list = format!("demo @ http://me:${{TOKEN}}@127.0.0.1:{}/demo-1.0-py3-none-any.whl\n", port.trim());
+    let mut app = App::new();
+    app.set("TOKEN", "s3cret");
+    let files = [("requirements.txt", list.as_str()), ("Procfile", "web: python -m demo\n")];
+    let first = app.push(&files).await;
+    assert!(first.output().manifest.packages.contains_key("demo"), "{}", first.log);
+    assert_eq!(app.pins["python-packages"].version.trim(), list.trim());
+    std::fs::remove_dir_all(app.dir.path().join("cache")).unwrap();
+    let cold = app.push(&files).await;
+    assert_eq!(first.output().slug.digest, cold.output().slug.digest);
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
