@@ -17,6 +17,7 @@ use store::{Db, FleetEvent, Launch, NewLaunch, Transaction, Vault};
 use tracing::{info, warn};
 
 use crate::calls;
+use crate::causes::Causes;
 use crate::ledger::{Ledger, find_costs};
 use crate::provider::{Cloud, Order};
 use crate::sight::Seen;
@@ -31,6 +32,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 const TIDY: SignedDuration = SignedDuration::from_hours(1);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many characters of the cloud's answer are told with what follows from it.
+const CAUSE: usize = 300;
 
 /// What is known of hosts and replicas when a turn begins.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +81,9 @@ pub struct Fleet<L> {
     vault: Arc<Vault>,
     recipe: Arc<dyn Recipe>,
     seen: Seen,
+    /// Why the cloud did not say at the last turn which instances there are, if it did not.
+    untold: Option<String>,
+    causes: Causes,
     surplus_since: Option<Timestamp>,
     alarms: Vec<Alarm>,
     prices: Prices,
@@ -87,8 +94,19 @@ impl<L: Ledger> Fleet<L> {
     /// Makes the hands that write into a ledger and ask a cloud.
     #[must_use]
     pub fn new(ledger: L, cloud: Arc<dyn Cloud>, vault: Arc<Vault>, recipe: Arc<dyn Recipe>) -> Self {
-        let (seen, alarms, prices) = (Seen::default(), Vec::new(), Prices::built_in());
-        Self { ledger, cloud, vault, recipe, seen, surplus_since: None, alarms, prices, tidied_at: None }
+        Self {
+            ledger,
+            cloud,
+            vault,
+            recipe,
+            seen: Seen::default(),
+            untold: None,
+            causes: Causes::default(),
+            surplus_since: None,
+            alarms: Vec::new(),
+            prices: Prices::built_in(),
+            tidied_at: None,
+        }
     }
 
     /// Takes a table of prices in place of the built-in one, to hold the platform's cap by.
@@ -118,10 +136,16 @@ impl<L: Ledger> Fleet<L> {
         let mut db = self.ledger.read().await?;
         let Some(costs) = find_costs(&mut db).await? else { return Ok(Decision::default()) };
         let launches = store::list_launches(&mut db).await?;
-        match listed {
-            Ok(list) => self.seen.take(list, &launches, now),
-            Err(error) => warn!(error, "the cloud does not say which instances there are"),
-        }
+        self.untold = match listed {
+            Ok(list) => {
+                self.seen.take(list, &launches, now);
+                None
+            }
+            Err(error) => {
+                warn!(error, "the cloud does not say which instances there are");
+                Some(model::wording::plain(&error, CAUSE))
+            }
+        };
         let stray = |(id, since): (&InstanceId, &Timestamp)| {
             let visited = around.visited.as_ref().is_none_or(|visited| visited.contains(id));
             Stray { id: id.clone(), since: *since, visited }
@@ -133,6 +157,7 @@ impl<L: Ledger> Fleet<L> {
             strays: self.seen.strays().iter().map(stray).collect(),
             waiting: around.waiting.clone(),
             told_at: self.seen.told_at(),
+            untold: self.untold.clone(),
             lacks: store::list_lacks(&mut db, now).await?,
             past: store::list_past_launches(&mut db, now - HOUR).await?,
             joined: store::last_joined(&mut db).await?,
@@ -197,7 +222,12 @@ impl<L: Ledger> Fleet<L> {
         for action in &decision.actions {
             self.write_one(&mut tx, launches, action, now).await?;
         }
-        for alarm in decision.alarms.iter().filter(|alarm| !self.knows(alarm)) {
+        let mut causes = self.causes.clone();
+        let of_list = |alarm: &Alarm| self.untold.as_ref().is_some_and(|why| alarm.says.contains(why));
+        let changed = decision.alarms.iter().any(of_list)
+            && self.untold.as_ref().is_some_and(|why| causes.is_news("list", why, now));
+        let is_news = |alarm: &&Alarm| !self.knows(alarm) || (changed && of_list(alarm));
+        for alarm in decision.alarms.iter().filter(is_news) {
             warn!(about = alarm.about, "{}", alarm.says);
             tell(&mut tx, &alarm.about, &alarm.says, now).await?;
         }
@@ -208,6 +238,7 @@ impl<L: Ledger> Fleet<L> {
             store::forget_fleet_events(&mut tx, now - KEPT).await?;
         }
         tx.commit().await?;
+        self.causes = causes;
         if due {
             self.tidied_at = Some(now);
         }
@@ -296,7 +327,12 @@ impl<L: Ledger> Fleet<L> {
     }
 
     /// Asks the cloud for what was written down before.
-    async fn call(&self, launches: &[Launch], decision: &Decision, now: Timestamp) -> Result<(), FleetError> {
+    async fn call(
+        &mut self,
+        launches: &[Launch],
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
         let mut orders = Vec::new();
         let mut ended: Vec<InstanceId> = Vec::new();
         for action in &decision.actions {
@@ -306,15 +342,31 @@ impl<L: Ledger> Fleet<L> {
                 _ => {}
             }
         }
-        if !ended.is_empty()
-            && let Err(error) = calls::terminate(self.cloud.as_ref(), &ended).await
-        {
-            warn!(error, "instances that should end may go on for now");
+        if !ended.is_empty() {
+            self.terminate(&ended, now).await?;
         }
         let asks: Vec<BoxFuture<'_, Result<(), FleetError>>> =
             orders.into_iter().map(|launch| self.ask(launch, now).boxed()).collect();
         let asked = futures::stream::iter(asks).buffer_unordered(ORDERS);
         asked.fold(Ok(()), |all, one| std::future::ready(all.and(one))).await
+    }
+
+    /// Ends instances at the cloud. Why that fails is told; it is asked for again at the next turn.
+    async fn terminate(&mut self, ids: &[InstanceId], now: Timestamp) -> Result<(), FleetError> {
+        let Err(error) = calls::terminate(self.cloud.as_ref(), ids).await else { return Ok(()) };
+        warn!(error, "instances that should end may go on for now");
+        if !self.causes.is_news("end", &error, now) {
+            return Ok(());
+        }
+        let Some(mut tx) = self.ledger.write().await? else { return Ok(()) };
+        let (about, what) = match ids {
+            [] => return Ok(()),
+            [one] => (one, "it should end".to_owned()),
+            [first, more @ ..] => (first, format!("it and {} more should end", more.len())),
+        };
+        tell(&mut tx, about.as_str(), &format!("{what}, and the cloud does not do so: {error}"), now).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn ask(&self, launch: &Launch, now: Timestamp) -> Result<(), FleetError> {

@@ -7,11 +7,13 @@
 pub mod entrance;
 
 mod calls;
+mod causes;
 mod fleet;
 mod ledger;
 mod provider;
 mod sight;
 
+pub use causes::Causes;
 pub use fleet::{Fleet, FleetError, Recipe, Surroundings};
 pub use ledger::{Ledger, SETTINGS, find_costs, find_ground, find_settings, set_ground, set_settings};
 pub use provider::{Cloud, Listed, Order, Refused, Site};

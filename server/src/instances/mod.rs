@@ -7,12 +7,13 @@ mod book;
 mod doing;
 mod ground;
 mod recipe;
+mod unfound;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud::{Cloud, Fleet};
+use cloud::{Causes, Cloud, Fleet};
 use jiff::Timestamp;
 use model::id::HostId;
 use model::instances::{Action, Decision, Sizes};
@@ -83,6 +84,8 @@ struct Keeper<'a> {
     fleet: Fleet<Book>,
     /// The site was found, and what was found last serves while it is not found again.
     knows_site: bool,
+    /// Why it was not, as people were told.
+    causes: Causes,
 }
 
 impl<'a> Keeper<'a> {
@@ -91,7 +94,7 @@ impl<'a> Keeper<'a> {
         let (book, vault) = (Book(Arc::clone(platform)), Arc::clone(&platform.vault));
         let fleet = Fleet::new(book, Arc::clone(cloud), vault, Arc::clone(&recipe) as _)
             .priced(platform.options.prices.clone());
-        Self { platform, cloud, recipe, fleet, knows_site: false }
+        Self { platform, cloud, recipe, fleet, knows_site: false, causes: Causes::default() }
     }
 
     async fn keep(&mut self) {
@@ -142,11 +145,12 @@ impl<'a> Keeper<'a> {
         let found = tokio::time::timeout(SITE, self.cloud.site()).await;
         let site = match found.unwrap_or_else(|_| Err("the cloud does not answer".to_owned())) {
             Ok(site) => site,
-            Err(error) if self.knows_site => {
+            Err(error) => {
+                unfound::tell(self.platform, &mut self.causes, self.knows_site, &error).await;
+                anyhow::ensure!(self.knows_site, "what was set up for hosts is not found: {error}");
                 warn!(error, "what was set up for hosts cannot be looked at; it is taken for unchanged");
                 return Ok(());
             }
-            Err(error) => anyhow::bail!("what was set up for hosts is not found: {error}"),
         };
         if !self.knows_site {
             info!("hosts are instances in {}: {}", site.region, site.zones.join(", "));

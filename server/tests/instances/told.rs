@@ -27,3 +27,24 @@ async fn hosts_shows_what_each_instance_is_doing_and_the_server_offers_nothing_i
         assert_eq!(instance["instance"]["lifecycle"], "on-demand");
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_is_set_up_for_hosts_is_said_where_people_look_and_not_with_every_attempt() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    tokio::task::block_in_place(|| {
+        let mut server = Server::start(&sky);
+        let told = |server: &mut Server| -> Vec<String> {
+            let events = server.get("/fleet/events").unwrap_or_default();
+            let all = events.as_array().cloned().unwrap_or_default();
+            let says = all.iter().filter_map(|event| event["message"].as_str());
+            says.filter(|says| says.starts_with("what was set up for hosts is not found"))
+                .map(str::to_owned)
+                .collect()
+        };
+        let first = until("the event", || told(&mut server).pop());
+        assert!(first.contains(": ec2:Describe"), "{first}");
+        // The server has another attempt after twenty seconds.
+        std::thread::sleep(std::time::Duration::from_secs(25));
+        assert_eq!(told(&mut server), [first]);
+    });
+}

@@ -46,6 +46,10 @@ pub(crate) struct Sky {
     pub(crate) made: BTreeMap<InstanceId, Made>,
     pub(crate) faults: VecDeque<Fault>,
     pub(crate) calls: usize,
+    /// What is said instead of a list.
+    pub(crate) no_list: Option<String>,
+    /// What is said instead of ending anything.
+    pub(crate) no_end: Option<String>,
     next: u64,
 }
 
@@ -94,6 +98,9 @@ impl Cloud for MadeUp {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, String> {
+        if let Some(says) = self.sky.lock().unwrap().no_list.clone() {
+            return Err(says);
+        }
         let listed = self.call(|sky, fault| {
             let now = sky.now;
             // What was just made does not show at once.
@@ -146,6 +153,9 @@ impl Cloud for MadeUp {
     }
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<(), String> {
+        if let Some(says) = self.sky.lock().unwrap().no_end.clone() {
+            return Err(says);
+        }
         let ended = self.call(|sky, _| {
             for id in ids {
                 sky.made.get_mut(id).unwrap().ended = true;

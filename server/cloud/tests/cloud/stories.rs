@@ -96,3 +96,54 @@ async fn a_new_image_is_rolled_out() {
     assert!(sky.values().filter(|made| !made.ended).all(|made| made.image == "ami-2"));
     world.is_whole().await;
 }
+
+#[tokio::test]
+async fn why_the_cloud_does_not_list_instances_is_told_once_and_again_when_it_is_another_reason() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.settle().await;
+    let says = |world: &World, says: Option<&str>| {
+        world.sky.sky.lock().unwrap().no_list = says.map(str::to_owned);
+    };
+    // It says so in other words each time.
+    for turn in 0..40 {
+        says(&world, Some(&format!("the credentials expired at 20261123T0123{turn:02}Z")));
+        world.turn().await;
+    }
+    let told = world.told("has not said for").await;
+    assert!(
+        matches!(&told[..], [one] if one.contains("so that nothing is begun: the credentials expired")),
+        "{told:#?}"
+    );
+    says(&world, Some("it is not allowed"));
+    for _ in 0..40 {
+        world.turn().await;
+    }
+    let told = world.told("has not said for").await;
+    assert!(matches!(&told[..], [_, other] if other.ends_with("it is not allowed")), "{told:#?}");
+    says(&world, None);
+    world.settle().await;
+    world.is_whole().await;
+}
+
+#[tokio::test]
+async fn why_an_instance_is_not_ended_is_told_once_for_each_reason() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.settle().await;
+    world.want(0);
+    for why in ["it is not allowed", "there are too many calls"] {
+        world.sky.sky.lock().unwrap().no_end = Some(why.to_owned());
+        for _ in 0..60 {
+            world.turn().await;
+        }
+    }
+    let told = world.told("it should end, and the cloud does not do so: ").await;
+    assert!(
+        matches!(&told[..], [first, then] if first.ends_with("not allowed") && then.ends_with("too many calls")),
+        "{told:#?}"
+    );
+    world.sky.sky.lock().unwrap().no_end = None;
+    world.settle().await;
+    assert!(world.alive().is_empty());
+}

@@ -157,6 +157,13 @@ impl World {
         zones
     }
 
+    /// Returns what people were told and holds this text, the oldest first.
+    pub(crate) async fn told(&self, text: &str) -> Vec<String> {
+        let events = store::list_fleet_events(&mut self.store.read().await.unwrap(), 1_000).await.unwrap();
+        let told = events.into_iter().rev().map(|event| event.message);
+        told.filter(|message| message.contains(text)).collect()
+    }
+
     /// What must be so when all has come to rest: each order is one instance, and each instance an order's.
     pub(crate) async fn is_whole(&self) {
         let launches = store::list_launches(&mut self.store.read().await.unwrap()).await.unwrap();

@@ -127,6 +127,19 @@ fn an_empty_list_is_not_believed_while_agents_answer() {
 }
 
 #[test]
+fn while_the_cloud_does_not_say_what_there_is_people_are_told_why() {
+    let mut toy = calm(5, 20);
+    toy.list = List::Failed;
+    turns(&mut toy, minutes(3));
+    let says = &toy.alarms[0].says;
+    assert!(says.ends_with("which instances there are, so that nothing is begun: rate exceeded"), "{says}");
+    let mut new = Toy::new(settings(&ZONES, 1, 2));
+    new.list = List::Failed;
+    turns(&mut new, 1);
+    assert!(new.alarms[0].says.ends_with("nothing is begun: rate exceeded"), "{:?}", new.alarms);
+}
+
+#[test]
 fn a_fleet_that_is_gone_and_silent_is_believed_to_be_gone() {
     let mut toy = calm(5, 20);
     for real in toy.real.values_mut() {

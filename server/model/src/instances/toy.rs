@@ -260,6 +260,7 @@ impl Toy {
             strays: self.strays.iter().map(stray).collect(),
             waiting: self.replicas.iter().filter(|(_, place)| waits(place)).map(|(size, _)| *size).collect(),
             told_at: self.told_at,
+            untold: (self.list == List::Failed).then(|| "rate exceeded".to_owned()),
             lacks: self.lacks.clone(),
             past: self.past.iter().filter(|past| self.now.duration_since(past.at) < HOUR).cloned().collect(),
             joined: self.joined.clone(),

@@ -20,16 +20,17 @@ const MANY_MISSING: SignedDuration = SignedDuration::from_mins(10);
 /// Returns why nothing may be begun, if so.
 pub(super) fn doubt(view: &View) -> Option<Alarm> {
     let alarm = |says: String| Some(Alarm { about: "trust".to_owned(), says });
+    let because = view.untold.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     match view.told_at.map(|told| view.now.duration_since(told)) {
         None => {
-            return alarm(
-                "the cloud has not said yet which instances there are: nothing is begun".to_owned(),
-            );
+            return alarm(format!(
+                "the cloud has not said yet which instances there are, so that nothing is begun{because}"
+            ));
         }
         Some(ago) if ago > OLD => {
             let ago = wording::duration(ago);
             return alarm(format!(
-                "the cloud has not said for {ago} which instances there are: nothing is begun"
+                "the cloud has not said for {ago} which instances there are, so that nothing is begun{because}"
             ));
         }
         Some(_) => {}

@@ -85,6 +85,8 @@ pub struct View {
     pub waiting: Sizes,
     /// When the cloud last said what there is; nothing if it never did.
     pub told_at: Option<Timestamp>,
+    /// Why it does not say so now, in its words, if it does not.
+    pub untold: Option<String>,
     /// What pools lack.
     pub lacks: Vec<Lack>,
     /// What ended within the last hour, in any order.
