@@ -18,6 +18,7 @@ mod health_watch;
 mod host;
 mod journal;
 mod listeners;
+mod machine;
 mod meter;
 mod ports;
 mod probe;

@@ -36,3 +36,17 @@ async fn a_busy_replica_is_reported_with_its_processor_time_and_an_idle_one_with
     assert!(busy_cpu.millicores > idle_cpu.millicores, "{busy_cpu:?} {idle_cpu:?}");
     stage.leave(&[&busy, &idle]).await;
 }
+
+#[tokio::test]
+async fn what_the_machine_has_in_use_is_reported_also_while_nothing_runs() {
+    let stage = Stage::new().await;
+    let mut reports = stage.agent().reports();
+    // Memory at the first look, the processors ten seconds later.
+    let known = reports.wait_for(|report| report.in_use.is_some_and(|now| now.cpu_millicores.is_some()));
+    let report = tokio::time::timeout(Duration::from_secs(60), known).await;
+    let report = Arc::clone(&report.expect("it is measured within a minute").unwrap());
+    let in_use = report.in_use.unwrap();
+    let (cpu, memory) = (in_use.cpu_millicores.unwrap(), in_use.memory_bytes.unwrap());
+    assert!(cpu.used <= cpu.of && cpu.of > 0, "{cpu:?}");
+    assert!(memory.used > 0 && memory.used < memory.of, "{memory:?}");
+}

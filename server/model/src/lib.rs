@@ -16,6 +16,7 @@ pub mod exit;
 pub mod fleet;
 pub mod formation;
 pub mod health;
+pub mod host_use;
 pub mod id;
 pub mod image;
 pub mod instances;

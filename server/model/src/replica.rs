@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::ConfigVars;
 use crate::exit::Exit;
 use crate::health::{HealthCheck, ProbeFailure};
+use crate::host_use::HostUse;
 use crate::id::{AppId, ReplicaId};
 use crate::image::ImageConfig;
 use crate::keep::HostGarbage;
@@ -146,6 +147,9 @@ pub struct HostReport {
     /// What nobody needs there any more; the host removes it when it finds it so once more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub garbage: Vec<HostGarbage>,
+    /// What its machine has in use; an older agent does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_use: Option<HostUse>,
 }
 
 impl HostReport {
@@ -157,7 +161,7 @@ impl HostReport {
 }
 
 impl HostReport {
-    /// Tells whether this says the same as another one, whatever replicas use by now.
+    /// Tells whether this says the same as another one, whatever replicas and the machine use by now.
     #[must_use]
     pub fn is_but_for_use(&self, other: &Self) -> bool {
         self.order() == other.order()
@@ -269,6 +273,8 @@ mod tests {
         let before = of(status.clone());
         let cpu = Some(CpuUse { used_ms: 100, millicores: None });
         assert!(of(ReplicaStatus { memory_bytes: None, cpu, ..status.clone() }).is_but_for_use(&before));
+        let in_use = Some(HostUse::default());
+        assert!(HostReport { in_use, ..before.clone() }.is_but_for_use(&before));
         let others = [
             of(ReplicaStatus { silent: true, ..status.clone() }),
             of(ReplicaStatus { restarts: 1, ..status }),
@@ -279,5 +285,13 @@ mod tests {
         for other in others {
             assert!(!other.is_but_for_use(&before), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_report_of_an_older_agent_says_nothing_of_its_machine_and_nobody_is_told_null() {
+        let older = r#"{"generation":3,"replicas":[],"degraded":[]}"#;
+        let report: HostReport = serde_json::from_str(older).unwrap();
+        assert_eq!((report.generation, report.in_use), (3, None));
+        assert!(!serde_json::to_string(&report).unwrap().contains("in_use"));
     }
 }

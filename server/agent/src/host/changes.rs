@@ -28,7 +28,8 @@ impl Host {
             Event::Drill => self.drill(),
             Event::Collect => self.look_at_belongings(),
             Event::Belongs(belongings) => self.note_belongings(belongings),
-            Event::Measured(measured) => {
+            Event::Measured(measured, look) => {
+                self.machine.note(look);
                 for (id, usage, at) in measured {
                     if let Some(replica) = self.replicas.get_mut(&id) {
                         replica.meter.note(usage, at);

@@ -29,6 +29,7 @@ use crate::converge::{self, Step};
 use crate::engine::{Engine, EngineError, Usage};
 use crate::health_watch::Felt;
 use crate::journal::Journal;
+use crate::machine::{Look, Machine};
 use crate::ports::Ports;
 use crate::replica::Replica;
 use crate::replica_dir::ReplicaDir;
@@ -56,8 +57,8 @@ pub(crate) enum Event {
     Doubted(Vec<ReplicaId>),
     /// All that run are to be killed, to see what comes of it.
     Drill,
-    /// What each replica that runs uses, and when that was looked up.
-    Measured(Vec<(ReplicaId, Usage, Instant)>),
+    /// What each replica that runs uses, and when that was looked up; and what the machine does.
+    Measured(Vec<(ReplicaId, Usage, Instant)>, Look),
     /// What nobody needs is to be looked for now.
     Collect,
     /// What the engine has on the host.
@@ -86,6 +87,8 @@ pub(crate) struct Host {
     degraded: Vec<String>,
     /// What was found that nobody needs.
     garbage: Vec<HostGarbage>,
+    /// What the machine has in use.
+    machine: Machine,
     /// Ends every task of this host when it is dropped.
     tasks: CancellationToken,
 }
@@ -100,8 +103,8 @@ impl Host {
         let (reports, receiver) = watch::channel(Arc::default());
         let degraded = parts.engine.degraded();
         let (replicas, events) = (BTreeMap::new(), mpsc::channel(EVENTS));
-        let garbage = Vec::new();
-        let mut host = Self { parts, desired, replicas, events, reports, degraded, garbage, tasks };
+        let (garbage, machine) = (Vec::new(), Machine::default());
+        let mut host = Self { parts, desired, replicas, events, reports, degraded, garbage, machine, tasks };
         if let Some(desired) = &host.desired {
             host.parts.engine.keep_ready(desired.ready.clone()).await;
         }
@@ -234,6 +237,7 @@ impl Host {
             replicas: self.replicas.iter().map(|(id, replica)| replica.status(*id)).collect(),
             degraded: self.degraded.clone(),
             garbage: self.garbage.clone(),
+            in_use: self.machine.in_use(),
         };
         self.reports.send_if_modified(|present| {
             let changed = **present != report;
@@ -244,18 +248,19 @@ impl Host {
         });
     }
 
-    /// Has what all replicas use measured.
+    /// Has what all replicas and the machine use measured.
     fn measure(&mut self) {
         self.degraded = self.parts.engine.degraded();
         let running = |(id, replica): (&ReplicaId, &Replica)| replica.watch.is_some().then_some(*id);
         let ids: Vec<_> = self.replicas.iter().filter_map(running).collect();
-        let engine = Arc::clone(&self.parts.engine);
+        let (engine, began) = (Arc::clone(&self.parts.engine), self.machine.began());
         self.spawn(async move |events| {
+            let look = spawn_blocking(move || Look::take(began.elapsed())).await.unwrap_or_default();
             let mut measured = Vec::with_capacity(ids.len());
             for id in ids {
                 measured.push((id, engine.usage(id).await, Instant::now()));
             }
-            let _ = events.send(Event::Measured(measured)).await;
+            let _ = events.send(Event::Measured(measured, look)).await;
         });
     }
 
