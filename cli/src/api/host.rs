@@ -28,6 +28,11 @@ pub(crate) struct Host {
     pub(crate) memory_free_bytes: Option<u64>,
     pub(crate) cpu_millicores: Option<u64>,
     pub(crate) cpu_free_millicores: Option<u64>,
+    /// What its machine has in use of what it has, whoever uses it: cores and bytes.
+    pub(crate) cpu_used: Option<f64>,
+    pub(crate) cpu_total: Option<f64>,
+    pub(crate) memory_used_bytes: Option<u64>,
+    pub(crate) memory_total_bytes: Option<u64>,
     /// How many replicas are there, also such that leave.
     pub(crate) replicas: u64,
     /// What runs there.

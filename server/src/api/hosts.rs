@@ -1,4 +1,4 @@
-//! The hosts as they are: what each offers, what of it is free, what runs there, and when it was last heard of.
+//! The hosts as they are: what each offers, what of it is free and what its machine has in use, what runs there, and when it was last heard of.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use store::{Db, Host, HostState, Replica};
 use super::answer::{Answer, time};
 use super::call::Call;
 use super::error::ApiError;
-use super::instances;
 use super::reference::merge;
+use super::{host_use, instances};
 use crate::instances::Doing;
 use crate::reports::Reports;
 
@@ -188,7 +188,7 @@ impl Sight {
         let seen = self.last_seen(host);
         let (state, reason) = self.standing(host, seen);
         let (memory_free, cpu_free) = self.free(host, replicas);
-        json!({
+        let mut value = json!({
             "id": host.id,
             "name": host.name,
             "zone": host.zone,
@@ -211,6 +211,8 @@ impl Sight {
             "instance": instances::of_host(&self.instances, host),
             "created_at": time(host.created_at),
             "updated_at": time(host.state_since),
-        })
+        });
+        merge(&mut value, host_use::fields(host_use::of(&self.reports, &self.fleet, host.id)));
+        value
     }
 }

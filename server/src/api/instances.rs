@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use store::Host;
 
 use super::answer::time;
+use super::host_use;
+use super::reference::merge;
 use crate::instances::Doing;
 
 /// Returns what a host is as an instance; nothing of one that somebody added.
@@ -39,7 +41,7 @@ fn instance(one: &Doing) -> Value {
 }
 
 fn as_host(one: &Doing) -> Value {
-    json!({
+    let mut value = json!({
         "id": one.launch.id,
         "name": one.name(),
         "zone": one.launch.pool.zone,
@@ -61,5 +63,7 @@ fn as_host(one: &Doing) -> Value {
         "instance": instance(one),
         "created_at": time(one.launch.decided_at),
         "updated_at": time(one.since()),
-    })
+    });
+    merge(&mut value, host_use::fields(None));
+    value
 }

@@ -24,6 +24,7 @@ mod formation;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod host_commands;
+mod host_use;
 mod hosts;
 mod instances;
 pub(crate) mod intake;

@@ -1,10 +1,13 @@
 //! All metrics at one moment, for a Prometheus server to fetch.
 
+mod hosts;
+
 use std::collections::BTreeMap;
 
 use model::id::{AppId, HostId, ReplicaId};
 use model::metrics::{BOUNDS_MS, CLASSES, Traffic};
 use model::replica::{Phase, ReplicaStatus};
+use store::{Host, Replica};
 
 use super::answer::Answer;
 use super::call::Call;
@@ -18,11 +21,10 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     let mut db = call.read().await?;
     let apps = store::list_apps(&mut db).await?;
     let replicas = store::list_all_replicas(&mut db).await?;
+    let hosts = store::list_hosts(&mut db).await?;
     drop(db);
     let apps: BTreeMap<AppId, String> = apps.into_iter().map(|app| (app.id, app.name.to_string())).collect();
-    let place = |replica: &store::Replica| (replica.host_id, replica.id);
-    let replicas: Names =
-        replicas.iter().map(|replica| (place(replica), (replica.app_id, replica.name()))).collect();
+    let replicas = known(&replicas, &apps, &hosts);
     let mut text = Exposition::default();
     let totals = call.platform.metrics.totals();
     let traffic: Vec<_> = totals
@@ -33,41 +35,49 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     requests(&mut text, &traffic);
     let reports = call.platform.facts.reports();
     let present = reports.replicas().filter(|(_, status)| status.phase != Phase::Ended);
-    let named = |(host, status)| named((host, status), &replicas, &apps);
-    usage(&mut text, &present.filter_map(named).collect::<Vec<_>>());
+    let present = present.filter_map(|(host, status)| Some((replicas.get(&(host, status.id))?, status)));
+    usage(&mut text, &present.collect::<Vec<_>>());
     text.family(
         "paas_replica_in_flight",
         Kind::Gauge,
         "Requests that a replica is working on, tunnels included.",
     );
-    for ((_, id), (app, name)) in &replicas {
-        if let Some(app) = apps.get(app) {
-            let labels = [("app", app.as_str()), ("replica", name), ("id", &id.to_string())];
-            text.sample("paas_replica_in_flight", &labels, call.platform.facts.in_flight(*id));
-        }
+    for ((_, id), labels) in &replicas {
+        text.sample("paas_replica_in_flight", &labels.all(), call.platform.facts.in_flight(*id));
     }
+    hosts::write(&mut text, &hosts, &reports, &call.platform.outlook.fleet());
     installation(&mut text, &call, apps.len())?;
     Ok(Answer::stream(CONTENT_TYPE, text.finish().into()))
 }
 
-/// The app and the name of each replica, by its host.
-type Names = BTreeMap<(HostId, ReplicaId), (AppId, String)>;
-
-/// A replica with the labels that tell it from all others: in a rollout two have one name.
-struct Named<'a> {
-    app: &'a str,
-    name: &'a str,
+/// What tells a replica from all others, of which in a rollout two have one name, and where it is.
+struct Labels {
+    app: String,
+    replica: String,
     id: String,
-    status: &'a ReplicaStatus,
+    host: String,
 }
 
-fn named<'a>(
-    (host, status): (HostId, &'a ReplicaStatus),
-    replicas: &'a Names,
-    apps: &'a BTreeMap<AppId, String>,
-) -> Option<Named<'a>> {
-    let (app, name) = replicas.get(&(host, status.id))?;
-    Some(Named { app: apps.get(app)?, name, id: status.id.to_string(), status })
+impl Labels {
+    fn all(&self) -> [(&str, &str); 4] {
+        [("app", &self.app), ("replica", &self.replica), ("id", &self.id), ("host", &self.host)]
+    }
+}
+
+/// Returns the labels of the replicas that there should be.
+fn known(
+    replicas: &[Replica],
+    apps: &BTreeMap<AppId, String>,
+    hosts: &[Host],
+) -> BTreeMap<(HostId, ReplicaId), Labels> {
+    let hosts: BTreeMap<HostId, &str> = hosts.iter().map(|host| (host.id, host.name.as_str())).collect();
+    let labels = |replica: &Replica| {
+        let host = (*hosts.get(&replica.host_id)?).to_owned();
+        let app = apps.get(&replica.app_id)?.clone();
+        let labels = Labels { app, replica: replica.name(), id: replica.id.to_string(), host };
+        Some(((replica.host_id, replica.id), labels))
+    };
+    replicas.iter().filter_map(labels).collect()
 }
 
 fn requests(text: &mut Exposition, apps: &[(&str, &Traffic)]) {
@@ -87,25 +97,24 @@ fn requests(text: &mut Exposition, apps: &[(&str, &Traffic)]) {
         let mut upto = 0;
         for (at, count) in traffic.latency.buckets.iter().enumerate() {
             upto += count;
-            let bound = BOUNDS_MS.get(at).map_or_else(|| "+Inf".to_owned(), |ms| seconds(*ms));
+            let bound = BOUNDS_MS.get(at).map_or_else(|| "+Inf".to_owned(), |ms| thousandths(*ms));
             text.sample(&format!("{name}_bucket"), &[("app", app), ("le", &bound)], upto);
         }
-        text.sample(&format!("{name}_sum"), &[("app", app)], seconds(traffic.latency.sum_ms));
+        text.sample(&format!("{name}_sum"), &[("app", app)], thousandths(traffic.latency.sum_ms));
         text.sample(&format!("{name}_count"), &[("app", app)], upto);
     }
 }
 
-fn usage(text: &mut Exposition, replicas: &[Named<'_>]) {
+fn usage(text: &mut Exposition, replicas: &[(&Labels, &ReplicaStatus)]) {
     let mut family = |name, kind, help, value: &dyn Fn(&ReplicaStatus) -> Option<String>| {
         text.family(name, kind, help);
-        for replica in replicas {
-            if let Some(value) = value(replica.status) {
-                let labels = [("app", replica.app), ("replica", replica.name), ("id", &replica.id)];
-                text.sample(name, &labels, value);
+        for (labels, status) in replicas {
+            if let Some(value) = value(status) {
+                text.sample(name, &labels.all(), value);
             }
         }
     };
-    let cpu = |status: &ReplicaStatus| status.cpu.map(|cpu| seconds(cpu.used_ms));
+    let cpu = |status: &ReplicaStatus| status.cpu.map(|cpu| thousandths(cpu.used_ms));
     family(
         "paas_replica_cpu_seconds_total",
         Kind::Counter,
@@ -133,8 +142,8 @@ fn installation(text: &mut Exposition, call: &Call, apps: usize) -> Result<(), A
     Ok(())
 }
 
-/// Returns milliseconds as seconds.
-fn seconds(ms: u64) -> String {
-    let (whole, rest) = (ms / 1_000, ms % 1_000);
+/// Returns thousandths as what they are thousandths of: milliseconds as seconds.
+fn thousandths(n: u64) -> String {
+    let (whole, rest) = (n / 1_000, n % 1_000);
     if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:03}").trim_end_matches('0').to_owned() }
 }

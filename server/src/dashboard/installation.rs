@@ -86,6 +86,10 @@ struct HostJson {
     memory_free_bytes: Option<u64>,
     cpu_millicores: Option<u64>,
     cpu_free_millicores: Option<u64>,
+    cpu_used: Option<f64>,
+    cpu_total: Option<f64>,
+    memory_used_bytes: Option<u64>,
+    memory_total_bytes: Option<u64>,
     replicas: usize,
     last_seen_at: Option<Timestamp>,
 }
@@ -99,6 +103,8 @@ struct HostLine {
     reason: Option<String>,
     replicas: String,
     free: Option<String>,
+    /// What its machine has in use, as a phrase.
+    used: Option<String>,
     seen: Option<String>,
 }
 
@@ -191,6 +197,17 @@ fn census(hosts: &[HostJson]) -> String {
     format!("{}: {}", wording::count(hosts.len(), "host"), wording::tally(states))
 }
 
+/// Returns what of a host's machine is in use, whoever uses it: `in use 1.1 GB of 8.0 GB, 0.3 of 2.0 cores`.
+fn used(host: &HostJson) -> Option<String> {
+    let memory = host
+        .memory_used_bytes
+        .zip(host.memory_total_bytes)
+        .map(|(used, of)| format!("{} of {}", wording::bytes(used), wording::bytes(of)));
+    let cpu = host.cpu_used.zip(host.cpu_total).map(|(used, of)| format!("{used:.1} of {of:.1} cores"));
+    let both: Vec<String> = memory.into_iter().chain(cpu).collect();
+    (!both.is_empty()).then(|| format!("in use {}", both.join(", ")))
+}
+
 fn host(host: HostJson) -> HostLine {
     let memory = host
         .memory_free_bytes
@@ -200,6 +217,7 @@ fn host(host: HostJson) -> HostLine {
     let cpu = host.cpu_free_millicores.zip(host.cpu_millicores);
     let cpu = cpu.map(|(free, offered)| format!("{} of {} cores", cores(free), cores(offered)));
     let free: Vec<String> = memory.into_iter().chain(cpu).collect();
+    let used = used(&host);
     HostLine {
         style: match host.state.as_str() {
             "ready" => "healthy",
@@ -211,6 +229,7 @@ fn host(host: HostJson) -> HostLine {
         reason: host.reason.filter(|_| host.state != "ready"),
         replicas: wording::count(host.replicas, "replica"),
         free: (!free.is_empty()).then(|| free.join(", ")),
+        used,
         seen: host.last_seen_at.map(words::ago),
         name: host.name,
         zone: host.zone,

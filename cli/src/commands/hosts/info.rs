@@ -21,6 +21,7 @@ Example:
   State     ready
   Memory    3 of 3.5 GB free
   CPU       1.9 of 2 cores free
+  In use    0.3 of 2 cores, 1.2 of 4 GB
   Runs      paasd 0.1.0, engine sandbox
   Entry     10.0.0.7:5002
   Seen      2026-01-05 11:59:59 UTC (just now)
@@ -77,6 +78,9 @@ fn facts(screen: &Screen, host: &Host) -> String {
         let cpu = of(host.cpu_free_millicores, host.cpu_millicores, CORE);
         fact("CPU", if host.cpu_millicores.is_some() { format!("{cpu} cores free") } else { cpu }.into());
     }
+    if let Some(used) = used(host) {
+        fact("In use", used.into());
+    }
     if let Some(version) = &host.version {
         let engine = host.engine.as_deref().map(|engine| format!(", engine {engine}")).unwrap_or_default();
         let server = if host.embedded { ", inside the server" } else { "" };
@@ -98,6 +102,18 @@ fn facts(screen: &Screen, host: &Host) -> String {
     }
     fact("Seen", when::exactly(screen, host.last_seen_at).into());
     table.render(screen)
+}
+
+/// Returns what its machine has in use, as far as that is known.
+fn used(host: &Host) -> Option<String> {
+    let cpu = host.cpu_used.zip(host.cpu_total).map(|(used, all)| {
+        let millicores = |cores: f64| (cores * CORE as f64).round() as u64;
+        format!("{} cores", of(Some(millicores(used)), Some(millicores(all)), CORE))
+    });
+    let memory = host.memory_used_bytes.zip(host.memory_total_bytes);
+    let memory = memory.map(|(used, all)| format!("{} GB", of(Some(used), Some(all), GIGABYTE)));
+    let both: Vec<String> = cpu.into_iter().chain(memory).collect();
+    (!both.is_empty()).then(|| both.join(", "))
 }
 
 fn replicas(screen: &Screen, host: &Host) -> String {
