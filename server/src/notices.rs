@@ -1,7 +1,7 @@
 //! Which hosts are taken back by their cloud, as they were told themselves. It is kept in memory: a host tells again
 //! whenever it calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fleet::Notice;
@@ -34,12 +34,6 @@ impl Notices {
         self.lock().clone()
     }
 
-    /// Returns the hosts that are or may be taken back.
-    #[must_use]
-    pub fn hosts(&self) -> BTreeSet<HostId> {
-        self.lock().keys().copied().collect()
-    }
-
     /// Forgets a host that is no more.
     pub fn forget(&self, host: HostId) {
         self.lock().remove(&host);
@@ -62,8 +56,8 @@ mod tests {
         assert!(notices.take(host, perhaps) && !notices.take(host, perhaps));
         let later = Notice { ends_at: Some(Timestamp::MAX) };
         assert!(notices.take(host, surely) && !notices.take(host, perhaps) && !notices.take(host, later));
-        assert_eq!((notices.of(host), notices.hosts().len()), (Some(surely), 1));
+        assert_eq!((notices.of(host), notices.all().len()), (Some(surely), 1));
         notices.forget(host);
-        assert_eq!((notices.of(host), notices.hosts().len()), (None, 0));
+        assert_eq!((notices.of(host), notices.all().len()), (None, 0));
     }
 }

@@ -43,6 +43,8 @@ pub struct Surroundings {
     pub hosts: BTreeMap<HostId, Tenant>,
     /// Hosts that were told by the cloud that they are taken back.
     pub notices: BTreeSet<HostId>,
+    /// Hosts that were told by the cloud that they are more likely than others to be taken back.
+    pub risks: BTreeSet<HostId>,
     /// Replicas that are wanted and have no place.
     pub waiting: Sizes,
     /// Strays that a load balancer has among its targets; nothing as long as that is not known.
@@ -201,6 +203,7 @@ impl<L: Ledger> Fleet<L> {
                 removed: launch.host.is_some_and(|host| removed.contains(&host)),
                 says: self.seen.says(launch.id),
                 notice: notice || noticed,
+                risk: launch.host.is_some_and(|host| around.risks.contains(&host)),
                 stale: stale
                     .then(|| format!("its image is {}, and the present one is {image}", launch.image)),
             })
@@ -290,6 +293,7 @@ impl<L: Ledger> Fleet<L> {
                 }
                 tell(tx, &name(launches, *launch), &format!("it is no more: {why}"), now).await?;
             }
+            Action::Avoid(lack) => store::remember_lack(tx, lack).await?,
             // That it was asked for is known before it is: whatever the answer is, it may not be the first.
             Action::Ask(id) => {
                 let attempts =

@@ -43,9 +43,16 @@ pub(super) async fn around(platform: &Platform) -> store::Result<Surroundings> {
         };
         (host.id, tenant)
     };
+    let notices = platform.facts.notices.all();
+    // A recommendation names no time.
+    let told = |surely: bool| {
+        let such = notices.iter().filter(|(_, notice)| notice.ends_at.is_some() == surely);
+        such.map(|(host, _)| *host).collect::<BTreeSet<_>>()
+    };
     Ok(Surroundings {
         hosts: hosts.iter().map(tenant).collect(),
-        notices: platform.facts.notices.hosts(),
+        notices: told(true),
+        risks: told(false),
         waiting: waiting(platform),
         visited: platform.facts.witness().map_or_else(|| Some(BTreeSet::new()), |witness| witness.visited()),
         cut_off: judged.doubt.is_some(),

@@ -70,6 +70,7 @@ fn because(cause: Cause) -> &'static str {
     match cause {
         Cause::Surplus => "fewer hosts suffice",
         Cause::Reclaimed => "the cloud takes it back",
+        Cause::AtRisk => "the cloud may take it back soon, and another takes its place",
         Cause::Stale => "its image is an older one, and another takes its place",
         Cause::Lost => "its host was lost",
         Cause::Dead => "it does not run",

@@ -9,11 +9,12 @@ mod ground;
 mod recipe;
 mod unfound;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::{Causes, Cloud, Fleet};
+use fleet::Notice;
 use jiff::Timestamp;
 use model::id::HostId;
 use model::instances::{Action, Decision, Sizes};
@@ -179,8 +180,8 @@ impl<'a> Keeper<'a> {
 }
 
 /// Returns what does not wait for the next turn: replicas that have no place, and hosts that the cloud takes back.
-fn pressing(platform: &Platform) -> (Sizes, BTreeSet<HostId>) {
-    (waiting(platform), platform.facts.notices.hosts())
+fn pressing(platform: &Platform) -> (Sizes, BTreeMap<HostId, Notice>) {
+    (waiting(platform), platform.facts.notices.all())
 }
 
 /// Returns the sizes of all replicas that have no place.

@@ -147,3 +147,26 @@ async fn why_an_instance_is_not_ended_is_told_once_for_each_reason() {
     world.settle().await;
     assert!(world.alive().is_empty());
 }
+
+#[tokio::test]
+async fn a_pool_that_is_taken_back_from_is_left_alone_over_a_restart() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.settle().await;
+    world.risks.extend(world.replicas[0]);
+    while world.told("it is no more").await.is_empty() {
+        world.turn().await;
+    }
+    world.restart();
+    let lacks = store::list_lacks(&mut world.store.read().await.unwrap(), world.now()).await.unwrap();
+    let reasons: Vec<&str> = lacks.iter().map(|lack| lack.reason.as_str()).collect();
+    assert_eq!(reasons, ["small (spot) in a is taken back, or may be soon"]);
+    let since = world.now() - jiff::SignedDuration::from_hours(1);
+    let past = store::list_past_launches(&mut world.store.read().await.unwrap(), since).await.unwrap();
+    assert_eq!(past.iter().map(|past| past.cause).collect::<Vec<_>>(), [model::instances::Cause::AtRisk]);
+    world.settle().await;
+    world.is_whole().await;
+    let pools: Vec<_> =
+        world.sky.sky.lock().unwrap().made.values().map(|made| made.pool.to_string()).collect();
+    assert_eq!(pools, ["small (spot) in a", "small (on-demand) in a"]);
+}

@@ -84,6 +84,8 @@ pub(crate) struct World {
     /// Where each replica is.
     pub(crate) replicas: Vec<Option<HostId>>,
     pub(crate) died: usize,
+    /// Hosts that may be taken back.
+    pub(crate) risks: BTreeSet<HostId>,
 }
 
 impl World {
@@ -100,7 +102,17 @@ impl World {
         sky.sky.lock().unwrap().now = Timestamp::from_second(1_800_000_000).unwrap();
         let image = "ami-1".to_owned();
         let fleet = hands(&store, &sky, &vault, &image);
-        Self { _dir: dir, store, vault, sky, image, fleet, replicas: Vec::new(), died: 0 }
+        Self {
+            _dir: dir,
+            store,
+            vault,
+            sky,
+            image,
+            fleet,
+            replicas: Vec::new(),
+            died: 0,
+            risks: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -238,7 +250,8 @@ impl World {
             (*host, Tenant { standing, lost_since: None, offers: OFFERS, holds })
         };
         let hosts = states.iter().map(tenant).collect();
-        Surroundings { hosts, waiting, visited: Some(BTreeSet::new()), ..Surroundings::default() }
+        let (risks, visited) = (self.risks.clone(), Some(BTreeSet::new()));
+        Surroundings { hosts, risks, waiting, visited, ..Surroundings::default() }
     }
 }
 

@@ -66,6 +66,13 @@ pub(super) fn follow(deciding: &mut Deciding) {
                 let why = format!("{} is about to be taken back by the cloud", instance.name());
                 deciding.drain(at, Cause::Reclaimed, why);
             }
+            // What is only likely is no reason to empty many at once.
+            Wish::Run if instance.risk && instance.is_wanted() => {
+                let why = format!("{} may be taken back by the cloud soon", instance.name());
+                if deciding.may_replace() {
+                    deciding.drain(at, Cause::AtRisk, why);
+                }
+            }
             // Whoever let it have replicas again while it should leave did not know.
             Wish::Drain { cause, .. } if stands(instance, Standing::Ready) => {
                 let why = format!("{} is to leave", instance.name());

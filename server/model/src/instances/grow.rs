@@ -90,7 +90,9 @@ fn room_of(instance: &Instance, view: &View) -> Option<Room> {
 fn resume(deciding: &mut Deciding, needed: &mut Sizes) {
     for at in 0..deciding.view.instances.len() {
         let instance = &deciding.view.instances[at];
-        let leaves = matches!(instance.wish, Wish::Drain { cause: Cause::Surplus, .. }) && !instance.notice;
+        let leaves = matches!(instance.wish, Wish::Drain { cause: Cause::Surplus, .. })
+            && !instance.notice
+            && !instance.risk;
         let Some(host) = instance.host.as_ref().filter(|host| leaves && host.standing == Standing::Draining)
         else {
             continue;

@@ -55,6 +55,8 @@ pub enum Action {
         /// Why, as a sentence.
         why: String,
     },
+    /// Write down that a pool is left alone for a while.
+    Avoid(Lack),
     /// Ask the cloud for the instance of a launch, each time in the same words and with the same token.
     Ask(LaunchId),
     /// Write down which instance a launch became.
@@ -127,6 +129,10 @@ pub struct Decision {
 pub fn decide(view: &View) -> Decision {
     let mut deciding = Deciding { view: view.clone(), decision: Decision::default() };
     follow::believe(&mut deciding);
+    let taken = deciding.view.instances.iter().filter(|instance| instance.notice || instance.risk);
+    let lacks: Vec<Lack> =
+        taken.filter_map(|instance| Lack::taken_back(&instance.pool, deciding.view.now)).collect();
+    deciding.view.lacks.extend(lacks);
     if let Some(doubt) = trust::doubt(&deciding.view) {
         deciding.alarm(doubt);
         return deciding.decision;
@@ -172,9 +178,14 @@ impl Deciding {
     }
 
     fn forget(&mut self, at: usize, cause: Cause, why: String) {
-        let Instance { launch, pool, .. } = &self.view.instances[at];
-        let (launch, zone) = (*launch, pool.zone.clone());
-        self.view.past.push(Past { zone, at: self.view.now, cause });
+        let Instance { launch, pool, notice, risk, .. } = self.view.instances[at].clone();
+        if (notice || risk || matches!(cause, Cause::Reclaimed | Cause::AtRisk))
+            && let Some(lack) = Lack::taken_back(&pool, self.view.now)
+        {
+            self.view.lacks.push(lack.clone());
+            self.act(Action::Avoid(lack));
+        }
+        self.view.past.push(Past { zone: pool.zone, at: self.view.now, cause });
         self.act(Action::Forget { launch, cause, why });
     }
 
@@ -199,8 +210,8 @@ impl Deciding {
             self.alarm(Alarm {
                 about: "replacements".to_owned(),
                 says: format!(
-                    "{hour} instances were replaced within an hour, which is the most allowed: others that fail, or \
-                     are out of date, stay until that hour is over; `paasctl hosts:bounds --replace-per-hour N` allows more"
+                    "{hour} instances were replaced within an hour, which is the most allowed: others that fail, \
+                     are out of date or may be taken back stay until that hour is over; `paasctl hosts:bounds --replace-per-hour N` allows more"
                 ),
             });
             return false;

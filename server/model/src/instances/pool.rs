@@ -4,8 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+/// How long a pool is left alone that the cloud takes instances back from: what is started there at once is the next to go.
+const TAKEN_BACK: SignedDuration = SignedDuration::from_mins(10);
 
 /// How an instance is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +98,17 @@ pub struct Lack {
 }
 
 impl Lack {
+    /// Returns that of a pool whose instances the cloud takes back just now, or may take back soon. It takes back none that are
+    /// paid for in full.
+    #[must_use]
+    pub fn taken_back(pool: &Pool, now: Timestamp) -> Option<Self> {
+        (pool.lifecycle == Lifecycle::Spot).then(|| Self {
+            of: Scope::Pool(pool.clone()),
+            reason: format!("{pool} is taken back, or may be soon"),
+            until: now + TAKEN_BACK,
+        })
+    }
+
     /// Tells whether it keeps this pool from being asked now.
     #[must_use]
     pub fn covers(&self, pool: &Pool, now: Timestamp) -> bool {

@@ -16,6 +16,8 @@ pub(super) enum Happening {
     Want(usize, Size),
     Power(usize),
     Notice(usize),
+    /// The cloud recommends to replace one.
+    Risk(usize),
     EndByHand(usize),
     StopByHand(usize),
     /// A person removes a host.
@@ -45,6 +47,7 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         4 => want.prop_map(|(count, size)| Happening::Want(count, size)),
         2 => (0usize..20).prop_map(Happening::Power),
         2 => (0usize..20).prop_map(Happening::Notice),
+        2 => (0usize..20).prop_map(Happening::Risk),
         1 => (0usize..20).prop_map(Happening::EndByHand),
         1 => (0usize..20).prop_map(Happening::StopByHand),
         1 => (0usize..20).prop_map(Happening::Remove),
@@ -77,6 +80,7 @@ pub(super) fn happen(toy: &mut Toy, happening: &Happening) -> usize {
         Happening::Want(count, size) => toy.want(count, size),
         Happening::Power(at) => some(at, |real, now| real.dead_since = real.dead_since.or(Some(now))),
         Happening::Notice(at) => some(at, |real, now| real.noticed = real.noticed.or(Some(now))),
+        Happening::Risk(at) => some(at, |real, _| real.risky = true),
         Happening::EndByHand(at) => some(at, |real, _| real.ended = true),
         Happening::StopByHand(at) => some(at, |real, _| real.stopped = true),
         Happening::Remove(at) => toy.remove(at),
@@ -133,7 +137,8 @@ fn distrust(toy: &Toy, view: &View, decision: &Decision) -> Result<(), TestCaseE
     let missing = known().filter(|instance| matches!(instance.seen, Sight::Missing { .. })).count();
     let lies = matches!(toy.list, List::Empty | List::Half);
     if lies && missing > 0 && (missing == known().count() || missing > (known().count() / 3).max(1)) {
-        let certain = |action: &Action| matches!(action, Action::Adopt(..) | Action::Forget { .. });
+        let certain =
+            |action: &Action| matches!(action, Action::Adopt(..) | Action::Avoid(..) | Action::Forget { .. });
         prop_assert!(decision.actions.iter().all(certain), "{:?}", decision.actions);
     }
     Ok(())
@@ -236,19 +241,18 @@ proptest! {
                 let there = || view.instances.iter().filter(|instance| instance.may_exist());
                 let joined = there().filter(|instance| instance.host.is_some()).count();
                 let leaving = there().filter(|one| one.wish.cause().is_some_and(Cause::is_replacement)).count();
-                let begun = decision.actions.iter().filter(|action| match action {
-                    Action::Drain { cause, .. } | Action::End { cause, .. } => cause.is_replacement(),
-                    _ => false,
-                });
-                // One that is drained already and now ends was counted when that began.
-                let begun = begun.filter(|action| match action {
-                    Action::Drain { launch, .. } | Action::End { launch, .. } => {
-                        view.instances.iter().any(|instance| {
-                            instance.launch == *launch && !instance.wish.cause().is_some_and(Cause::is_replacement)
-                        })
+                // One that is drained already and now ends was counted when that began, and an empty one ends at once.
+                let was_leaving = |launch: &LaunchId| {
+                    let known = view.instances.iter().find(|instance| instance.launch == *launch);
+                    known.is_some_and(|instance| instance.wish.cause().is_some_and(Cause::is_replacement))
+                };
+                let begun: BTreeSet<LaunchId> = decision.actions.iter().filter_map(|action| match action {
+                    Action::Drain { launch, cause, .. } | Action::End { launch, cause, .. } => {
+                        (cause.is_replacement() && !was_leaving(launch)).then_some(*launch)
                     }
-                    _ => false,
-                }).count();
+                    _ => None,
+                }).collect();
+                let begun = begun.len();
                 prop_assert!(begun == 0 || leaving + begun <= (joined / 3).max(1) , "{leaving} + {begun} of {joined}");
                 toy.act(&decision);
             }

@@ -62,7 +62,8 @@ fn is_at_rest(deciding: &Deciding) -> bool {
         && !deciding.decision.actions.iter().any(launches)
 }
 
-/// Returns those that could go, the best first: of the zones that have the most, the least preferred, the emptiest.
+/// Returns those that could go, the best first: of the zones that have the most, those that may be taken back, the
+/// least preferred, the emptiest.
 fn candidates(deciding: &Deciding) -> Vec<usize> {
     let view = &deciding.view;
     let mut zones: BTreeMap<&str, u32> = BTreeMap::new();
@@ -79,7 +80,7 @@ fn candidates(deciding: &Deciding) -> Vec<usize> {
     found.sort_by_key(|at| {
         let instance = &view.instances[*at];
         let holds = instance.host.as_ref().map(|host| host.holds.count());
-        (Reverse(view.settings.rank(&instance.pool)), holds, instance.launch)
+        (!instance.risk, Reverse(view.settings.rank(&instance.pool)), holds, instance.launch)
     });
     found
 }

@@ -106,6 +106,82 @@ fn a_spot_notice_drains_at_once_and_another_comes() {
     assert_eq!(toy.placed(), 20);
 }
 
+/// Returns the pools of which instances are asked for.
+fn launched(done: &[Action]) -> Vec<Pool> {
+    let pool = |action: &Action| match action {
+        Action::Launch { pool, .. } => Some(pool.clone()),
+        _ => None,
+    };
+    done.iter().filter_map(pool).collect()
+}
+
+fn drained(done: &[Action], why: Cause) -> usize {
+    done.iter().filter(|action| matches!(action, Action::Drain { cause, .. } if *cause == why)).count()
+}
+
+#[test]
+fn what_is_taken_back_is_not_asked_for_again_in_the_same_pool_for_some_minutes() {
+    let mut toy = calm(5, 20);
+    let taken = ids(&toy)[0].clone();
+    let pool = toy.real[&taken].pool.clone();
+    assert_eq!(pool.lifecycle, Lifecycle::Spot);
+    toy.real.get_mut(&taken).unwrap().noticed = Some(toy.now);
+    let done = turns(&mut toy, minutes(5));
+    assert!(
+        toy.real[&taken].ended && !launched(&done).is_empty() && !launched(&done).contains(&pool),
+        "{done:?}"
+    );
+    assert!(toy.lacks.iter().any(|lack| lack.covers(&pool, toy.now)), "{:?}", toy.lacks);
+    turns(&mut toy, minutes(10));
+    assert!(!toy.lacks.iter().any(|lack| lack.covers(&pool, toy.now)), "{:?}", toy.lacks);
+}
+
+#[test]
+fn one_that_may_be_taken_back_is_emptied_and_ended_and_another_comes_from_elsewhere() {
+    let mut toy = calm(5, 20);
+    let risky = ids(&toy)[0].clone();
+    let pool = toy.real[&risky].pool.clone();
+    toy.real.get_mut(&risky).unwrap().risky = true;
+    let done = turns(&mut toy, minutes(8));
+    assert_eq!(
+        (drained(&done, Cause::AtRisk), toy.placed(), toy.real[&risky].ended),
+        (1, 20, true),
+        "{done:?}"
+    );
+    assert!(!launched(&done).contains(&pool), "{done:?}");
+}
+
+#[test]
+fn of_many_that_may_be_taken_back_a_third_is_replaced_at_once_and_so_many_an_hour() {
+    let mut toy = Toy::new(settings(&ZONES, 3, 5));
+    toy.settings.replaced_per_hour = 4;
+    toy.settle();
+    toy.real.values_mut().for_each(|real| real.risky = true);
+    assert_eq!(drained(&turns(&mut toy, 1), Cause::AtRisk), 3, "a third of nine");
+    assert_eq!(drained(&turns(&mut toy, minutes(50)), Cause::AtRisk), 1, "four an hour");
+    assert!(toy.alarms.iter().any(|alarm| alarm.about == "replacements"), "{:?}", toy.alarms);
+    let surely = toy.real.values_mut().find(|real| real.risky && !real.ended).unwrap();
+    surely.noticed = Some(toy.now);
+    assert_eq!(drained(&turns(&mut toy, 1), Cause::Reclaimed), 1, "what is certain does not wait");
+}
+
+#[test]
+fn a_cloud_that_recommends_to_replace_whatever_it_gives_has_no_endless_work_done() {
+    let mut toy = Toy::new(settings(&ZONES, 2, 4));
+    toy.want(20, Size::Standard1X);
+    toy.settle();
+    let before = toy.real.len();
+    for _ in 0..minutes(60) {
+        for real in toy.real.values_mut() {
+            real.risky |= real.pool.lifecycle == Lifecycle::Spot && real.born < toy.now;
+        }
+        turns(&mut toy, 1);
+        assert_eq!(toy.placed(), 20);
+    }
+    let replaced = toy.real.len() - before;
+    assert!((1..=7).contains(&replaced), "{replaced} came within an hour");
+}
+
 #[test]
 fn an_answer_that_is_lost_makes_no_second_instance() {
     let mut toy = Toy::new(settings(&ZONES, 1, 2));

@@ -32,6 +32,8 @@ pub(super) struct Real {
     pub(super) dead_since: Option<Timestamp>,
     /// When it was told that it is taken back.
     pub(super) noticed: Option<Timestamp>,
+    /// It was told that it is more likely than others to be.
+    pub(super) risky: bool,
 }
 
 /// A launch as it is written down.
@@ -161,7 +163,8 @@ impl Toy {
                 }
                 _ => {}
             }
-            row.instance.notice = real.noticed.is_some();
+            let has_host = row.instance.host.is_some();
+            (row.instance.notice, row.instance.risk) = (real.noticed.is_some(), real.risky && has_host);
         }
     }
 

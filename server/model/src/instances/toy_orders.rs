@@ -13,6 +13,7 @@ impl Toy {
         for action in &decision.actions {
             match action {
                 Action::Launch { pool, .. } => self.write(pool.clone()),
+                Action::Avoid(lack) => self.lacks.push(lack.clone()),
                 Action::Ask(launch) => self.ask(*launch),
                 Action::Adopt(launch, id) => self.row(*launch).instance.id = Some(id.clone()),
                 Action::Drain { launch, cause, .. } => {
@@ -48,6 +49,7 @@ impl Toy {
             removed: false,
             says: None,
             notice: false,
+            risk: false,
             stale: None,
         };
         self.rows.push(Row { instance, attempts: 0 });
@@ -68,8 +70,8 @@ impl Toy {
             let dud = self.duds > 0;
             self.duds = self.duds.saturating_sub(1);
             let (pool, born) = (pool.clone(), now);
-            let (ended, stopped, dead_since, noticed) = (self.stillborn, false, None, None);
-            let real = Real { launch, pool, born, ended, dud, stopped, dead_since, noticed };
+            let (ended, stopped, dead_since, noticed, risky) = (self.stillborn, false, None, None, false);
+            let real = Real { launch, pool, born, ended, dud, stopped, dead_since, noticed, risky };
             self.real.insert(id.clone(), real);
         }
         let Some(refusal) = refused else {

@@ -127,6 +127,8 @@ pub struct Instance {
     pub says: Option<String>,
     /// It is about to be taken back.
     pub notice: bool,
+    /// The cloud says that it is more likely than others to be taken back soon.
+    pub risk: bool,
     /// Why another should take its place, such as that its image is an older one.
     pub stale: Option<String>,
 }
@@ -171,6 +173,8 @@ pub enum Cause {
     Surplus,
     /// The cloud takes it back.
     Reclaimed,
+    /// The cloud may take it back soon, and another takes its place before.
+    AtRisk,
     /// Another takes its place.
     Stale,
     /// Its host is lost.
@@ -192,9 +196,10 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Surplus,
         Self::Reclaimed,
+        Self::AtRisk,
         Self::Stale,
         Self::Lost,
         Self::Dead,
@@ -212,6 +217,7 @@ impl Cause {
         match self {
             Self::Surplus => "surplus",
             Self::Reclaimed => "reclaimed",
+            Self::AtRisk => "at_risk",
             Self::Stale => "stale",
             Self::Lost => "lost",
             Self::Dead => "dead",
@@ -227,7 +233,10 @@ impl Cause {
     /// Tells whether it is our choice to have another in its place: so many of these at most at once, and within an hour.
     #[must_use]
     pub fn is_replacement(self) -> bool {
-        matches!(self, Self::Stale | Self::Lost | Self::Dead | Self::NeverJoined | Self::Stopped)
+        matches!(
+            self,
+            Self::AtRisk | Self::Stale | Self::Lost | Self::Dead | Self::NeverJoined | Self::Stopped
+        )
     }
 
     /// Tells whether it cost something and no host came of it.
