@@ -1,7 +1,7 @@
 //! The clients that everything here calls AWS with: time limits on each, one pace for all, and nothing repeated that
 //! changes something.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -20,6 +20,9 @@ use crate::reading::OnlyReading;
 /// How long one attempt may take, and a call with all of its attempts.
 const ATTEMPT: Duration = Duration::from_secs(20);
 const OPERATION: Duration = Duration::from_secs(60);
+
+/// AWS counts the calls of an account, whoever in a process makes them.
+static PACE: LazyLock<Arc<Pace>> = LazyLock::new(|| Arc::new(Pace::new()));
 
 /// Which account and region is meant, where it is not the one that the environment names.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +55,13 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Returns the clients for the credentials and endpoints that the environment names.
+    /// Returns the clients for the credentials and endpoints that the environment names. All of a process have one pace.
     ///
     /// # Errors
     /// No region is named anywhere.
     pub async fn of(place: &Place) -> Result<Self, Failure> {
         let inner = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
-        let http = SharedHttpClient::new(Paced { inner, pace: Arc::new(Pace::new()) });
+        let http = SharedHttpClient::new(Paced { inner, pace: Arc::clone(&PACE) });
         let times = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
             .operation_attempt_timeout(ATTEMPT)
@@ -117,5 +120,47 @@ fn no_region() -> Failure {
         action: "aws",
         code: "no region".into(),
         message: "neither --region nor AWS_REGION nor the profile names one".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Answers every call with a refusal, and returns where.
+    fn nay_sayer() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut caller in listener.incoming().flatten() {
+                let _ = caller.read(&mut [0; 16_384]);
+                let says = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = caller.write_all(says.as_bytes());
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn clients_that_are_made_separately_have_one_pace() {
+        let (region, simulation) = (Some("us-east-1".to_owned()), Some(nay_sayer()));
+        let place = Place { region, simulation, ..Place::default() };
+        let (one, other) = (Clients::of(&place).await.unwrap(), Clients::of(&place).await.unwrap());
+        let launch = async |clients: &Clients| {
+            let begun = Instant::now();
+            assert!(clients.ec2.run_instances().send().await.of("ec2:RunInstances").is_err());
+            begun.elapsed()
+        };
+        // Two at once are what there is, and one more each second.
+        let first = launch(&one).await + launch(&one).await;
+        let third = launch(&other).await;
+        assert!(
+            first < Duration::from_millis(900) && third > Duration::from_millis(500),
+            "{first:?}, {third:?}"
+        );
     }
 }
