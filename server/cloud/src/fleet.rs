@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::calls;
 use crate::causes::Causes;
-use crate::ledger::{Ledger, find_costs};
+use crate::ledger::{Ledger, dismiss, find_costs, find_dismissed};
 use crate::provider::{Cloud, Order};
 use crate::sight::Seen;
 
@@ -157,6 +157,7 @@ impl<L: Ledger> Fleet<L> {
             settings: costs.settings.clone(),
             instances: self.instances(&launches, around, &removed),
             strays: self.seen.strays().iter().map(stray).collect(),
+            dismissed: find_dismissed(&mut db, now - HOUR).await?,
             waiting: around.waiting.clone(),
             told_at: self.seen.told_at(),
             untold: self.untold.clone(),
@@ -299,6 +300,10 @@ impl<L: Ledger> Fleet<L> {
                 let attempts =
                     launches.iter().find(|launch| launch.id == *id).map_or(0, |launch| launch.attempts);
                 store::set_launch_asked(tx, *id, now + pause(attempts)).await?;
+            }
+            Action::Dismiss { id, why } => {
+                dismiss(tx, id, now, now - HOUR).await?;
+                tell(tx, id.as_str(), &format!("it is ended: {why}"), now).await?;
             }
             Action::Terminate { .. } => {}
         }

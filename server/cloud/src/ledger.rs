@@ -1,8 +1,11 @@
 //! Where it is written down what should become of instances, and what was decided about the fleet beforehand.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use model::cost::{Costs, Ground};
-use model::instances::Settings;
+use model::instances::{InstanceId, Settings};
 use serde::Serialize;
 use store::{Db, Store, Transaction};
 
@@ -11,6 +14,9 @@ pub const SETTINGS: &str = "fleet_settings";
 
 /// Under which it is stored what the fleet stands on.
 const GROUND: &str = "fleet_ground";
+
+/// Under which it is stored which instances that nobody ordered were ended lately.
+const DISMISSED: &str = "fleet_dismissed";
 
 /// The database as whoever decides has it.
 #[async_trait]
@@ -77,6 +83,31 @@ pub async fn find_ground(db: &mut Db) -> store::Result<Option<Ground>> {
 /// A database that fails.
 pub async fn set_ground(db: &mut Db, ground: &Ground) -> store::Result<()> {
     store::set_fact(db, GROUND, &text(GROUND, ground)?).await
+}
+
+/// Returns the instances that nobody ordered and that were ended since then. What another version wrote down is taken for nothing:
+/// that is forgotten within an hour anyway.
+pub(crate) async fn find_dismissed(
+    db: &mut Db,
+    since: Timestamp,
+) -> store::Result<BTreeMap<InstanceId, Timestamp>> {
+    let text = store::find_fact(db, DISMISSED).await?;
+    let mut all: BTreeMap<InstanceId, Timestamp> =
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    all.retain(|_, at| *at > since);
+    Ok(all)
+}
+
+/// Writes down that one of them is ended, and forgets those before `since`.
+pub(crate) async fn dismiss(
+    db: &mut Db,
+    id: &InstanceId,
+    at: Timestamp,
+    since: Timestamp,
+) -> store::Result<()> {
+    let mut all = find_dismissed(db, since).await?;
+    all.insert(id.clone(), at);
+    store::set_fact(db, DISMISSED, &text(DISMISSED, &all)?).await
 }
 
 fn text(key: &str, value: &impl Serialize) -> store::Result<String> {

@@ -1,7 +1,7 @@
 //! Stories: a fleet grows, shrinks, gets a new image, and asks in the same words again.
 
-use crate::made_up::Fault;
-use crate::world::World;
+use crate::made_up::{Fault, Made};
+use crate::world::{World, settings};
 
 #[tokio::test]
 async fn instances_come_for_replicas_and_go_with_them() {
@@ -169,4 +169,33 @@ async fn a_pool_that_is_taken_back_from_is_left_alone_over_a_restart() {
     let pools: Vec<_> =
         world.sky.sky.lock().unwrap().made.values().map(|made| made.pool.to_string()).collect();
     assert_eq!(pools, ["small (spot) in a", "small (on-demand) in a"]);
+}
+
+#[tokio::test]
+async fn instances_that_nobody_ordered_are_ended_so_many_an_hour_whoever_leads() {
+    let mut world = World::new(4).await;
+    let few = model::instances::Settings { replaced_per_hour: 2, ..settings(4) };
+    let mut tx = world.store.write().await.unwrap();
+    cloud::set_settings(&mut tx, &few).await.unwrap();
+    tx.commit().await.unwrap();
+    world.want(8);
+    world.settle().await;
+    {
+        let mut sky = world.sky.sky.lock().unwrap();
+        let ordered = sky.made.values().next().unwrap().clone();
+        for n in 0..5 {
+            let stray =
+                Made { launch: model::id::LaunchId::new(), user_data: String::new(), ..ordered.clone() };
+            sky.made.insert(format!("i-0ff{n}").parse().unwrap(), stray);
+        }
+    }
+    // What a server that leads now has seen of them is counted in memory, and what was ended is not.
+    for _ in 0..2 {
+        for _ in 0..80 {
+            world.turn().await;
+        }
+        world.restart();
+    }
+    assert_eq!(world.sky.sky.lock().unwrap().made.values().filter(|made| made.ended).count(), 2);
+    assert_eq!(world.told("nobody ordered it").await.len(), 2);
 }

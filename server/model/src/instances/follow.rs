@@ -201,7 +201,12 @@ fn strays(deciding: &mut Deciding) {
     }
     let count = old.len();
     // What runs there may serve in place of what waits, or of what fails.
-    let left = old.into_iter().find(|stray| !stray.visited).filter(|_| deciding.view.waiting.is_empty());
+    let nothing_waits = deciding.view.waiting.is_empty();
+    let mut free: Vec<Stray> = old.into_iter().filter(|stray| !stray.visited && nothing_waits).collect();
+    // One that was begun with and still shows is ended again, and no other before.
+    let is_new = |stray: &Stray| !deciding.view.dismissed.contains_key(&stray.id);
+    free.sort_by_key(is_new);
+    let left = free.into_iter().next().map(|stray| (is_new(&stray), stray.id));
     let then = match left {
         Some(_) => "one by one",
         None => "when all replicas have a place and visitors are led to them",
@@ -213,12 +218,14 @@ fn strays(deciding: &mut Deciding) {
             wording::count(count, "instance")
         ),
     });
-    if let Some(Stray { id, .. }) = left
-        && deciding.may_replace()
-    {
-        deciding.act(Action::Terminate {
-            id,
-            why: "it has the platform's mark and nobody ordered it".to_owned(),
-        });
+    let Some((is_new, id)) = left else { return };
+    let why = "it has the platform's mark and nobody ordered it".to_owned();
+    if is_new {
+        if !deciding.may_replace() {
+            return;
+        }
+        deciding.view.dismissed.insert(id.clone(), deciding.view.now);
+        deciding.act(Action::Dismiss { id: id.clone(), why: why.clone() });
     }
+    deciding.act(Action::Terminate { id, why });
 }

@@ -86,6 +86,13 @@ pub enum Action {
         /// The same as a sentence.
         why: String,
     },
+    /// Write down that an instance that nobody ordered is ended.
+    Dismiss {
+        /// Which one.
+        id: InstanceId,
+        /// Why, as a sentence.
+        why: String,
+    },
     /// End an instance at the cloud.
     Terminate {
         /// Which one.
@@ -204,7 +211,7 @@ impl Deciding {
             .filter(|instance| instance.wish.cause().is_some_and(Cause::is_replacement));
         let leaving = leaving.count();
         let over = self.view.past.iter().filter(|past| past.cause.is_replacement()).count();
-        let hour = over + leaving;
+        let hour = over + leaving + self.view.dismissed.len();
         let allowed = self.view.settings.replaced_per_hour;
         if hour >= allowed as usize {
             self.alarm(Alarm {

@@ -184,7 +184,9 @@ fn bounds(toy: &Toy) -> Result<(), TestCaseError> {
     let replaced = || rows().filter(|row| row.wish.cause().is_some_and(Cause::is_replacement));
     let past =
         toy.past.iter().filter(|past| past.cause.is_replacement() && toy.now.duration_since(past.at) < HOUR);
-    prop_assert!(past.count() + replaced().count() <= toy.settings.replaced_per_hour as usize);
+    prop_assert!(
+        past.count() + replaced().count() + toy.dismissed().len() <= toy.settings.replaced_per_hour as usize
+    );
     Ok(())
 }
 

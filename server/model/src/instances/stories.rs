@@ -379,9 +379,13 @@ fn what_was_drained_by_hand_stays_and_is_not_ended() {
 }
 
 fn with_stray(toy: &mut Toy) -> InstanceId {
+    with_another_stray(toy, 0)
+}
+
+fn with_another_stray(toy: &mut Toy, at: u128) -> InstanceId {
     let mut stray = toy.real.values().next().unwrap().clone();
-    stray.launch = LaunchId(uuid::Uuid::from_u128(u128::MAX));
-    let id: InstanceId = "i-0ff".parse().unwrap();
+    stray.launch = LaunchId(uuid::Uuid::from_u128(u128::MAX - at));
+    let id: InstanceId = format!("i-0ff{at:x}").parse().unwrap();
     toy.real.insert(id.clone(), stray);
     id
 }
@@ -394,6 +398,21 @@ fn an_instance_that_nobody_ordered_is_ended_after_a_while() {
     assert!(!toy.real[&id].ended);
     turns(&mut toy, minutes(3));
     assert!(toy.real[&id].ended);
+}
+
+#[test]
+fn of_many_that_nobody_ordered_so_many_are_ended_an_hour_as_are_replaced() {
+    let mut toy = calm(5, 4);
+    toy.settings.replaced_per_hour = 3;
+    let strays: Vec<InstanceId> = (0..10).map(|at| with_another_stray(&mut toy, at)).collect();
+    let ended = |toy: &Toy| strays.iter().filter(|id| toy.real[*id].ended).count();
+    turns(&mut toy, minutes(16));
+    assert_eq!(ended(&toy), 3);
+    assert!(toy.alarms.iter().any(|alarm| alarm.about == "replacements"), "{:?}", toy.alarms);
+    turns(&mut toy, minutes(55));
+    assert_eq!(ended(&toy), 3);
+    turns(&mut toy, minutes(10));
+    assert_eq!(ended(&toy), 6);
 }
 
 #[test]

@@ -75,6 +75,7 @@ pub(super) struct Toy {
     pub(super) lacks: Vec<Lack>,
     strays: BTreeMap<InstanceId, Timestamp>,
     pub(super) visited: BTreeSet<InstanceId>,
+    pub(super) dismissed: BTreeMap<InstanceId, Timestamp>,
     pub(super) surplus_since: Option<Timestamp>,
     pub(super) next: u128,
 }
@@ -114,6 +115,7 @@ impl Toy {
             lacks: Vec::new(),
             strays: BTreeMap::new(),
             visited: BTreeSet::new(),
+            dismissed: BTreeMap::new(),
             surplus_since: None,
             next: 1,
         }
@@ -261,6 +263,7 @@ impl Toy {
             settings: self.settings.clone(),
             instances,
             strays: self.strays.iter().map(stray).collect(),
+            dismissed: self.dismissed(),
             waiting: self.replicas.iter().filter(|(_, place)| waits(place)).map(|(size, _)| *size).collect(),
             told_at: self.told_at,
             untold: (self.list == List::Failed).then(|| "rate exceeded".to_owned()),
@@ -271,6 +274,12 @@ impl Toy {
             cut_off: unheard > (hosts().count() / 3).max(1),
             now: self.now,
         }
+    }
+
+    /// Returns the strays that were ended within the last hour.
+    pub(super) fn dismissed(&self) -> BTreeMap<InstanceId, Timestamp> {
+        let lately = self.dismissed.iter().filter(|(_, at)| self.now.duration_since(**at) < HOUR);
+        lately.map(|(id, at)| (id.clone(), *at)).collect()
     }
 
     /// Removes a host as a person does: at once, and its instance goes on.

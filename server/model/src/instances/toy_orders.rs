@@ -25,6 +25,7 @@ impl Toy {
                     let since = self.now;
                     self.wish(*launch, Wish::End { since, cause: *cause });
                 }
+                Action::Dismiss { id, .. } => drop(self.dismissed.insert(id.clone(), self.now)),
                 Action::Terminate { id, .. } => drop(self.real.get_mut(id).map(|real| real.ended = true)),
                 Action::Forget { launch, cause, .. } => {
                     let (at, zone) = (self.now, self.row(*launch).instance.pool.zone.clone());

@@ -81,6 +81,8 @@ pub struct View {
     pub instances: Vec<Instance>,
     /// Instances with the platform's mark that belong to no launch.
     pub strays: Vec<Stray>,
+    /// Of these, and of those that are gone, which were ended within the last hour, and since when.
+    pub dismissed: BTreeMap<InstanceId, Timestamp>,
     /// Replicas that are wanted and have no place.
     pub waiting: Sizes,
     /// When the cloud last said what there is; nothing if it never did.
