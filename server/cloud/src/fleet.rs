@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::cost::Prices;
 use model::id::{HostId, LaunchId};
 use model::instances::{
-    Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Stray, Tenant, View, Wish,
+    Action, Alarm, Cause, Decision, Instance, InstanceId, Pool, Sizes, Stray, Tenant, View, Wish, asked_at,
     consequence, decide, decide_within, pause,
 };
 use store::{Db, FleetEvent, Launch, NewLaunch, Transaction, Vault};
@@ -196,6 +196,7 @@ impl<L: Ledger> Fleet<L> {
                 launch: launch.id,
                 pool: launch.pool.clone(),
                 decided_at: launch.decided_at,
+                asked_at: asked_at(launch.attempts, launch.ask_at),
                 ask_at: launch.ask_at,
                 id: launch.instance.clone(),
                 wish: launch.wish?,

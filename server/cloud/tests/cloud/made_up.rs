@@ -46,6 +46,8 @@ pub(crate) struct Sky {
     pub(crate) made: BTreeMap<InstanceId, Made>,
     pub(crate) faults: VecDeque<Fault>,
     pub(crate) calls: usize,
+    /// No order is taken.
+    pub(crate) busy: bool,
     /// What is said instead of a list.
     pub(crate) no_list: Option<String>,
     /// What is said instead of ending anything.
@@ -124,6 +126,9 @@ impl Cloud for MadeUp {
     }
 
     async fn launch(&self, order: &Order) -> Result<InstanceId, Refused> {
+        if self.sky.lock().unwrap().busy {
+            return Err(Refused { refusal: Refusal::Throttled, says: "rate exceeded".to_owned() });
+        }
         let given = self.call(|sky, fault| {
             if let Some((id, made)) = sky.made.iter().find(|(_, made)| made.launch == order.launch) {
                 assert_eq!(

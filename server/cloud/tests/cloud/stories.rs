@@ -199,3 +199,17 @@ async fn instances_that_nobody_ordered_are_ended_so_many_an_hour_whoever_leads()
     assert_eq!(world.sky.sky.lock().unwrap().made.values().filter(|made| made.ended).count(), 2);
     assert_eq!(world.told("nobody ordered it").await.len(), 2);
 }
+
+#[tokio::test]
+async fn an_instance_that_was_given_late_has_the_time_to_join() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.sky.sky.lock().unwrap().busy = true;
+    for _ in 0..48 {
+        world.turn().await;
+    }
+    world.sky.sky.lock().unwrap().busy = false;
+    world.settle().await;
+    assert_eq!(world.sky.sky.lock().unwrap().made.len(), 1);
+    world.is_whole().await;
+}

@@ -3,10 +3,10 @@
 
 use std::net::IpAddr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::follow::BOOT;
+use super::follow::JOINS;
 use super::view::{InstanceId, State, Wish};
 
 /// What a signed instance identity document says, as far as it matters here. Its names are AWS's.
@@ -120,7 +120,7 @@ pub fn admit(
     if order.wish != Wish::Run {
         return Err(NotAdmitted::Order("the launch that it comes from is not wanted any more".to_owned()));
     }
-    if now.duration_since(order.decided_at) >= BOOT + SignedDuration::from_mins(5) {
+    if now.duration_since(order.decided_at) >= JOINS {
         return Err(NotAdmitted::Order("the launch that it comes from was too long ago".to_owned()));
     }
     same("the account", &document.account_id, &who.home.0)?;
@@ -154,6 +154,8 @@ fn same(what: &'static str, found: &str, expected: &str) -> Result<(), NotAdmitt
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::instances::Cause;
 
@@ -189,12 +191,15 @@ mod tests {
         assert_eq!(admit(&who, &order, Some(&shown), NOW), Ok(()));
         let known = Order { id: Some(who.document.instance_id.clone()), ..order };
         assert_eq!(admit(&who, &known, Some(&shown), NOW), Ok(()));
+        // It was asked for until then, and boots.
+        let late = NOW + SignedDuration::from_mins(25);
+        assert_eq!(admit(&who, &known, Some(&shown), late), Ok(()));
     }
 
     #[test]
     fn each_witness_that_differs_keeps_it_out() {
         let (who, order, shown) = all();
-        let late = NOW + SignedDuration::from_mins(15);
+        let late = NOW + SignedDuration::from_mins(30);
         let stranger: IpAddr = "10.0.1.5".parse().unwrap();
         let changed = |change: fn(&mut Document)| {
             let mut who = who.clone();

@@ -10,7 +10,7 @@ use crate::wording;
 
 /// How many orders are asked for at once. A cloud takes one or two a second: of more, the last would wait for minutes, and
 /// whatever else happens meanwhile with them.
-const ASKED: usize = 20;
+pub(super) const ASKED: usize = 20;
 
 /// How long a launch may be without an answer and without a sign of its instance.
 const UNANSWERED: SignedDuration = SignedDuration::from_mins(15);
@@ -18,8 +18,12 @@ const UNANSWERED: SignedDuration = SignedDuration::from_mins(15);
 /// How long one that is no more wanted is looked out for: what was asked for may show late.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long an instance may take from the order until a host joined from it. What lets it join works as long.
-pub(super) const BOOT: SignedDuration = SignedDuration::from_mins(10);
+/// How long an instance may take until a host joined from it, from the last time that it was asked for: a cloud that takes no orders for
+/// a while has not given it before.
+const BOOT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long after it was decided a launch lets its instance join: while it is asked for, while that boots, and a while beyond.
+pub(super) const JOINS: SignedDuration = SignedDuration::from_mins(30);
 
 /// How long after a host was lost its instance is ended. A zone that was cut off may come back until then.
 const LOST: SignedDuration = SignedDuration::from_mins(5);
@@ -134,6 +138,7 @@ fn forget(deciding: &mut Deciding, at: usize) -> bool {
 fn give_up(deciding: &mut Deciding, at: usize) {
     let instance = &deciding.view.instances[at];
     let age = deciding.ago(instance.decided_at);
+    let up = deciding.ago(instance.asked_at.unwrap_or(instance.decided_at));
     let name = instance.name();
     if instance.removed && instance.wish == Wish::Run {
         return deciding.end(at, Cause::Removed, format!("the host of {name} was removed by hand"));
@@ -152,7 +157,7 @@ fn give_up(deciding: &mut Deciding, at: usize) {
         (Sight::Unseen, None) if age >= UNANSWERED => {
             Some((Cause::Dead, format!("{name} was not seen within {}", wording::duration(UNANSWERED))))
         }
-        (Sight::Seen { state, .. }, None) if age >= BOOT => {
+        (Sight::Seen { state, .. }, None) if up >= BOOT => {
             let within = wording::duration(BOOT);
             Some(match state {
                 State::Pending => (Cause::Dead, format!("{name} did not start within {within}")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::follow::ASKED;
 use super::pool::Pool;
 use super::room::{Room, Sizes};
 use super::settings::Bounds;
@@ -37,6 +38,9 @@ pub(super) fn grow(deciding: &mut Deciding) {
     resume(deciding, &mut needed);
     let joined = deciding.view.instances.iter().filter(|instance| instance.host.is_some()).count();
     let mut allowed = COMING.max(joined).saturating_sub(count(&deciding.view, Instance::is_coming));
+    // What is asked for later is decided later: it would wait, and what is known by then is not.
+    let unasked = |instance: &Instance| instance.wish == Wish::Run && instance.asked_at.is_none();
+    allowed = allowed.min(ASKED.saturating_sub(count(&deciding.view, unasked)));
     // What was decided before, for another reason, is room as well.
     for action in deciding.decision.actions.clone() {
         if let Action::Launch { pool, .. } = action {

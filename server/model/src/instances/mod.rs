@@ -39,7 +39,7 @@ pub use change::{BadChange, Change, HEADROOM_MAX, HOSTS_MAX, REPLACED_MAX};
 pub use enrolment::{Applicant, Document, NotAdmitted, Order, Shown, admit};
 pub use machine::{Architecture, BadType};
 pub use pool::{Lack, Lifecycle, Pool, Scope};
-pub use refusal::{Consequence, Refusal, consequence, pause};
+pub use refusal::{Consequence, Refusal, asked_at, consequence, pause};
 pub use room::{Room, Sizes};
 pub use schedule::{BadHours, Hours, Schedule};
 pub use settings::{Bounds, InstanceType, Settings};

@@ -87,6 +87,12 @@ pub fn pause(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs((2i64 << attempts.min(5)).min(60))
 }
 
+/// Returns when an order was last made, of which it is known how often it was and when it may be made again.
+#[must_use]
+pub fn asked_at(attempts: u32, ask_at: Timestamp) -> Option<Timestamp> {
+    Some(ask_at - pause(attempts.checked_sub(1)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +135,11 @@ mod tests {
         for refusal in [Refusal::Throttled, Refusal::Expired, Refusal::Unanswered, Refusal::Mismatch] {
             assert_eq!(judge(refusal, 0), Consequence { over: false, lack: None }, "{refusal:?}");
         }
+        for attempts in 0..9 {
+            let ask_at = Timestamp::UNIX_EPOCH + pause(attempts);
+            assert_eq!(asked_at(attempts + 1, ask_at), Some(Timestamp::UNIX_EPOCH));
+        }
+        assert_eq!(asked_at(0, Timestamp::UNIX_EPOCH), None);
         assert!(judge(Refusal::Forbidden, 0).over);
         assert!(!judge(Refusal::Forbidden, 1).over, "the first attempt may have been done");
         assert_eq!([0, 1, 3, 9].map(|attempts| pause(attempts).as_secs()), [2, 4, 16, 60]);

@@ -69,6 +69,32 @@ fn of_very_many_orders_a_few_are_asked_for_in_each_turn_and_in_the_end_all_are()
 }
 
 #[test]
+fn no_more_is_decided_than_is_asked_for_at_once() {
+    let mut toy = Toy::new(settings(&ZONES, 20, 60));
+    toy.settle();
+    toy.settings = settings(&ZONES, 60, 60);
+    for _ in 0..minutes(5) {
+        turns(&mut toy, 1);
+        let unasked = toy.rows.iter().filter(|row| row.instance.asked_at.is_none());
+        assert!(unasked.count() <= 20);
+        let rows = toy.rows.iter().map(|row| &row.instance);
+        let waited = rows.filter_map(|one| Some(one.asked_at?.duration_since(one.decided_at))).max();
+        assert!(waited <= Some(TURN), "{waited:?}");
+    }
+    assert_eq!(toy.settle(), [60, 60, 60]);
+}
+
+#[test]
+fn one_that_the_cloud_gave_late_has_as_long_to_boot_as_any() {
+    let mut toy = Toy::new(settings(&["a"], 1, 2));
+    toy.busy = true;
+    turns(&mut toy, minutes(12));
+    assert!(toy.real.is_empty());
+    toy.busy = false;
+    assert_eq!((toy.settle(), toy.real.len()), (vec![1], 1));
+}
+
+#[test]
 fn a_schedule_raises_the_fewest_and_lets_them_go_again() {
     let mut toy = Toy::new(settings(&ZONES, 0, 4));
     toy.now = "2026-11-20T06:00:00Z".parse().unwrap();

@@ -64,6 +64,8 @@ pub(super) struct Toy {
     pub(super) list: List,
     /// Answers to orders get lost.
     pub(super) deaf: bool,
+    /// No order is taken just now.
+    pub(super) busy: bool,
     /// The next so many instances never join.
     pub(super) duds: u32,
     /// Instances end as soon as they are there.
@@ -106,6 +108,7 @@ impl Toy {
             dark: BTreeSet::new(),
             list: List::True,
             deaf: false,
+            busy: false,
             duds: 0,
             stillborn: false,
             past: Vec::new(),

@@ -42,6 +42,7 @@ impl Toy {
             launch: LaunchId(Uuid::from_u128(self.next)),
             pool,
             decided_at: self.now,
+            asked_at: None,
             ask_at: self.now,
             id: None,
             wish: Wish::Run,
@@ -63,11 +64,15 @@ impl Toy {
         let pool = self.row(launch).instance.pool.clone();
         let refused = if known.is_none() && full.contains(&pool) {
             Some(Refusal::NoCapacity)
+        } else if self.busy {
+            Some(Refusal::Throttled)
         } else {
             deaf.then_some(Refusal::Unanswered)
         };
         let id = known.unwrap_or_else(|| format!("i-{:x}", launch.0.as_u128()).parse().unwrap());
-        if refused != Some(Refusal::NoCapacity) && !self.real.contains_key(&id) {
+        self.row(launch).instance.asked_at = Some(now);
+        if !matches!(refused, Some(Refusal::NoCapacity | Refusal::Throttled)) && !self.real.contains_key(&id)
+        {
             let dud = self.duds > 0;
             self.duds = self.duds.saturating_sub(1);
             let (pool, born) = (pool.clone(), now);

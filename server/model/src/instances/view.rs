@@ -113,6 +113,8 @@ pub struct Instance {
     pub pool: Pool,
     /// When it was decided.
     pub decided_at: Timestamp,
+    /// When it was last asked for; nothing before the first time.
+    pub asked_at: Option<Timestamp>,
     /// When it may be asked for (again), while there is no answer.
     pub ask_at: Timestamp,
     /// The instance it became, as far as that was written down.
