@@ -34,7 +34,8 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
 ];
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
+/// Returns all files below a directory.
+pub(crate) fn sources(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
@@ -76,7 +77,8 @@ fn camel(method: &str) -> String {
     method.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
-fn allowed(name: &str) -> BTreeSet<String> {
+/// Returns the actions that a policy allows on anything.
+pub(crate) fn allowed(name: &str) -> BTreeSet<String> {
     let policy = policy(name);
     let statements = policy["Statement"].as_array().unwrap().iter();
     let allow = statements.filter(|statement| statement["Effect"] == "Allow");
