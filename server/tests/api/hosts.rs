@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use model::access::Scope;
 use model::fleet::{Doubt, Fleet};
+use model::host_use::{HostUse, Share};
 use model::id::HostId;
 use model::name::ProcessType;
 use model::plan::{ReplicaWish, Waiting};
+use model::replica::{HostReport, ReplicaStatus};
 use model::size::Size;
 use serde_json::{Value, json};
 use store::{HostFacts, NewReplica};
@@ -15,7 +17,7 @@ use crate::browser::Browser;
 use crate::server::Server;
 
 /// Adds a host with room for four small replicas.
-fn host(server: &Server, name: &str, zone: &str) -> HostId {
+pub(crate) fn host(server: &Server, name: &str, zone: &str) -> HostId {
     server.run(async {
         let mut tx = server.platform.store.write().await.unwrap();
         let host = store::create_host(&mut tx, name, zone, &format!("key of {name}")).await.unwrap();
@@ -33,7 +35,7 @@ fn host(server: &Server, name: &str, zone: &str) -> HostId {
 }
 
 /// Wants a replica of the app `shop` there.
-fn replica(server: &Server, host: HostId, number: u32) {
+pub(crate) fn replica(server: &Server, host: HostId, number: u32) {
     let app = server.app("shop");
     server.run(async {
         let mut tx = server.platform.store.write().await.unwrap();
@@ -53,6 +55,16 @@ fn replica(server: &Server, host: HostId, number: u32) {
         store::create_replica(&mut tx, new).await.unwrap();
         tx.commit().await.unwrap();
     });
+}
+
+/// Hears of a host that 1.2 of 4 cores and 3 of 8 GiB of its machine are in use.
+pub(crate) fn hear(server: &Server, host: HostId, replicas: Vec<ReplicaStatus>) {
+    let in_use = HostUse {
+        cpu_millicores: Some(Share { used: 1_200, of: 4_000 }),
+        memory_bytes: Some(Share { used: 3 << 30, of: 8 << 30 }),
+    };
+    let report = HostReport { in_use: Some(in_use), replicas, ..HostReport::default() };
+    assert_eq!(server.platform.facts.hear(host, Some((1, report))), Some(1));
 }
 
 fn shop(server: &Server) {
@@ -148,6 +160,42 @@ fn a_host_that_is_not_heard_of_is_silent_and_so_is_the_platform_in_doubt() {
     let unheard = &server.get("/hosts")[0];
     assert_eq!(unheard["state"], "silent");
     assert!(unheard["reason"].as_str().unwrap().contains("its routes are kept"), "{unheard}");
+}
+
+#[test]
+fn what_a_machine_has_in_use_is_shown_while_its_host_is_heard_of() {
+    let server = Server::start();
+    let id = host(&server, "app-1", "a");
+    host(&server, "app-2", "b");
+    let fields = ["cpu_used", "cpu_total", "memory_used_bytes", "memory_total_bytes"];
+    let shown = |host: &Value| fields.map(|field| host.get(field).unwrap().clone());
+    hear(&server, id, Vec::new());
+    let in_use = [json!(1.2), json!(4.0), json!(3u64 << 30), json!(8u64 << 30)];
+    assert_eq!(shown(&server.get("/hosts/app-1")), in_use);
+    let list = server.get("/hosts");
+    assert_eq!(shown(named(&list, "app-1")), in_use);
+    let unknown = [Value::Null, Value::Null, Value::Null, Value::Null];
+    assert_eq!(shown(named(&list, "app-2")), unknown, "nothing was heard of it");
+    let mut browser = Browser::of_admin(&server);
+    server.platform.facts.hear(id, None);
+    let page = browser.get("/dashboard/platform").text;
+    assert!(page.contains("in use 3.2 GB of 8.6 GB, 1.2 of 4.0 cores"), "{page}");
+    assert_eq!(page.matches("in use ").count(), 1, "{page}");
+    let fleet = Fleet { silent: [id].into(), ..Fleet::default() };
+    server.platform.outlook.set_fleet(Arc::new(fleet));
+    server.platform.facts.hear(id, None);
+    assert_eq!(shown(&server.get("/hosts/app-1")), unknown, "who is silent may use anything");
+}
+
+#[test]
+fn an_older_agent_says_nothing_of_its_machine() {
+    let server = Server::start();
+    let id = host(&server, "app-1", "a");
+    let older = serde_json::from_value(json!({ "generation": 1, "replicas": [], "degraded": [] }));
+    server.platform.facts.hear(id, Some((1, older.unwrap())));
+    let shown = server.get("/hosts/app-1");
+    assert_eq!((&shown["state"], &shown["cpu_used"]), (&json!("ready"), &Value::Null));
+    assert_eq!(shown["memory_used_bytes"], Value::Null);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use router::{Code, RequestLine};
 use serde_json::json;
 
 use crate::browser::Browser;
+use crate::hosts::{hear, host, replica};
 use crate::server::Server;
 
 /// Counts requests of an app as the router does, for as long as the counters are held.
@@ -178,6 +179,43 @@ fn prometheus_can_read_it_and_finds_each_request_once() {
     assert_eq!(value("paas_request_duration_seconds_count", &[]), Some(4.0));
     assert_eq!(value("paas_request_duration_seconds_sum", &[]), Some(121.254));
     assert_eq!(value("paas_apps", &[]), Some(2.0));
+}
+
+#[test]
+fn prometheus_sees_what_machines_have_in_use_and_on_which_a_replica_runs() {
+    let server = Server::start();
+    shop(&server);
+    let (heard, unheard) = (host(&server, "app-1", "a"), host(&server, "app-2", "b"));
+    replica(&server, heard, 1);
+    replica(&server, unheard, 2);
+    let replicas = server.run(async {
+        let mut db = server.platform.store.read().await.unwrap();
+        store::list_all_replicas(&mut db).await.unwrap()
+    });
+    let here = replicas.iter().find(|replica| replica.host_id == heard).unwrap();
+    let status = json!({
+        "id": here.id, "phase": "healthy", "since": "2026-01-05T12:00:00Z", "address": null, "restarts": 0,
+        "last_exit": null, "probe": null, "memory_bytes": 7,
+    });
+    hear(&server, heard, vec![serde_json::from_value(status).unwrap()]);
+    let samples = parse(&server.ask("GET", "/metrics").send().text);
+    let of = |name: &str| {
+        let found = samples.iter().filter(|(n, ..)| n == name);
+        found.map(|(_, labels, value)| (labels["host"].clone(), *value)).collect::<Vec<_>>()
+    };
+    let one = |value: f64| vec![("app-1".to_owned(), value)];
+    assert_eq!(of("paas_host_up"), [one(1.0), vec![("app-2".to_owned(), 0.0)]].concat());
+    assert_eq!((of("paas_host_cpu_cores_used"), of("paas_host_cpu_cores")), (one(1.2), one(4.0)));
+    let gigabyte = f64::from(1 << 30);
+    assert_eq!(of("paas_host_memory_used_bytes"), one(3.0 * gigabyte));
+    assert_eq!(of("paas_host_memory_bytes"), one(8.0 * gigabyte));
+    let zones: BTreeSet<_> =
+        samples.iter().filter_map(|(_, labels, _)| Some((labels.get("zone")?, &labels["host"]))).collect();
+    assert_eq!(zones.len(), 2, "each in its zone: {zones:?}");
+    assert_eq!(of("paas_replica_memory_bytes"), one(7.0));
+    let mut in_flight = of("paas_replica_in_flight");
+    in_flight.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert_eq!(in_flight, [("app-1".to_owned(), 0.0), ("app-2".to_owned(), 0.0)]);
 }
 
 #[test]

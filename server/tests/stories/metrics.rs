@@ -24,6 +24,13 @@ fn requests_are_counted_once_and_survive_a_restart_of_the_server() {
         assert!(counted <= visits, "{counted}");
         (counted == visits).then_some(())
     });
+    // Its agent looks at the machine every ten seconds, and a rate needs two looks.
+    let host = wait::until("what the machine has in use", || {
+        let (_, hosts) = platform.api("GET", "/hosts", &platform.token, None);
+        hosts[0]["cpu_used"].is_number().then(|| hosts[0].clone())
+    });
+    let (used, total) = (host["memory_used_bytes"].as_u64(), host["memory_total_bytes"].as_u64());
+    assert!(used > Some(0) && used < total, "{host}");
     platform.restart(true);
     let shop = platform.known_app("shop");
     let metrics = shop.json(&["metrics"]);
@@ -38,5 +45,10 @@ fn requests_are_counted_once_and_survive_a_restart_of_the_server() {
     let text = text.as_str().unwrap_or_default();
     let counted = "paas_requests_total{app=\"shop\",class=\"2xx\"} 1\n";
     assert!(status == 200 && text.contains(counted), "since this server started: {text}");
+    for series in ["paas_host_up{host=", "paas_host_memory_used_bytes{host="] {
+        assert!(text.contains(series), "{series}: {text}");
+    }
+    let name = host["name"].as_str().unwrap_or_default();
+    assert!(text.contains(&format!(",host=\"{name}\"}} ")), "a replica is on its host: {text}");
     assert!(shop.paasctl(&["metrics"]).contains("requests a minute"));
 }
