@@ -224,6 +224,11 @@ mod tests {
         assert_eq!((host.pids_limit, host.readonly_rootfs, host.privileged), (Some(64), Some(true), None));
         assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
         assert_eq!(host.security_opt.unwrap(), ["no-new-privileges"]);
+        // What an app writes fills no disk, also while nobody reads it.
+        let log = host.log_config.unwrap();
+        let bounds = [("max-size", "16000000"), ("max-file", "4")];
+        let bounds = bounds.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!((log.typ.as_deref(), log.config), (Some("json-file"), Some(HashMap::from(bounds))));
     }
 
     #[test]

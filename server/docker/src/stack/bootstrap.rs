@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio_util::io::ReaderStream;
 
-use super::{PACKAGES, Progress, labels};
+use super::{PACKAGES, Progress, STACK, labels};
 use crate::daemon::Daemon;
 
 const SCRIPT: &str = include_str!("../../../../buildpacks/stack/bootstrap.sh");
@@ -20,13 +20,13 @@ const SCRIPT: &str = include_str!("../../../../buildpacks/stack/bootstrap.sh");
 /// How long it may take: some hundred megabytes from a slow mirror.
 const WITHIN: Duration = Duration::from_secs(45 * 60);
 
-/// Builds and returns the id of the image.
-pub(super) async fn build(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<String> {
-    let made = tokio::time::timeout(WITHIN, import(daemon, progress)).await;
+/// Builds and returns the id of the image, which has a tag of the stack's then.
+pub(super) async fn build(daemon: &Daemon, tag: &str, progress: Progress<'_>) -> anyhow::Result<String> {
+    let made = tokio::time::timeout(WITHIN, import(daemon, tag, progress)).await;
     made.with_context(|| format!("it took longer than {} minutes", WITHIN.as_secs() / 60))?
 }
 
-async fn import(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<String> {
+async fn import(daemon: &Daemon, tag: &str, progress: Progress<'_>) -> anyhow::Result<String> {
     let mut packages = tempfile::NamedTempFile::new().context("cannot make a file")?;
     packages.write_all(PACKAGES.as_bytes()).context("cannot write a file")?;
     let mut script = Command::new("bash")
@@ -43,6 +43,8 @@ async fn import(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<Strin
     let change = |(name, value): (String, String)| format!("LABEL {name}={value}");
     let options = CreateImageOptions {
         from_src: Some("-".to_owned()),
+        repo: Some(STACK.to_owned()),
+        tag: Some(tag.to_owned()),
         changes: labels().into_iter().map(change).chain(["CMD [\"/bin/bash\"]".to_owned()]).collect(),
         ..CreateImageOptions::default()
     };

@@ -7,7 +7,7 @@ use bollard::models::{BuildInfo, CreateImageInfo};
 use bollard::query_parameters::{BuildImageOptions, CreateImageOptions};
 use futures::{Stream, StreamExt as _};
 
-use super::{PACKAGES, Progress, labels};
+use super::{PACKAGES, Progress, STACK, labels};
 use crate::daemon::{Daemon, DaemonError, QUICK};
 
 /// The image that it is built on.
@@ -31,10 +31,15 @@ pub(super) async fn base(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Res
     follow(daemon, "fetch an image", PULL_SILENCE, said, |info: CreateImageInfo| drop(info.status)).await
 }
 
-/// Builds and returns the id of the image.
-pub(super) async fn build(daemon: &Daemon, progress: Progress<'_>) -> anyhow::Result<String> {
-    let options =
-        BuildImageOptions { labels: Some(labels()), rm: true, forcerm: true, ..BuildImageOptions::default() };
+/// Builds and returns the id of the image, which has a tag of the stack's then.
+pub(super) async fn build(daemon: &Daemon, tag: &str, progress: Progress<'_>) -> anyhow::Result<String> {
+    let options = BuildImageOptions {
+        t: Some(format!("{STACK}:{tag}")),
+        labels: Some(labels()),
+        rm: true,
+        forcerm: true,
+        ..BuildImageOptions::default()
+    };
     let context = bollard::body_full(context()?.into());
     let said = daemon.docker().build_image(options, None, Some(context));
     let mut id = None;

@@ -2,22 +2,23 @@
 
 mod bootstrap;
 mod dockerfile;
+mod names;
 
 use std::collections::HashMap;
 
 use anyhow::Context as _;
 use bollard::models::ImageSummary;
-use bollard::query_parameters::{ListImagesOptions, RemoveImageOptions, TagImageOptions};
+use bollard::query_parameters::ListImagesOptions;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::daemon::{CHANGE, Daemon, DaemonError, QUICK};
+use crate::daemon::{Daemon, DaemonError, QUICK};
 
 /// The name of the image.
 pub const STACK: &str = "paas-debian-12";
 /// The name of the stack, as slugs and logs have it.
 pub(crate) const NAME: &str = "debian-12";
-/// The label with the name of the stack.
+/// The label with the name of the stack. What is built on a stack has it too.
 const LABEL: &str = "paas.stack";
 /// The label with the digest of the list of packages that it was made of.
 const PACKAGES_LABEL: &str = "paas.stack.packages";
@@ -53,7 +54,7 @@ pub async fn find_stack(daemon: &Daemon) -> Result<Option<Stack>, DaemonError> {
     Ok(list_stacks(daemon).await?.into_iter().find(|stack| stack.image.is_some()))
 }
 
-/// Returns all stack images, the newest first.
+/// Returns all stack images, the newest first. What somebody built on one is none.
 ///
 /// # Errors
 /// The daemon does not answer.
@@ -61,7 +62,7 @@ pub async fn list_stacks(daemon: &Daemon) -> Result<Vec<Stack>, DaemonError> {
     let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
     let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
     let listed = daemon.ask("list images", QUICK, daemon.docker().list_images(Some(options))).await?;
-    let mut stacks: Vec<_> = listed.into_iter().map(stack).collect();
+    let mut stacks: Vec<_> = listed.into_iter().filter_map(stack).collect();
     stacks.sort_by_key(|stack| std::cmp::Reverse(stack.created));
     Ok(stacks)
 }
@@ -80,20 +81,33 @@ pub async fn build_stack(
         true => Err(anyhow::anyhow!("it is to be made without")),
         false => dockerfile::base(daemon, progress).await,
     };
-    let id = match base {
+    let tag = names::own_tag(jiff::Timestamp::now());
+    let made = match base {
         Ok(()) => {
             progress(&format!("Building {STACK} with the Dockerfile, on {}", dockerfile::BASE));
-            dockerfile::build(daemon, progress).await?
+            dockerfile::build(daemon, &tag, progress).await
         }
         Err(why) => {
             progress(&format!("Making {STACK} of Debian's packages, without {}: {why:#}", dockerfile::BASE));
-            bootstrap::build(daemon, progress).await?
+            bootstrap::build(daemon, &tag, progress).await
         }
     };
-    let tag = TagImageOptions { repo: Some(STACK.to_owned()), tag: Some("latest".to_owned()) };
-    daemon.ask("name an image", QUICK, daemon.docker().tag_image(&id, Some(tag))).await?;
+    if made.is_err() {
+        // The daemon takes in also what a script wrote that failed then.
+        let _ = names::remove(daemon, &format!("{STACK}:{tag}")).await;
+    }
+    take_place(daemon, &made?).await?;
     remove_older(daemon, progress).await;
     find_stack(daemon).await?.context("the image that was just made is gone")
+}
+
+/// Has engines find an image as the stack from now on. What they found before stays known as a stack, also if it was given no
+/// name of its own when it was made.
+async fn take_place(daemon: &Daemon, id: &str) -> Result<(), DaemonError> {
+    if let Some(before) = find_stack(daemon).await?.filter(|before| before.id != id) {
+        names::give(daemon, &before.id, &names::own_tag(before.created)).await?;
+    }
+    names::give(daemon, id, names::LATEST).await
 }
 
 /// An image in use stays, and goes with the next one.
@@ -108,22 +122,24 @@ async fn remove_older(daemon: &Daemon, progress: Progress<'_>) {
     }
 }
 
-/// Removes an image that nothing uses; what is in use is refused.
+/// Removes a stack image that was replaced and that nothing uses; what a container uses is refused. What somebody named
+/// otherwise, or built on, is from then on an image as any other.
 pub(crate) async fn remove(daemon: &Daemon, id: &str) -> Result<(), DaemonError> {
-    let removed = daemon.docker().remove_image(id, None::<RemoveImageOptions>, None);
-    daemon.ask("remove an image", CHANGE, removed).await.map(drop)
+    names::take(daemon, id).await
 }
 
-fn stack(image: ImageSummary) -> Stack {
-    let named = image.repo_tags.iter().any(|tag| tag == &format!("{STACK}:latest"));
-    Stack {
+/// Returns an image as a stack if its names say that it is one.
+fn stack(image: ImageSummary) -> Option<Stack> {
+    let named = image.repo_tags.iter().any(|name| names::is_latest(name));
+    let made_here = image.repo_tags.iter().any(|name| names::is_own(name));
+    (named || made_here).then(|| Stack {
         name: image.labels.get(LABEL).cloned().unwrap_or_default(),
         image: named.then(|| STACK.to_owned()),
         created: jiff::Timestamp::from_second(image.created).unwrap_or_default(),
         bytes: u64::try_from(image.size).unwrap_or(0),
         current: image.labels.get(PACKAGES_LABEL).is_some_and(|digest| *digest == packages_digest()),
         id: image.id,
-    }
+    })
 }
 
 fn labels() -> HashMap<String, String> {

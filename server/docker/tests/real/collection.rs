@@ -11,10 +11,11 @@ use model::replica::Phase;
 
 use crate::stage::{Stage, docker};
 
-/// Makes an image as `paasd stack build` does, without the name, which a newer one has taken; returns its id.
+/// Makes an image as `paasd stack build` does, with the name of its own only: a newer one has taken the other. Returns its id.
 fn replaced_stack() -> String {
-    let text = format!("tar -c --files-from=/dev/null | docker import --message {} ", ReplicaId::new());
-    let script = text + "--change 'LABEL paas.stack=debian-12' -";
+    let name = format!("{}:made-{}", docker::STACK, Timestamp::now().as_nanosecond());
+    let text = "tar -c --files-from=/dev/null | docker import --change 'LABEL paas.stack=debian-12' - ";
+    let script = text.to_owned() + &name;
     let made = Command::new("bash").args(["-c", &script]).output().unwrap();
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }

@@ -17,3 +17,4 @@ mod isolation;
 mod output;
 mod restarts;
 mod slugs;
+mod stacks;
