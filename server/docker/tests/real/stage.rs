@@ -85,13 +85,13 @@ impl Stage {
         stage
     }
 
-    /// Starts anew, with a port of the control plane that apps must not reach.
-    /// Starts anew, with these addresses as those of servers.
+    /// Has the next start take these addresses as those of servers.
     pub(crate) fn apart_from(mut self, servers: Vec<SocketAddr>) -> Self {
         self.control_addresses = servers;
         self
     }
 
+    /// Starts anew, with a port of the control plane that apps must not reach.
     pub(crate) async fn with_control_port(mut self, port: u16) -> Self {
         self.drop_agent();
         self.control_port = port;
