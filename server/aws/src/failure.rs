@@ -205,6 +205,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Returns whether EC2 calls the name of an instance profile an invalid value, as it does until a new one is known everywhere.
+    #[must_use]
+    pub fn is_about_profile(&self) -> bool {
+        self.code == "InvalidParameterValue" && self.message.contains("rofile")
+    }
+
     /// Returns what helps, in whole sentences.
     #[must_use]
     pub fn hint(&self) -> String {

@@ -48,7 +48,7 @@ fn count(sky: &Simcloud, number: &Value, of: &str) -> u64 {
 }
 
 /// Tells whether each zone has an instance, as far as the server knows.
-fn is_whole(server: &mut Server) -> bool {
+pub(crate) fn is_whole(server: &mut Server) -> bool {
     let there =
         ["us-east-1a", "us-east-1b", "us-east-1c"].map(|zone| (zone.to_owned(), "booting".to_owned()));
     server.instances() == there

@@ -13,3 +13,4 @@ mod names;
 mod region;
 mod server;
 mod told;
+mod trouble;

@@ -210,8 +210,6 @@ impl Order<'_> {
     }
 }
 
-/// The set-up may be new, and its profile not known everywhere yet: EC2 then says that the name is an invalid value.
 fn is_bearable(failure: &Failure) -> bool {
-    let is_early = failure.code == "InvalidParameterValue" && failure.message.contains("rofile");
-    failure.kind.is_unclear() || is_early
+    failure.kind.is_unclear() || failure.is_about_profile()
 }

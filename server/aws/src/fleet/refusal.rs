@@ -25,6 +25,9 @@ pub fn refusal(failure: &Failure) -> Refusal {
     if let Some((_, own)) = OWN.iter().find(|(code, _)| *code == failure.code) {
         return *own;
     }
+    if failure.is_about_profile() {
+        return Refusal::Throttled;
+    }
     match failure.kind {
         Kind::NoCapacity => Refusal::NoCapacity,
         Kind::LimitReached => Refusal::Limit,
@@ -79,6 +82,14 @@ mod tests {
         ] {
             assert_eq!(judged(code, status), means, "{code}");
         }
+    }
+
+    #[test]
+    fn a_profile_that_is_not_known_yet_is_asked_for_again_soon() {
+        let (action, code) = ("ec2:RunInstances", "InvalidParameterValue".to_owned());
+        let message = "Value (paas-prod-host) for parameter iamInstanceProfile.name is invalid".to_owned();
+        let early = Failure { kind: Kind::Refused, action, code, message };
+        assert_eq!(refusal(&early), Refusal::Throttled);
     }
 
     #[test]
