@@ -127,7 +127,8 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
     assembly::prepare_apps(&platform).await?;
     peers::hear(&platform).await;
     if let Some(listener) = agents_listen {
-        loops.spawn(agents::run(platform.clone(), listener, stop.clone()));
+        let limits = agents::Limits::default();
+        loops.spawn(agents::run(platform.clone(), listener, limits, stop.clone()));
         agents::wait_for_hosts(&platform).await?;
     }
     // Whoever has visitors leaves in order.

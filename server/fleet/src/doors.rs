@@ -15,11 +15,8 @@ use tracing::{debug, warn};
 
 use crate::certificate::Bearer;
 
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// Connections at a time; more wait in the system's queue.
-const CONNECTIONS: usize = 8_192;
+/// How long a handshake may take: no agent waits longer for a line.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// How long to wait when the system has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
@@ -34,7 +31,24 @@ pub struct Call {
     pub bearer: Option<Bearer>,
 }
 
-/// Takes calls until it is told to stop, each in a task of its own.
+/// How many may call at once. Who has not shown a certificate yet, and who has none, takes no place of a host.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Handshakes; more wait in the system's queue.
+    handshakes: usize,
+    /// Connections of hosts; more are ended, and come again.
+    hosts: usize,
+    /// Connections of machines without a certificate; more are ended, and come again.
+    strangers: usize,
+    /// How long one of those may last: a machine that joins asks once and hears the answer.
+    stranger: Duration,
+}
+
+const ROOM: Room =
+    Room { handshakes: 1_024, hosts: 8_192, strangers: 1_024, stranger: Duration::from_secs(30) };
+
+/// Takes calls until it is told to stop, each in a task of its own. One of a machine without a certificate is ended after
+/// 30 s.
 pub async fn take_calls<F, Taken>(
     listener: TcpListener,
     config: Arc<ServerConfig>,
@@ -44,21 +58,45 @@ pub async fn take_calls<F, Taken>(
     F: Fn(Call) -> Taken + Clone + Send + 'static,
     Taken: Future<Output = ()> + Send,
 {
+    take_within(ROOM, listener, config, stop, take).await;
+}
+
+async fn take_within<F, Taken>(
+    room: Room,
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    stop: CancellationToken,
+    take: F,
+) where
+    F: Fn(Call) -> Taken + Clone + Send + 'static,
+    Taken: Future<Output = ()> + Send,
+{
     let acceptor = TlsAcceptor::from(config);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let [handshakes, hosts, strangers] =
+        [room.handshakes, room.hosts, room.strangers].map(|size| Arc::new(Semaphore::new(size)));
     let accept = async {
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(turn) = Arc::clone(&handshakes).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, from)) => {
                     let (acceptor, take) = (acceptor.clone(), take.clone());
+                    let (hosts, strangers) = (Arc::clone(&hosts), Arc::clone(&strangers));
                     tokio::spawn(async move {
-                        match timeout(HANDSHAKE, shake(acceptor, stream, from.ip())).await {
-                            Ok(Ok(call)) => take(call).await,
+                        let shaken = timeout(HANDSHAKE, shake(acceptor, stream, from.ip())).await;
+                        drop(turn);
+                        match shaken {
+                            Ok(Ok(call)) if call.bearer.is_some() => match hosts.try_acquire() {
+                                Ok(_place) => take(call).await,
+                                Err(_) => warn!(%from, "there are too many connections of hosts"),
+                            },
+                            Ok(Ok(call)) => match strangers.try_acquire() {
+                                Ok(_place) if timeout(room.stranger, take(call)).await.is_ok() => {}
+                                Ok(_) => debug!(%from, "a call without a certificate took too long"),
+                                Err(_) => debug!(%from, "there are too many calls without a certificate"),
+                            },
                             Ok(Err(error)) => debug!(%error, %from, "a call was not taken"),
                             Err(_) => debug!(%from, "a handshake took too long"),
                         }
-                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -78,3 +116,6 @@ async fn shake(acceptor: TlsAcceptor, stream: TcpStream, from: IpAddr) -> std::i
     let bearer = shown.map(Bearer::read).transpose().map_err(std::io::Error::other)?;
     Ok(Call { stream, from, bearer })
 }
+
+#[cfg(test)]
+mod tests;

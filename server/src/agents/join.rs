@@ -9,7 +9,7 @@ use fleet::{About, Enrol, Join, Joined, Renew, Renewed, fingerprint_of_request};
 use store::{Host, HostFacts};
 use tracing::info;
 
-use super::admission::{Caller, admit_late};
+use super::admission::Caller;
 use super::refusal::Refusal;
 use super::registrar::Registrar;
 use crate::platform::Platform;
@@ -81,13 +81,12 @@ pub(super) async fn enrol(
 
 pub(super) async fn renew(
     State(platform): State<Arc<Platform>>,
-    Extension(caller): Extension<Caller>,
+    Extension(host): Extension<Arc<Host>>,
     Json(renew): Json<Renew>,
 ) -> Result<Json<Renewed>, Refusal> {
-    let host = admit_late(&platform, &caller).await?;
     let key =
         fingerprint_of_request(&renew.request).map_err(|error| Refusal::invalid(format!("{error:#}")))?;
-    if host.key_fingerprint != Some(key) {
+    if host.key_fingerprint.as_ref() != Some(&key) {
         return Err(Refusal::forbidden("a certificate is renewed for the key that the host joined with"));
     }
     let certificate = platform.agents.authority.host_certificate(host.id, &renew.request)?;

@@ -11,7 +11,6 @@ use fleet::{Chunk, Kept, Taken, decode_chunks};
 use model::id::AppId;
 use store::Host;
 
-use super::admission::{Caller, admit};
 use super::refusal::Refusal;
 use crate::platform::Platform;
 
@@ -20,10 +19,9 @@ const NO_APP: Kept = Kept { offset: 0, unwanted: true, no_app: true };
 
 pub(super) async fn take(
     State(platform): State<Arc<Platform>>,
-    Extension(caller): Extension<Caller>,
+    Extension(host): Extension<Arc<Host>>,
     body: Bytes,
 ) -> Result<Json<Taken>, Refusal> {
-    let host = admit(&platform, &caller).await?;
     let chunks = decode_chunks(body).ok_or_else(|| Refusal::invalid("these are no pieces of logs"))?;
     let apps: BTreeSet<AppId> = chunks.iter().map(|(chunk, _)| chunk.app).collect();
     let mut refused = platform.agents.trust.refused(&platform, &host, apps.clone()).await?;

@@ -2,6 +2,8 @@
 //! reconcile loop.
 
 mod admission;
+mod bodies;
+mod gate;
 mod identities;
 mod join;
 mod lately;
@@ -28,7 +30,7 @@ use store::{Store, Vault};
 pub(crate) use identities::read_identities;
 pub use refusal::Refusal;
 pub use registrar::Registrar;
-pub(crate) use serve::run;
+pub use serve::{Limits, run};
 pub(crate) use wait::wait_for_hosts;
 
 /// Under which the authority is stored, and what its sealed key belongs to.

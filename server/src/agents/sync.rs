@@ -9,7 +9,7 @@ use fleet::{Sync, Synced};
 use store::Host;
 use tokio::time::{Instant, timeout_at};
 
-use super::admission::{Caller, admit};
+use super::admission::Caller;
 use super::join::facts;
 use super::refusal::Refusal;
 use crate::platform::Platform;
@@ -20,9 +20,9 @@ const HOLD_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn sync(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
+    Extension(host): Extension<Arc<Host>>,
     Json(mut sync): Json<Sync>,
 ) -> Result<Json<Synced>, Refusal> {
-    let host = admit(&platform, &caller).await?;
     note(&platform, &host, &caller, &mut sync).await;
     if sync.notice.is_some_and(|notice| platform.facts.notices.take(host.id, notice)) {
         tracing::warn!(host.id = %host.id, "the cloud takes host {} back", host.name);
