@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agent::Agent;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use store::FirstToken;
 use tracing::{info, warn};
 
@@ -148,12 +148,26 @@ async fn find_this_host(
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let mut tx = store.write().await?;
-    let host = store::ensure_host(&mut tx, &name, &options.zone).await?;
+    let host = match store::ensure_host(&mut tx, &name, &options.zone).await {
+        Err(store::Error::Taken { .. }) => bail!("{}", taken(&name, options.database_url.is_some())),
+        found => found?,
+    };
     let mut facts = offer::of_this_machine(options);
     (facts.address, facts.entry_port) = entry.map(|entry| (entry.ip(), entry.port())).unzip();
     store::set_host_facts(&mut tx, host.id, &facts).await?;
     tx.commit().await?;
     Ok(host)
+}
+
+/// Why the host inside this server cannot have the name that it goes by.
+fn taken(name: &str, is_named: bool) -> String {
+    let advice = match is_named {
+        true => format!(
+            "start it with another --server-name, or remove that host with `paasctl hosts:remove {name}` if it is gone"
+        ),
+        false => "give this machine the hostname that it had, or another".to_owned(),
+    };
+    format!("this server goes by the name {name}, which a host has that joined the platform: {advice}")
 }
 
 /// Makes the log of each app that has none: the server died while the app was made. All else is seen to when it is used.

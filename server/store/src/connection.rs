@@ -15,7 +15,7 @@ use crate::leadership::count_turns;
 use crate::postgres::{self, News};
 use crate::transaction::{Db, Transaction};
 use crate::vault::random;
-use crate::versions::refused;
+use crate::versions::{refused, run_migrations};
 
 /// How long a caller waits for its turn before it is told that the database is too busy.
 const TURN: Duration = Duration::from_secs(30);
@@ -73,7 +73,7 @@ impl Store {
         create_private(path)
             .map_err(|error| Error::File(format!("{} cannot be used", path.display()), error))?;
         let store = Self::connect_file(path).await?;
-        MIGRATIONS.run(&store.writers).await.map_err(refused)?;
+        store.migrate(None).await?;
         Ok(store)
     }
 
@@ -92,7 +92,7 @@ impl Store {
     /// A database that cannot be reached or used, or tables that a newer version made.
     pub async fn open_url(url: &DatabaseUrl) -> Result<Self> {
         let store = Self::connect_url(url).await?;
-        MIGRATIONS.run(&store.writers).await.map_err(refused)?;
+        store.migrate(None).await?;
         Ok(store)
     }
 
@@ -166,12 +166,15 @@ impl Store {
         }
     }
 
-    /// Brings an empty database to the tables of an earlier version.
-    pub(crate) async fn migrate_to(
-        &self,
-        schema: i64,
-    ) -> std::result::Result<(), sqlx::migrate::MigrateError> {
-        MIGRATIONS.run_to(schema, &self.writers).await
+    /// Brings the tables up to date, or an empty database to those of an earlier version.
+    ///
+    /// # Errors
+    /// A database that fails, or tables that a newer version made.
+    pub(crate) async fn migrate(&self, to: Option<i64>) -> Result<()> {
+        match &self.server {
+            Some(server) => postgres::migrate(&server.url, to).await,
+            None => run_migrations(&self.writers, to).await.map_err(refused),
+        }
     }
 
     /// Begins to write a row that nothing else goes by, without waiting for its turn where the database allows that.

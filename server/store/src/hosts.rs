@@ -103,22 +103,22 @@ fn host(row: &AnyRow) -> Result<Host> {
     })
 }
 
-/// Returns the host of this name, made if it is not there.
+/// Returns the host inside a server that has this name, made if it is not there.
 ///
 /// # Errors
-/// A database that fails.
+/// [`Error::Taken`] if a machine that joined has the name.
 pub async fn ensure_host(db: &mut Db, name: &str, zone: &str) -> Result<Host> {
     let row = sqlx::query(
         "insert into hosts (id, name, zone, state, state_since, created_at) values ($1, $2, $3, 'ready', $4, $4) \
-         on conflict (name) do update set zone = excluded.zone returning *",
+         on conflict (name) do update set zone = excluded.zone where hosts.key_fingerprint is null returning *",
     )
     .bind(HostId::new().to_string())
     .bind(name)
     .bind(zone)
     .bind(now())
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
-    host(&row)
+    host(&row.ok_or(Error::Taken { what: "the host's name" })?)
 }
 
 /// Adds a machine that joins. Its key is what it is known by from now on.

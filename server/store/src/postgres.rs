@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgListener;
 use sqlx::{AnyPool, Connection as _, Executor as _};
 use tokio::time::{Instant, timeout};
@@ -12,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 use crate::transaction::{Db, Transaction, within};
+use crate::versions::{refused, run_migrations};
 
 /// How long a caller waits for a connection. It is also how long one that asks while the database is away waits for it.
 const CONNECTION: Duration = Duration::from_secs(10);
@@ -71,6 +73,35 @@ pub(crate) const WRITERS: Manner = Manner {
     settings: "set idle_in_transaction_session_timeout = '4s'; set lock_timeout = '10s'; \
         set statement_timeout = '30s'; set application_name = 'paasd'; set synchronous_commit = on",
 };
+
+/// The connection that changes tables, which takes as long as there are rows. It waits no longer for others than any other does:
+/// who comes after it waits behind it.
+const MIGRATOR: Manner = Manner {
+    size: 1,
+    settings: "set idle_in_transaction_session_timeout = '4s'; set lock_timeout = '10s'; \
+        set statement_timeout = 0; set application_name = 'paasd'; set synchronous_commit = on",
+};
+
+/// What the database says to who waited for a lock until `lock_timeout`.
+const LOCKED: &str = "55P03";
+
+/// Brings the tables up to date, or to those of an earlier version. Waits while another server does.
+pub(crate) async fn migrate(url: &DatabaseUrl, to: Option<i64>) -> Result<()> {
+    let pool = pool(url, MIGRATOR).await?;
+    let migrated = loop {
+        match run_migrations(&pool, to).await {
+            Err(MigrateError::Execute(sqlx::Error::Database(error)))
+                if error.code().as_deref() == Some(LOCKED) =>
+            {
+                tracing::warn!("waiting for another server, which brings the tables of {url} up to date");
+            }
+            migrated => break migrated,
+        }
+    };
+    // With it goes the lock of the migrator, which one that failed keeps.
+    pool.close().await;
+    migrated.map_err(refused)
+}
 
 /// Opens connections to the database, waiting for it if it is about to start.
 pub(crate) async fn pool(url: &DatabaseUrl, manner: Manner) -> Result<AnyPool> {

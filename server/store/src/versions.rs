@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sqlx::migrate::MigrateError;
-use sqlx::{Executor as _, Row as _};
+use sqlx::{AnyPool, Executor as _, Row as _};
 
 use crate::connection::{MIGRATIONS, Store, create_private};
 use crate::database_url::DatabaseUrl;
@@ -62,7 +62,7 @@ impl Store {
                 Self::connect_file(file).await?
             }
         };
-        store.migrate_to(schema).await.map_err(|_| Error::NotEmpty)?;
+        store.migrate(Some(schema)).await.map_err(|_| Error::NotEmpty)?;
         let mut db = store.read().await?;
         if find_schema(&mut db).await? != schema || count_users(&mut db).await? > 0 {
             return Err(Error::NotEmpty);
@@ -107,6 +107,14 @@ pub async fn find_schema(db: &mut Db) -> Result<i64> {
 async fn count_users(db: &mut Db) -> Result<i64> {
     let row = sqlx::query("select count(*) as users from users").fetch_one(db).await?;
     Ok(row.try_get("users")?)
+}
+
+/// Carries out what is left of the migrations, or of those up to one.
+pub(crate) async fn run_migrations(pool: &AnyPool, to: Option<i64>) -> std::result::Result<(), MigrateError> {
+    match to {
+        Some(schema) => MIGRATIONS.run_to(schema, pool).await,
+        None => MIGRATIONS.run(pool).await,
+    }
 }
 
 /// Says what helps against a database that this version cannot bring up to date.

@@ -33,6 +33,7 @@ mod on_postgres {
     mod leases;
     #[path = "../../store/metrics.rs"]
     mod metrics;
+    mod migrations;
     #[path = "../../store/operations.rs"]
     mod operations;
     mod portable;

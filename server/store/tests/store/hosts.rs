@@ -64,6 +64,20 @@ async fn what_a_host_says_of_itself_is_kept() {
 }
 
 #[tokio::test]
+async fn a_server_does_not_take_the_name_of_a_machine_that_joined() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let joined = create_host(&mut tx, "app-1", "a", "fingerprint").await.unwrap();
+    assert!(matches!(ensure_host(&mut tx, "app-1", "b").await, Err(Error::Taken { .. })));
+    assert_eq!(find_host(&mut tx, joined.id).await.unwrap(), Some(joined.clone()), "it is in its zone yet");
+    remove_host(&mut tx, joined.id, "it is gone").await.unwrap();
+    let embedded = ensure_host(&mut tx, "app-1", "b").await.unwrap();
+    assert_ne!(embedded.id, joined.id);
+    let moved = ensure_host(&mut tx, "app-1", "c").await.unwrap();
+    assert_eq!((moved.id, moved.zone.as_str()), (embedded.id, "c"));
+}
+
+#[tokio::test]
 async fn a_host_that_was_lost_is_what_it_was_when_it_returns() {
     let world = world().await;
     let mut tx = world.store.write().await.unwrap();
