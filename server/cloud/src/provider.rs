@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use model::cost::Control;
 use model::id::LaunchId;
 use model::instances::{InstanceId, InstanceType, Pool, Refusal, State};
 
@@ -55,6 +56,8 @@ pub struct Site {
     pub public_addresses: bool,
     /// How large the disk of each is, in gigabytes; nothing if that is not said.
     pub disk_gb: Option<u32>,
+    /// What the control plane runs on; nothing if nobody knows just now.
+    pub control: Option<Control>,
 }
 
 /// An instance as a cloud lists it.

@@ -12,8 +12,8 @@ pub(super) async fn note(platform: &Platform, site: &Site) -> store::Result<()> 
     let balancers = balancers.map(|all| all.iter().filter(|balancer| balancer.ours).count());
     let balancers = balancers.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     let before = cloud::find_ground(&mut *platform.store.read().await?).await?;
-    let now = seen(before, site, balancers);
-    if before == Some(now) {
+    let now = seen(before.clone(), site, balancers);
+    if before.as_ref() == Some(&now) {
         return Ok(());
     }
     let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(()) };
@@ -27,12 +27,17 @@ fn seen(before: Option<Ground>, site: &Site, balancers: Option<u32>) -> Ground {
     let before = before.unwrap_or_else(|| Ground::usual(zones));
     let nats = site.nats.unwrap_or(before.nats);
     let disk_gb = site.disk_gb.unwrap_or(before.disk_gb);
-    let now = Ground { nats, disk_gb, host_addresses: site.public_addresses, ..before };
-    balancers.map_or(now, |balancers| now.with_balancers(balancers, zones))
+    let control = site.control.clone().unwrap_or_else(|| before.control.clone());
+    let now = Ground { nats, disk_gb, host_addresses: site.public_addresses, control, ..before };
+    match balancers {
+        Some(balancers) => now.with_balancers(balancers, zones),
+        None => now,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::cost::Control;
     use model::instances::{InstanceType, Room};
 
     use super::*;
@@ -47,6 +52,7 @@ mod tests {
             nats,
             public_addresses: nats == Some(0),
             disk_gb: None,
+            control: None,
         }
     }
 
@@ -56,7 +62,13 @@ mod tests {
         let two = seen(None, &site(Some(3)), Some(2));
         assert_eq!((two.balancers, two.balancer_addresses), (2, 6));
         assert_eq!((two.nats, two.host_addresses), (3, false));
-        assert_eq!(seen(Some(two), &site(None), None), two);
+        assert_eq!(seen(Some(two.clone()), &site(None), None), two);
         assert_eq!(seen(Some(two), &site(Some(0)), Some(1)), Ground::usual(3));
+        let control = Control { types: vec!["small".to_owned()], addresses: 1, disk_gb: 20 };
+        let with = seen(None, &Site { control: Some(control.clone()), ..site(Some(0)) }, None);
+        assert_eq!(
+            (&with.control, seen(Some(with.clone()), &site(Some(0)), None).control),
+            (&control, control.clone())
+        );
     }
 }

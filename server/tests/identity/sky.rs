@@ -86,6 +86,7 @@ impl Cloud for Sky {
             nats: None,
             public_addresses: true,
             disk_gb: None,
+            control: None,
         })
     }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, InstanceType, LaunchTemplateVersion, NatGateway, NatGatewayState, Subnet};
 use cloud::Site;
+use model::cost::Control;
 use model::instances::{InstanceType as Offered, Room};
 use tracing::warn;
 
+use super::control::paid_control;
 use super::ec2::said;
 use crate::call::Of as _;
 use crate::clients::Clients;
@@ -30,6 +32,8 @@ pub(super) struct Ground {
     /// Whether the subnets give out public addresses.
     public_addresses: bool,
     disk_gb: Option<u32>,
+    /// What the control plane runs on; nothing if AWS did not say.
+    control: Option<Control>,
 }
 
 /// A version of the launch template.
@@ -72,6 +76,10 @@ impl Ground {
         let nats = nats(clients, name).await;
         let nats =
             nats.inspect_err(|failure| warn!("NAT gateways cannot be counted: {}", said(failure))).ok();
+        let control = paid_control(clients, name).await;
+        let control = control
+            .inspect_err(|failure| warn!("the control plane cannot be counted: {}", said(failure)))
+            .ok();
         let region = clients.region.clone();
         Ok(Self {
             account,
@@ -84,6 +92,7 @@ impl Ground {
             nats,
             public_addresses,
             disk_gb,
+            control,
         })
     }
 
@@ -98,6 +107,7 @@ impl Ground {
             nats: self.nats,
             public_addresses: self.public_addresses,
             disk_gb: self.disk_gb,
+            control: self.control.clone(),
         }
     }
 
@@ -291,6 +301,7 @@ mod tests {
             image: "ami-2".to_owned(),
             nats: None,
             public_addresses: true,
+            control: None,
             disk_gb: None,
         };
         assert_eq!(

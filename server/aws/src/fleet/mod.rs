@@ -7,6 +7,8 @@
 mod refusal;
 
 #[cfg(feature = "fleet")]
+mod control;
+#[cfg(feature = "fleet")]
 mod ec2;
 #[cfg(feature = "fleet")]
 mod end;

@@ -9,6 +9,8 @@ use aws::Clients;
 use aws::bake::{Baking, Engine, Next as Baked, Program, Progress as Bakes, Recipe, bake};
 use aws::control::{ControlError, Ground, Machine, Next, Progress, look, start};
 use aws::setup::Asked;
+use cloud::Cloud as _;
+use model::cost::Control;
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -53,6 +55,17 @@ async fn one_that_ended_a_day_ago_is_made_up_for_at_once() {
         earlier.push(machine.id);
     }
     assert!(since.elapsed() < Duration::from_secs(45), "each token was waited for: {:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn what_it_runs_on_is_part_of_what_the_platform_pays_for() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    let account = prepare(&sky).await;
+    let nothing = sky.ec2().await.site().await.unwrap().control.unwrap();
+    assert_eq!(nothing, Control::default());
+    let (machine, _) = run(&account).await.unwrap();
+    let control = sky.ec2().await.site().await.unwrap().control.unwrap();
+    assert_eq!((control.types, control.disk_gb), (vec![machine.instance_type], 8));
 }
 
 #[tokio::test]

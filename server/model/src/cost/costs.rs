@@ -186,7 +186,7 @@ impl Costs {
 
     /// Tells whether nothing costs more than before, whatever the prices are.
     pub(super) fn is_no_more_than(&self, before: &Self) -> bool {
-        let of = |costs: &Self| (costs.settings.types.clone(), costs.settings.headroom_percent, costs.ground);
+        let of = |costs: &Self| (costs.settings.types.clone(), costs.settings.headroom_percent, costs.ground.clone());
         of(self) == of(before) && self.least() <= before.least() && self.claimed() <= before.claimed()
     }
 }

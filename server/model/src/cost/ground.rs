@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bill, RegionPrices};
+use super::{Bill, Money, RegionPrices};
 
 /// What hosts stand on, and what each takes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ground {
     /// Load balancers.
     pub balancers: u32,
@@ -17,13 +17,49 @@ pub struct Ground {
     pub disk_gb: u32,
     /// Whether each host has a public address.
     pub host_addresses: bool,
+    /// What the control plane runs on.
+    #[serde(default)]
+    pub control: Control,
+}
+
+/// What the control plane runs on, as far as its cloud knows it for the platform's: one that runs elsewhere is not here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// The types of its machines: one, but while it changes places.
+    pub types: Vec<String>,
+    /// Their public addresses.
+    pub addresses: u32,
+    /// Its disks in gigabytes, which stay when a machine ends.
+    pub disk_gb: u32,
+}
+
+impl Control {
+    fn add_to(&self, bill: &mut Bill, prices: &RegionPrices) {
+        for name in &self.types {
+            match prices.instances.get(name) {
+                Some(hour) => bill.hourly(format!("control plane {name}"), 1, *hour),
+                None => {
+                    bill.hourly(format!("control plane {name}, of which there is no price"), 1, Money::ZERO)
+                }
+            }
+        }
+        bill.monthly("gigabyte of its disk", self.disk_gb.into(), prices.volume_gigabyte_month);
+        bill.hourly("public address of the control plane", self.addresses.into(), prices.address_hour);
+    }
 }
 
 impl Ground {
     /// Returns what a set-up over so many zones has unless something else was asked for.
     #[must_use]
     pub fn usual(zones: usize) -> Self {
-        let bare = Self { balancers: 0, balancer_addresses: 0, nats: 0, disk_gb: 40, host_addresses: true };
+        let bare = Self {
+            balancers: 0,
+            balancer_addresses: 0,
+            nats: 0,
+            disk_gb: 40,
+            host_addresses: true,
+            control: Control::default(),
+        };
         bare.with_balancers(1, zones)
     }
 
@@ -38,6 +74,7 @@ impl Ground {
     #[must_use]
     pub fn bill(&self, prices: &RegionPrices) -> Bill {
         let mut bill = Bill::default();
+        self.control.add_to(&mut bill, prices);
         bill.hourly("load balancer", self.balancers.into(), prices.balancer_hour);
         bill.hourly(
             "public address of the load balancer",
@@ -63,5 +100,34 @@ impl Ground {
         bill.hourly(instance_type, 1, *prices.instances.get(instance_type)?);
         self.add_hosts(&mut bill, 1, prices);
         Some(bill)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Prices;
+
+    #[test]
+    fn the_control_plane_is_paid_for_and_a_type_without_a_price_is_named() {
+        let prices = Prices::built_in();
+        let prices = prices.region("us-east-1").unwrap();
+        let usual = Ground::usual(3);
+        let control = Control { types: vec!["t3.medium".to_owned()], addresses: 1, disk_gb: 40 };
+        let with = Ground { control: control.clone(), ..usual.clone() }.bill(prices);
+        // 730 h of 0.0416, 40 GB at 0.08, 730 h of one address.
+        let more: Vec<_> =
+            with.lines.iter().filter(|line| !usual.bill(prices).lines.contains(line)).collect();
+        let sum: Money = more.iter().map(|line| line.per_month()).sum();
+        assert_eq!((more.len(), sum.to_string()), (3, "$37.22".to_owned()));
+        let odd = Control { types: vec!["x9.huge".to_owned()], ..control };
+        let bill = Ground { control: odd, ..usual }.bill(prices);
+        assert!(bill.lines[0].what.contains("x9.huge, of which there is no price"), "{bill:?}");
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_down_is_read() {
+        let old = r#"{"balancers":1,"balancer_addresses":3,"nats":0,"disk_gb":40,"host_addresses":true}"#;
+        assert_eq!(serde_json::from_str::<Ground>(old).unwrap(), Ground::usual(3));
     }
 }

@@ -11,6 +11,6 @@ mod prices;
 pub use bill::{Bill, Line};
 pub use cap::Beyond;
 pub use costs::{Costs, Estimate, NoPrice, share};
-pub use ground::Ground;
+pub use ground::{Control, Ground};
 pub use money::{HOURS_PER_MONTH, Money};
 pub use prices::{Prices, PricesError, RegionPrices};
