@@ -134,6 +134,8 @@ fn load_balancers_are_added_and_those_that_apps_are_on_stay() {
     let one = cloud.up(&[]);
     let plan = cloud.ok(&["aws:plan", "--name", "prod", "--image", IMAGE, "--balancers", "2"]);
     assert!(plan.contains("load balancer 2's port 80") && plan.contains("$54.75"), "{plan}");
+    let change = "What is there costs $27.38 a month without hosts, so that this adds $27.38.";
+    assert!(plan.contains(change), "{plan}");
     let two = cloud.up(&["--balancers", "2"]);
     assert_eq!((&two["balancer"], &two["address"]), (&one["balancer"], &one["address"]));
     assert!(two["more_addresses"][0].as_str().unwrap().starts_with("paas-prod--2-"), "{two:#}");

@@ -41,7 +41,7 @@ impl Plan {
             check_surplus(&wish, &found)?;
             Ok((
                 plan(&wish, &found),
-                Costs::of(&wish.as_found(&found), &clients.region, &prices),
+                Costs::of(&wish.as_found(&found), &found, &clients.region, &prices),
                 found.account,
             ))
         })?;

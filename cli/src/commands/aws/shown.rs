@@ -1,7 +1,9 @@
 //! Steps and bills, as text and as JSON.
 
-use aws::setup::{Action, Leftover, Progress, Setting, Step, Wish, host_bill};
-use model::cost::{Bill, Prices};
+use std::cmp::Ordering;
+
+use aws::setup::{Action, Found, Leftover, Progress, Setting, Step, Wish, bill_found, host_bill};
+use model::cost::{Bill, Money, Prices};
 use model::wording;
 use serde_json::{Value, json};
 
@@ -121,18 +123,21 @@ pub(super) struct Costs {
     source: String,
     /// Without hosts; none if the region's prices are not known.
     bill: Option<Bill>,
+    /// What is there now costs this, without hosts.
+    now: Option<Money>,
     /// Of each host.
     host: Option<Bill>,
 }
 
 impl Costs {
-    /// Returns what a wish comes to.
-    pub(super) fn of(wish: &Wish, region: &str, prices: &Prices) -> Self {
+    /// Returns what a wish comes to, where this was found.
+    pub(super) fn of(wish: &Wish, found: &Found, region: &str, prices: &Prices) -> Self {
         let known = prices.region(region);
         Self {
             region: region.to_owned(),
             source: prices.source.clone(),
             bill: known.map(|prices| aws::setup::bill(wish, prices)),
+            now: known.map(|prices| bill_found(wish, found, prices).per_month()),
             host: known.and_then(|prices| host_bill(wish, prices)),
         }
     }
@@ -156,7 +161,19 @@ impl Costs {
             }
             None => "\nThe price of a host is not in the table.",
         };
-        format!("{}{host}\n({})", table.render(screen), self.source)
+        let change = self.change(bill).map(|change| format!("\n{change}")).unwrap_or_default();
+        format!("{}{host}{change}\n({})", table.render(screen), self.source)
+    }
+
+    /// Returns what changes of what is paid already.
+    fn change(&self, bill: &Bill) -> Option<String> {
+        let (now, then) = (self.now.filter(|now| *now > Money::ZERO)?, bill.per_month());
+        let differs = match now.cmp(&then) {
+            Ordering::Equal => "which stays as it is".to_owned(),
+            Ordering::Less => format!("so that this adds {}", then - now),
+            Ordering::Greater => format!("so that this saves {}", now - then),
+        };
+        Some(format!("What is there costs {now} a month without hosts, {differs}."))
     }
 
     /// Returns the same for programs.
@@ -166,6 +183,7 @@ impl Costs {
             "currency": "USD",
             "setup": self.bill.as_ref().map(of),
             "each_host": self.host.as_ref().map(of),
+            "setup_now": self.now.map(|now| json!({ "per_month": now })),
             "source": self.source,
         })
     }

@@ -49,7 +49,7 @@ impl Up {
             check_surplus(&wish, &found)?;
             let steps = plan(&wish, &found);
             if !steps.is_empty() {
-                let costs = Costs::of(&wish.as_found(&found), &clients.region, &prices);
+                let costs = Costs::of(&wish.as_found(&found), &found, &clients.region, &prices);
                 screen.say(&format!("{}\n\n{}\n", shown::steps(screen, &steps), costs.text(screen)));
                 let question = format!("Take these {}?", wording::count(steps.len(), "step"));
                 consent(self.yes, &question, "nothing was changed", "take the steps")?;

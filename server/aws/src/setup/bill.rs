@@ -2,7 +2,7 @@
 
 use model::cost::{Bill, Ground, RegionPrices};
 
-use super::{Egress, Entrance, Network, Wish};
+use super::{Egress, Entrance, Found, Network, Part, Wish};
 
 /// Returns what the set-up itself costs, without hosts and traffic.
 #[must_use]
@@ -36,11 +36,25 @@ pub fn ground(wish: &Wish) -> Ground {
     rest.with_balancers(balancers, zones)
 }
 
+/// Returns what the set-up that was found costs, without hosts and traffic.
+#[must_use]
+pub fn bill_found(wish: &Wish, found: &Found, prices: &RegionPrices) -> Bill {
+    let count = |is: fn(&Part) -> bool| found.all().filter(|(part, _)| is(part)).count();
+    let zones = match &wish.network {
+        Network::Own { .. } => count(|part| matches!(part, Part::PublicSubnet(_))),
+        Network::Adopted { public_subnets, .. } => public_subnets.len(),
+    };
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let there = Ground { nats: number(count(|part| matches!(part, Part::Nat(_)))), ..Ground::usual(zones) };
+    there.with_balancers(number(found.balancers().count()), zones).bill(prices)
+}
+
 #[cfg(test)]
 mod tests {
     use model::cost::Prices;
 
     use super::*;
+    use crate::setup::Piece;
     use crate::setup::wish::tests::wish;
 
     #[test]
@@ -53,6 +67,21 @@ mod tests {
         assert_eq!(bill(&two, prices).per_month().to_string(), "$54.75");
         // 730 h of 0.0416, 40 GB at 0.08, 730 h of one address.
         assert_eq!(host_bill(&wish(), prices).unwrap().per_month().to_string(), "$37.22");
+    }
+
+    #[test]
+    fn what_is_found_costs_what_was_wished_for_once_it_is_there() {
+        let prices = Prices::built_in();
+        let prices = prices.region("us-east-1").unwrap();
+        for (balancers, egress) in [(1, Egress::PublicAddresses), (2, Egress::NatPerZone)] {
+            let wish = Wish { balancers: Some(balancers), egress, ..wish() };
+            let mut found = Found::of("123456789012".to_owned());
+            assert_eq!(bill_found(&wish, &found, prices), Bill::default(), "nothing is there");
+            for part in wish.parts() {
+                found.note(part, Piece { id: "x".to_owned(), ..Piece::default() });
+            }
+            assert_eq!(bill_found(&wish, &found, prices), bill(&wish, prices));
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod settle;
 #[cfg(feature = "sdk")]
 mod way_out;
 
-pub use bill::{bill, ground, host_bill};
+pub use bill::{bill, bill_found, ground, host_bill};
 pub use found::{Adopted, Found, Leftover, Piece};
 pub use group_rules::{Rule, Source};
 pub use name::{ClusterName, ClusterNameError};
