@@ -42,7 +42,7 @@ pub(crate) async fn assemble(
     drop(alone);
     let identity = identity(&options)?;
     let leadership = end_leases(&store, &options, &identity).await?;
-    let slugs = blobs::open(&options).await?;
+    let slugs = blobs::open(&options, store.clone()).await?;
     let chosen = engine::choose(options.engine, &options.own("agent")).await?;
     options.engine = chosen.choice();
     let home = Home::of_server(&options, slugs.clone(), vault.clone());

@@ -92,6 +92,9 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// Gives up what is kept only so that it need not be fetched again, where it takes too much room.
+    async fn tidy(&self) {}
+
     /// Returns what this engine has on the host beside the directories of replicas.
     async fn belongings(&self) -> Vec<Belonging> {
         Vec::new()

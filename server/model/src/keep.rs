@@ -8,9 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::id::SlugId;
 use crate::release::Version;
 
+mod copies;
 mod host;
 
-pub use host::{Belonging, HostGarbage, HostUse, Purpose, SlugCopy, TOLD, YOUNG};
+pub use copies::{CopyRoom, SlugCopy};
+pub use host::{Belonging, HostGarbage, HostUse, Purpose, TOLD, YOUNG};
 
 /// The newest slugs of an app whose releases can be rolled back to, however many releases those are: a change of config
 /// is one without a slug of its own. As many of the newest that served are kept beside them, so that a series of failed

@@ -32,5 +32,5 @@ pub use overlay::{overlay, remove_overlay, unmount_below};
 pub use pack::{PackLimits, Packed, Rootfs, Workshop, pack, pack_rootfs};
 pub use place::{BlobPlace, BlobPlaceError};
 pub use rootfs::{ABOUT, look_up};
-pub use store::{SlugStore, StoredImage, store_reason};
+pub use store::{Reach, SlugStore, StoredImage, store_reason};
 pub use unpack::{UnpackLimits, unpack};

@@ -1,12 +1,12 @@
 //! Images that come from somewhere else piece by piece: fetched once, resumed where they broke off, believed only with
-//! the digest that was asked for, and given up again when they take too much room.
+//! the digest that was asked for.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -14,8 +14,6 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::BoxStream};
-use jiff::Timestamp;
-use model::keep::SlugCopy;
 use model::slug::Digest;
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -125,30 +123,11 @@ async fn append(origin: &dyn Origin, digest: &Digest, part: &Path, from: u64) ->
     Ok(true)
 }
 
-/// Deletes the images in a folder that are too many for `bound` bytes, as `model::keep` has it. Blocks.
-pub(crate) fn trim(
-    folder: &Path,
-    suffix: &str,
-    bound: u64,
-    keep: &BTreeSet<Digest>,
-) -> io::Result<Vec<PathBuf>> {
-    let now = Timestamp::now();
-    let copy = |entry: fs::DirEntry| {
-        let (facts, name) = (entry.metadata().ok()?, entry.file_name());
-        let digest = name.to_str().and_then(|name| name.strip_suffix(suffix)?.parse().ok());
-        let came_at = facts.modified().ok().and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(now);
-        Some((entry.path(), SlugCopy { digest, bytes: facts.len(), came_at }))
-    };
-    let (paths, copies): (Vec<_>, Vec<_>) = fs::read_dir(folder)?.flatten().filter_map(copy).unzip();
-    let too_many =
-        SlugCopy::too_many(&copies, keep, bound, now).into_iter().map(|place| paths[place].clone());
-    Ok(too_many.filter(|path| fs::remove_file(path).is_ok()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use sha2::{Digest as _, Sha256};
+    use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     /// Breaks off after so many bytes each time.
@@ -204,30 +183,12 @@ mod tests {
     async fn however_many_want_an_image_at_once_it_is_sent_once() {
         let (dir, (origin, digest)) = (tempfile::tempdir().unwrap(), breaks(200_000));
         let origin = Arc::new(origin);
-        let store = crate::SlugStore::elsewhere(origin.clone(), 1);
+        let store = crate::SlugStore::elsewhere(origin.clone()).bounded(1);
         let images = (0..20).map(|_| store.image(&digest, dir.path()));
         let images = futures::future::join_all(images).await;
         assert!(images.iter().all(|image| image.as_ref().is_ok_and(|path| path.exists())), "{images:?}");
         assert_eq!(*origin.asked.lock().unwrap(), [0]);
-        store.trim(dir.path(), &BTreeSet::new());
+        store.trim(dir.path(), &BTreeSet::new()).await;
         assert!(images[0].as_ref().unwrap().exists(), "it came just now");
-    }
-
-    #[test]
-    fn the_oldest_that_nobody_needs_go_first() {
-        let dir = tempfile::tempdir().unwrap();
-        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
-        let digests: Vec<Digest> = ["a", "b", "c", "d"].map(|c| c.repeat(64).parse().unwrap()).into();
-        for (age, digest) in digests.iter().enumerate() {
-            let path = dir.path().join(format!("{digest}.squashfs"));
-            fs::write(&path, [0; 100]).unwrap();
-            let at = old + Duration::from_secs(age as u64);
-            File::open(&path).unwrap().set_modified(at).unwrap();
-        }
-        let keep = BTreeSet::from([digests[0].clone()]);
-        assert!(trim(dir.path(), ".squashfs", 400, &keep).unwrap().is_empty());
-        let gone = trim(dir.path(), ".squashfs", 250, &keep).unwrap();
-        let names: Vec<_> = gone.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, [digests[1].to_string(), digests[2].to_string()]);
     }
 }

@@ -3,11 +3,11 @@
 //! What `put` acknowledged is on disk. What is handed out was read and found to have its digest.
 
 pub(crate) mod bucket;
+mod copies;
 mod folder;
 mod transfer;
 
 use std::{
-    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -22,6 +22,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 pub(crate) use bucket::is_final;
 pub use bucket::reason as store_reason;
+pub use copies::Reach;
 pub(crate) use folder::sync;
 use transfer::again;
 
@@ -38,7 +39,7 @@ const SUFFIX: &str = ".squashfs";
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long is waited for a store that is tried out.
 const TRY_WITHIN: Duration = Duration::from_secs(45);
-/// How many bytes of copies a server keeps whose store is a bucket.
+/// How many bytes of copies are kept unless somebody says otherwise.
 const COPIES_BYTES: u64 = 10_000_000_000;
 /// How long a transfer may take.
 const TRANSFER_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -64,8 +65,11 @@ pub struct SlugStore {
     store: Arc<dyn ObjectStore>,
     /// The folder itself, where the store is a directory of this host.
     local: Option<PathBuf>,
-    /// Where images come from instead, and how many bytes of copies are kept of them.
-    origin: Option<(Arc<dyn Origin>, u64)>,
+    /// Where images come from instead.
+    origin: Option<Arc<dyn Origin>>,
+    /// How many bytes of copies are kept, where the store is elsewhere.
+    copies_bytes: u64,
+    reach: Option<Arc<dyn Reach>>,
     fetching: Arc<Fetching>,
     intact: Arc<Intact>,
     /// Held while an image is put or removed, so that none is removed that was just put again.
@@ -117,31 +121,18 @@ impl SlugStore {
     /// Uses a store elsewhere.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         let (intact, changing, fetching) = Default::default();
-        Self { store, local: None, origin: None, fetching, intact, changing }
+        let (local, origin, reach) = (None, None, None);
+        Self { store, local, origin, copies_bytes: COPIES_BYTES, reach, fetching, intact, changing }
     }
 
-    /// Has no images of its own and fetches those that are needed; of the copies at most `bound` bytes are kept.
-    pub fn elsewhere(origin: Arc<dyn Origin>, bound: u64) -> Self {
-        Self { origin: Some((origin, bound)), ..Self::new(Arc::new(object_store::memory::InMemory::new())) }
+    /// Has no images of its own and fetches those that are needed.
+    pub fn elsewhere(origin: Arc<dyn Origin>) -> Self {
+        Self { origin: Some(origin), ..Self::new(Arc::new(object_store::memory::InMemory::new())) }
     }
 
     /// Tells whether images have to be fetched before they can be used.
     pub fn is_elsewhere(&self) -> bool {
         self.local.is_none()
-    }
-
-    /// Deletes copies in `cache` that take too much room, the oldest first, but for those to be kept. Blocks.
-    pub fn trim(&self, cache: &Path, keep: &BTreeSet<Digest>) {
-        let bound = match (&self.origin, &self.local) {
-            (Some((_, bound)), _) => *bound,
-            (None, None) => COPIES_BYTES,
-            (None, Some(_)) => return,
-        };
-        match origin::trim(cache, SUFFIX, bound, keep) {
-            Ok(gone) => gone.iter().for_each(|path| self.intact.forget(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(%error, "cannot give up copies of slugs in {}", cache.display()),
-        }
     }
 
     /// Stores an image just packed unless it is there whole, and notes that it was put there now.
@@ -212,7 +203,7 @@ impl SlugStore {
     /// Copies an image to a file of this host, whole or not at all.
     pub async fn fetch_to(&self, digest: &Digest, path: &Path) -> Result<(), SlugError> {
         match &self.origin {
-            Some((origin, _)) => within(TRANSFER_WITHIN, origin::fetch(origin.as_ref(), digest, path)).await,
+            Some(origin) => within(TRANSFER_WITHIN, origin::fetch(origin.as_ref(), digest, path)).await,
             None => within(TRANSFER_WITHIN, self.download(digest, path)).await,
         }
     }

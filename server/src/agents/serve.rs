@@ -69,6 +69,7 @@ fn routes(platform: Arc<Platform>, limits: Limits) -> Router {
         .route("/agent/logs", post(logs::take))
         .route("/agent/slugs/{digest}", get(slugs::fetch))
         .layer(from_fn_with_state(Arc::clone(&platform), gate::let_in))
+        .route("/agent/slugs/within-reach", post(slugs::within_reach))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(map_request(idle));
     anybody.merge(late).layer(map_request(whole)).merge(hosts).with_state(platform)

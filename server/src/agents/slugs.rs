@@ -1,9 +1,11 @@
-//! A host fetches a slug, or the rest of one.
+//! A host fetches a slug, or the rest of one, and asks which of its copies it may need again.
 
+use std::collections::BTreeSet;
 use std::io::SeekFrom;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
@@ -13,7 +15,6 @@ use model::slug::Digest;
 use slug::SlugError;
 use tokio::fs::File;
 use tokio::io::AsyncSeekExt as _;
-use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use super::refusal::Refusal;
@@ -21,6 +22,9 @@ use crate::platform::Platform;
 
 /// How much is read at a time, in bytes.
 const PIECE: usize = 256 << 10;
+
+/// About how many slugs a host may ask at once.
+const ASKED_MAX: usize = 10_000;
 
 pub(super) async fn fetch(
     State(platform): State<Arc<Platform>>,
@@ -49,15 +53,27 @@ pub(super) async fn fetch(
     Ok(response.body(Body::from_stream(ReaderStream::with_capacity(file, PIECE)))?)
 }
 
+/// Says which of these slugs a release within reach has: of the others a host may give up its copies.
+pub(super) async fn within_reach(
+    State(platform): State<Arc<Platform>>,
+    Json(slugs): Json<BTreeSet<Digest>>,
+) -> Result<Json<BTreeSet<Digest>>, Refusal> {
+    if slugs.len() > ASKED_MAX {
+        return Err(Refusal::invalid("these are too many slugs"));
+    }
+    Ok(Json(store::kept_of(&mut *platform.store.read().await?, &slugs).await?))
+}
+
 /// Brings a slug to this server's disk if it is not there, where copies of a bucket's take so much room and no more. That goes on
 /// when the host that asked waits no longer, so that it is there when it asks again.
 async fn bring(platform: &Platform, digest: Digest) -> anyhow::Result<Result<PathBuf, SlugError>> {
     let (slugs, copies) = (platform.slugs.clone(), platform.options.dir("slug-cache"));
     let brought = tokio::spawn(async move {
         let path = slugs.image(&digest, &copies).await;
-        spawn_blocking(move || slugs.trim(&copies, &[digest].into())).await.map(|()| path)
+        slugs.trim(&copies, &[digest].into()).await;
+        path
     });
-    Ok(brought.await??)
+    Ok(brought.await?)
 }
 
 /// Returns where the wanted rest begins.

@@ -72,7 +72,10 @@ async fn work(options: Options) -> anyhow::Result<()> {
     let identity = Arc::new(Identity::open(&options, &about).await?);
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
-    let slugs = slug::SlugStore::elsewhere(servers.slugs(), options.slug_cache_bytes());
+    let from_servers = servers.slugs();
+    let slugs = SlugStore::elsewhere(from_servers.clone())
+        .bounded(options.slug_cache_bytes())
+        .knowing(from_servers);
     let home = Home::of_host(&options.data_dir, slugs, entry_port)?
         .apart_from(addresses(&options.servers).await)
         .behind_balancer(options.behind_balancer);
@@ -137,7 +140,7 @@ pub(crate) fn is_agents(data_dir: &Path) -> bool {
 pub(crate) async fn stop(data_dir: &Path) -> anyhow::Result<()> {
     let _taken = Directory::take(data_dir, true)?;
     // It only ends what runs: nothing is fetched for that.
-    let slugs = SlugStore::elsewhere(Arc::new(slugs::FromServers(Vec::new())), u64::MAX);
+    let slugs = SlugStore::elsewhere(Arc::new(slugs::FromServers(Vec::new())));
     let chosen = engine::found(&data_dir.join("agent"))?;
     let agent = local_agent::start(Home::of_host(data_dir, slugs, 0)?, &chosen).await?;
     end_replicas(&agent).await?;

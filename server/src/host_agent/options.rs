@@ -47,7 +47,8 @@ pub struct AgentArgs {
     /// Load balancers reach replicas at their ports; the network has to keep everybody else from these
     #[arg(long, env = "PAASD_BEHIND_BALANCER")]
     behind_balancer: bool,
-    /// Most megabytes of slugs that are kept beside those in use [default: 10000, or a tenth of the disk]
+    /// Megabytes of copies of slugs, beyond which only those stay that run or that a rollback may need [default: 10000, or
+    /// a tenth of the disk]
     #[arg(long, env = "PAASD_SLUG_CACHE_MB", value_name = "MB")]
     slug_cache_mb: Option<u64>,
     /// How replicas are run [default: auto]

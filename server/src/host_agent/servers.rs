@@ -10,7 +10,6 @@ use anyhow::anyhow;
 use fleet::{About, ClientTls, Link, LinkError, Notice, Sync, Synced};
 use jiff::Timestamp;
 use model::replica::HostReport;
-use slug::Origin;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -89,7 +88,7 @@ impl Servers {
         self.servers.iter().map(|server| Arc::clone(&server.logs)).collect()
     }
 
-    pub(super) fn slugs(&self) -> Arc<dyn Origin> {
+    pub(super) fn slugs(&self) -> Arc<FromServers> {
         Arc::new(FromServers(self.links()))
     }
 

@@ -1,8 +1,10 @@
-//! Fetches slugs from whichever server gives them.
+//! Fetches slugs from whichever server gives them, and asks which are within reach.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fleet::{Link, LinkError};
@@ -11,7 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::header::CONTENT_RANGE;
 use model::slug::Digest;
-use slug::{Origin, Rest};
+use slug::{Origin, Reach, Rest};
 
 /// The servers as a place that slugs come from.
 pub(super) struct FromServers(pub(super) Vec<Arc<Link>>);
@@ -42,5 +44,19 @@ impl Origin for FromServers {
         }
         // That one server does not have it says nothing while another one cannot be asked.
         last.map_or(Ok(None), |error| Err(io::Error::other(error)))
+    }
+}
+
+#[async_trait]
+impl Reach for FromServers {
+    async fn within_reach(&self, slugs: BTreeSet<Digest>) -> io::Result<BTreeSet<Digest>> {
+        let mut last = io::Error::from(io::ErrorKind::NotConnected);
+        for link in &self.0 {
+            match link.ask("/agent/slugs/within-reach", &slugs, Duration::ZERO).await {
+                Ok(within) => return Ok(within),
+                Err(error) => last = io::Error::other(error),
+            }
+        }
+        Err(last)
     }
 }

@@ -106,6 +106,20 @@ pub async fn kept_images(db: &mut Db) -> Result<BTreeSet<Digest>> {
     rows.iter().map(|row| row.parsed("digest")).collect()
 }
 
+/// Returns those of the images that slugs have which are kept.
+///
+/// # Errors
+/// A database that fails.
+pub async fn kept_of(db: &mut Db, images: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>> {
+    let mut kept = BTreeSet::new();
+    for digest in images {
+        if image_use(db, digest).await?.needed {
+            kept.insert(digest.clone());
+        }
+    }
+    Ok(kept)
+}
+
 /// Returns builds that have ended and whose output is older than that of the app's newest ones, at most `max`.
 ///
 /// # Errors

@@ -126,6 +126,36 @@ fn what_was_deployed_after_a_backup_serves_until_the_release_of_the_backup_does(
 }
 
 #[test]
+fn a_host_keeps_the_slugs_that_can_be_gone_back_to_and_gives_up_others() {
+    let platform = platform();
+    let one = Machine::join(&platform, "one", 2);
+    let deploy = |app: &TestApp<'_>, greeting: &str| {
+        let before = one.slugs();
+        app.greeting(greeting).deploy();
+        app.paasctl(&["scale", "web=2"]);
+        wait_for_answers(app, 2);
+        one.age_slugs();
+        let mut new = one.slugs();
+        new.retain(|name| !before.contains(name));
+        new
+    };
+    let gone = platform.app("gone");
+    gone.greets("nobody");
+    let left = deploy(&gone, "nobody at all");
+    let kept = platform.app("kept");
+    kept.greets("zero");
+    let first = deploy(&kept, "first");
+    let second = deploy(&kept, "second");
+    assert_eq!((left.len(), first.len(), second.len()), (1, 1, 1));
+    gone.paasctl(&["apps:destroy", "--confirm", "gone"]);
+    let image = platform.data.join("blobs/slugs").join(left.first().unwrap());
+    wait::until("the image to be collected", || (!image.exists()).then_some(()));
+    let third = deploy(&kept, "third");
+    wait::until("what nobody needs to go", || one.slugs().is_disjoint(&left).then_some(()));
+    assert_eq!(one.slugs(), [first, second, third].into_iter().flatten().collect());
+}
+
+#[test]
 fn a_token_makes_one_host_and_a_removed_host_is_refused_and_runs_nothing() {
     let platform = platform();
     let token = machine::join_token(&platform, "one");

@@ -53,6 +53,11 @@ impl AppTrees {
         self.slugs.warm(slugs).await;
     }
 
+    /// Gives up copies of slugs that take too much room.
+    pub async fn tidy(&self) {
+        self.slugs.tidy().await;
+    }
+
     /// Returns a verified image of the slug on this host.
     ///
     /// # Errors

@@ -98,12 +98,21 @@ impl HostSlugs {
         }
     }
 
+    /// Gives up copies of slugs that take too much room.
+    pub(super) async fn tidy(&self) {
+        self.store.trim(&self.copies(), &self.needed()).await;
+    }
+
+    fn copies(&self) -> PathBuf {
+        self.dir.join("images")
+    }
+
     /// Returns a verified image on this host.
     pub(super) async fn image(&self, digest: &Digest) -> Result<PathBuf, EngineError> {
-        let cache = self.dir.join("images");
-        let image = self.store.image(digest, &cache).await;
-        if self.store.is_elsewhere() && image.is_ok() {
-            self.store.trim(&cache, &self.needed());
+        let image = self.store.image(digest, &self.copies()).await;
+        if image.is_ok() {
+            let and_this = self.needed().into_iter().chain([digest.clone()]).collect();
+            self.store.trim(&self.copies(), &and_this).await;
         }
         image.map_err(|error| match error {
             SlugError::NotFound(_) | SlugError::Altered { .. } => EngineError::Impossible(error.to_string()),

@@ -8,10 +8,11 @@ use model::keep::{Belonging, HostUse, TOLD};
 use super::{Event, Host};
 
 impl Host {
-    /// Has the engine say what it has.
+    /// Has the engine tidy up and say what it has.
     pub(super) fn look_at_belongings(&self) {
         let engine = Arc::clone(&self.parts.engine);
         self.spawn(async move |events| {
+            engine.tidy().await;
             let _ = events.send(Event::Belongs(engine.belongings().await)).await;
         });
     }

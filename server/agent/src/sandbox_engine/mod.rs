@@ -231,6 +231,10 @@ impl Engine for SandboxEngine {
         spawn_blocking(find).await.ok().flatten()
     }
 
+    async fn tidy(&self) {
+        self.0.trees.tidy().await;
+    }
+
     fn degraded(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if self.0.host.privilege == Privilege::User {

@@ -301,6 +301,10 @@ impl Engine for DockerEngine {
         self.0.dir(id).read::<RunFile>("run.json")?.ip
     }
 
+    async fn tidy(&self) {
+        self.0.trees.tidy().await;
+    }
+
     async fn belongings(&self) -> Vec<Belonging> {
         let found = self.0.belongings().await;
         found.inspect_err(|error| tracing::debug!(%error, "cannot see what is there")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Decides what of a host's own things nobody needs: copies of slugs, containers, networks, images. It removes nothing
+//! Decides what of a host's own things nobody needs: containers, networks, images. It removes nothing
 //! itself.
 
 use std::collections::BTreeSet;
@@ -7,44 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AppId, ReplicaId};
-use crate::slug::Digest;
 
 /// What came just now is about to be used.
 pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 
 /// Most things that a host tells of.
 pub const TOLD: usize = 100;
-
-/// A copy of a slug's image on a host that fetches its images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlugCopy {
-    /// Its digest; nothing for what is no whole image.
-    pub digest: Option<Digest>,
-    /// Its size.
-    pub bytes: u64,
-    /// When it came.
-    pub came_at: Timestamp,
-}
-
-impl SlugCopy {
-    /// Returns the places of those that go, the oldest first, until the rest takes at most `bound` bytes. What is needed
-    /// stays however large it is, and so does what is young.
-    #[must_use]
-    pub fn too_many(copies: &[Self], needed: &BTreeSet<Digest>, bound: u64, now: Timestamp) -> Vec<usize> {
-        let mut sum: u64 = copies.iter().map(|copy| copy.bytes).sum();
-        let mut oldest_first: Vec<usize> = (0..copies.len()).collect();
-        oldest_first.sort_by_key(|place| copies[*place].came_at);
-        oldest_first.retain(|place| {
-            let copy = &copies[*place];
-            let stays = copy.digest.as_ref().is_some_and(|digest| needed.contains(digest))
-                || is_young(copy.came_at, now);
-            let goes = sum > bound && !stays;
-            sum -= if goes { copy.bytes } else { 0 };
-            goes
-        });
-        oldest_first
-    }
-}
 
 /// What something of an engine's is there for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +100,7 @@ impl Belonging {
     }
 }
 
-fn is_young(at: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_young(at: Timestamp, now: Timestamp) -> bool {
     let age = now.duration_since(at);
     // A clock that was set back makes nothing young for ever.
     (SignedDuration::ZERO..YOUNG).contains(&age)
@@ -146,21 +114,6 @@ mod tests {
 
     fn ago(minutes: i64) -> Timestamp {
         NOW - SignedDuration::from_mins(minutes)
-    }
-
-    fn copy(name: &str, minutes: i64) -> SlugCopy {
-        SlugCopy { digest: name.repeat(64).parse().ok(), bytes: 100, came_at: ago(minutes) }
-    }
-
-    #[test]
-    fn the_oldest_copies_go_that_nobody_needs_until_the_rest_fits() {
-        let copies = [copy("a", 50), copy("b", 40), copy("c", 60), copy("d", 1), copy("zz", 30)];
-        let needed: BTreeSet<Digest> = copies[2].digest.iter().cloned().collect();
-        let gone = |bound| SlugCopy::too_many(&copies, &needed, bound, NOW);
-        assert_eq!(gone(500), [0; 0]);
-        assert_eq!(gone(499), [0]);
-        assert_eq!(gone(350), [0, 1]);
-        assert_eq!(gone(0), [0, 1, 4], "what is needed stays, and what came just now");
     }
 
     #[test]

@@ -66,6 +66,8 @@ async fn what_is_out_of_reach_is_given_up_and_no_release_is_made_of_it() {
     assert!(!image_use(&mut tx, &digest(1)).await.unwrap().needed);
     assert_eq!(image_use(&mut tx, &digest(99)).await.unwrap(), ImageUse::default());
     assert!(!kept_images(&mut tx).await.unwrap().contains(&digest(1)));
+    let asked = [digest(1), digest(2), digest(23), digest(99)].into();
+    assert_eq!(kept_of(&mut tx, &asked).await.unwrap(), [digest(2), digest(23)].into());
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! A machine with an agent on it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use store::{NewJoinToken, Store, Vault};
@@ -44,6 +48,8 @@ impl Machine {
             option("--host-mb", "100000".to_owned()),
             option("--host-cores", "100".to_owned()),
             option("--engine", engine()),
+            // No copy of a slug is kept that could go.
+            option("--slug-cache-mb", "0".to_owned()),
         ];
         let arguments = arguments.into_iter().flatten().collect();
         let agent = spawn(&data, &arguments);
@@ -80,6 +86,24 @@ impl Machine {
     /// Returns how many replicas there are on it.
     pub(crate) fn replicas(&self) -> usize {
         std::fs::read_dir(self.data.join("agent/replicas")).map_or(0, Iterator::count)
+    }
+
+    /// Returns its copies of slugs, by the names of their files.
+    pub(crate) fn slugs(&self) -> BTreeSet<OsString> {
+        let found = std::fs::read_dir(self.copies()).into_iter().flatten();
+        found.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    /// Makes these copies an hour old.
+    pub(crate) fn age_slugs(&self) {
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        for name in self.slugs() {
+            File::open(self.copies().join(name)).unwrap().set_modified(hour_ago).unwrap();
+        }
+    }
+
+    fn copies(&self) -> PathBuf {
+        self.data.join("agent/images")
     }
 
     pub(crate) fn log(&self) -> String {
