@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use model::id::{HostId, ReplicaId};
+use model::metrics::Visits;
 use model::replica::{HostReport, Phase, ReplicaStatus};
 use model::watch::Traffic;
 use router::{Backend, GOODBYE};
@@ -232,6 +233,16 @@ impl Facts {
             requests: backend.requests(),
             errors: backend.server_errors().saturating_add(backend.failed()),
         })
+    }
+
+    /// Returns how many visitors' requests the router has counted for each replica, and how many of them were errors.
+    #[must_use]
+    pub fn visits(&self) -> Vec<(ReplicaId, Visits)> {
+        let visits = |backend: &Backend| {
+            let (requests, errors) = backend.visits();
+            Visits { requests, errors }
+        };
+        lock(&self.backends).iter().map(|(id, (_, backend))| (*id, visits(backend))).collect()
     }
 
     /// Returns what the router has counted of the answers of each replica.

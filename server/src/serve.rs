@@ -145,6 +145,7 @@ async fn serve(mut options: Options, replace: bool) -> anyhow::Result<Left> {
         loops.spawn(balancers::keep_names(platform.clone(), connected.clone(), stop.clone()));
         loops.spawn(balancers::keep_door(platform.clone(), connected, stop.clone()));
     }
+    loops.spawn(metrics::keep_own(platform.clone(), agent.minutes(), stop.clone()));
     loops.spawn(this_host::run(platform.clone(), agent, stop.clone()));
     loops.spawn(builds::run_queue(platform.clone(), stop.clone()));
     loops.spawn(sweep::run(platform.clone(), stop.clone()));

@@ -28,11 +28,11 @@ pub(crate) struct Host {
     pub(crate) memory_free_bytes: Option<u64>,
     pub(crate) cpu_millicores: Option<u64>,
     pub(crate) cpu_free_millicores: Option<u64>,
-    /// What its machine has in use of what it has, whoever uses it: cores and bytes.
-    pub(crate) cpu_used: Option<f64>,
-    pub(crate) cpu_total: Option<f64>,
-    pub(crate) memory_used_bytes: Option<u64>,
-    pub(crate) memory_total_bytes: Option<u64>,
+    /// What its machine has in use now.
+    #[serde(flatten)]
+    pub(crate) in_use: InUse,
+    /// What it had in use in the last hour, where one host is shown.
+    pub(crate) last_hour: Option<Hour>,
     /// How many replicas are there, also such that leave.
     pub(crate) replicas: u64,
     /// What runs there.
@@ -60,6 +60,27 @@ impl Host {
     pub(crate) fn is_only_instance(&self) -> bool {
         self.instance.is_some() && self.last_seen_at.is_none()
     }
+}
+
+/// What a machine has in use of what it has, whoever uses it: cores and bytes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct InUse {
+    pub(crate) cpu_used: Option<f64>,
+    pub(crate) cpu_total: Option<f64>,
+    pub(crate) memory_used_bytes: Option<u64>,
+    pub(crate) memory_total_bytes: Option<u64>,
+}
+
+/// What a machine had in use over an hour.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Hour {
+    /// The mean of the processor time and the most memory.
+    #[serde(flatten)]
+    pub(crate) in_use: InUse,
+    /// How many minutes nobody measured.
+    pub(crate) missing_minutes: u64,
 }
 
 /// An instance of a cloud.

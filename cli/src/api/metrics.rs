@@ -46,4 +46,12 @@ pub(crate) struct ReplicaUse {
     /// Memory.
     #[serde(default)]
     pub(crate) memory_bytes: Vec<Option<u64>>,
+    /// In how many of the minutes it ran and nobody measured it.
+    #[serde(default)]
+    pub(crate) missing_minutes: u64,
+    /// Its requests, and those of them that were answered with 5xx; older servers do not say.
+    #[serde(default)]
+    pub(crate) requests: Vec<u64>,
+    #[serde(default)]
+    pub(crate) errors: Vec<u64>,
 }

@@ -24,8 +24,8 @@ Example:
   REQUESTS  2XX    3XX  4XX  5XX  P50     P95    P99
   12345     12200  12   130  3    4.1 ms  45 ms  0.2 s
 
-  REPLICA  CPU   MEAN  MEMORY   MOST
-  web.1    12 %  9 %   47.0 MB  51.2 MB")]
+  REPLICA  CPU   MEAN  MEMORY   MOST     REQUESTS  5XX
+  web.1    12 %  9 %   47.0 MB  51.2 MB  12345     3")]
 pub(crate) struct Metrics {
     /// How many minutes back; a day is kept
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1440))]
@@ -51,7 +51,14 @@ impl Metrics {
             context.screen.say(&format!("No requests in the last {} min.", self.minutes));
         }
         let text = described(&context.screen, &window, self.minutes);
-        if text.is_empty() { Ok(()) } else { context.screen.print(&text) }
+        if !text.is_empty() {
+            context.screen.print(&text)?;
+        }
+        for replica in window.replicas.iter().filter(|replica| replica.missing_minutes > 0) {
+            let (name, missing) = (&replica.name, replica.missing_minutes);
+            context.screen.say(&format!("For {missing} of the {} min nobody measured {name}.", self.minutes));
+        }
+        Ok(())
     }
 }
 
@@ -102,19 +109,23 @@ fn requests(screen: &Screen, total: &Requests) -> String {
 }
 
 fn replicas(screen: &Screen, replicas: &[ReplicaUse]) -> String {
-    let mut table = Table::new(["REPLICA", "CPU", "MEAN", "MEMORY", "MOST"]);
+    let mut table = Table::new(["REPLICA", "CPU", "MEAN", "MEMORY", "MOST", "REQUESTS", "5XX"]);
     for replica in replicas {
         let cpu: Vec<f64> = replica.cpu_percent.iter().flatten().copied().collect();
         #[expect(clippy::cast_precision_loss, reason = "at most a day of minutes")]
         let mean = (!cpu.is_empty()).then(|| cpu.iter().sum::<f64>() / cpu.len() as f64);
         let percent = |share: Option<f64>| share.map(|share| format!("{share:.0} %")).unwrap_or_default();
         let bytes = |bytes: Option<u64>| bytes.map(wording::bytes).unwrap_or_default();
+        let sum = |counts: &[u64]| counts.iter().copied().reduce(|sum, count| sum + count);
+        let count = |counts: &[u64]| sum(counts).map(|sum| sum.to_string()).unwrap_or_default();
         table.row([
             Cell::toned(Tone::Name, &replica.name),
             percent(replica.cpu_percent.last().copied().flatten()).into(),
             percent(mean).into(),
             bytes(replica.memory_bytes.last().copied().flatten()).into(),
             bytes(replica.memory_bytes.iter().flatten().max().copied()).into(),
+            count(&replica.requests).into(),
+            count(&replica.errors).into(),
         ]);
     }
     table.render(screen)

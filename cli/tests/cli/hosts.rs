@@ -116,18 +116,21 @@ fn one_host_is_shown_with_what_runs_there() {
 fn one_host_is_shown_with_what_its_machine_has_in_use() {
     let env = TestEnvironment::new();
     let in_use = json!({"cpu_used": 1.24, "cpu_total": 4.0, "memory_used_bytes": 3_400_000_000u64,
-                        "memory_total_bytes": 8u64 << 30});
+                        "memory_total_bytes": 8u64 << 30,
+                        "last_hour": {"cpu_used": 0.5, "cpu_total": 4.0, "memory_used_bytes": 4u64 << 30,
+                                      "memory_total_bytes": 8u64 << 30, "missing_minutes": 3}});
     env.server.on("GET /hosts/app-1", host("app-1", "ready", in_use));
     assert_snapshot!(env.run(&["hosts:info", "app-1"]), @"
-    Host    app-1
-    Zone    a
-    State   ready
-    Memory  3.5 of 4 GB free
-    CPU     1.9 of 2 cores free
-    In use  1.2 of 4 cores, 3.1 of 8 GB
-    Runs    paasd 0.1.0, engine sandbox
-    Entry   10.0.0.7:5002
-    Seen    2026-01-05 11:59:58 UTC (2.0 s ago)
+    Host       app-1
+    Zone       a
+    State      ready
+    Memory     3.5 of 4 GB free
+    CPU        1.9 of 2 cores free
+    In use     1.2 of 4 cores, 3.1 of 8 GB
+    Last hour  0.5 of 4 cores, up to 4 of 8 GB, 3 min were not measured
+    Runs       paasd 0.1.0, engine sandbox
+    Entry      10.0.0.7:5002
+    Seen       2026-01-05 11:59:58 UTC (2.0 s ago)
     ");
     let memory = json!({"cpu_used": null, "cpu_total": null, "memory_used_bytes": 1u64 << 30, "memory_total_bytes": 8u64 << 30});
     env.server.on("GET /hosts/app-2", host("app-2", "ready", memory));

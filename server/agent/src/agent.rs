@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::engine::Engine;
 use crate::host::{Event, Host, Parts};
 use crate::journal::Journal;
+use crate::minutes::Minutes;
 use crate::ports::Ports;
 use crate::seal::{DesiredFile, Seal};
 
@@ -55,6 +56,7 @@ pub struct Agent {
     desired: watch::Sender<Option<HostDesired>>,
     reports: watch::Receiver<Arc<HostReport>>,
     events: mpsc::Sender<Event>,
+    minutes: Arc<Minutes>,
     host: JoinHandle<()>,
     tasks: DropGuard,
 }
@@ -70,6 +72,7 @@ impl Agent {
         fs::create_dir_all(&replicas_dir)
             .with_context(|| format!("cannot make {}", replicas_dir.display()))?;
         let lock = lock(&dir).await?;
+        let minutes = Arc::new(Minutes::open(dir.join("minutes")));
         let tasks = CancellationToken::new();
         let parts = Parts {
             engine,
@@ -79,6 +82,7 @@ impl Agent {
             journal: Journal::new(logs_dir),
             seal,
             desired_file: DesiredFile::at(dir.join("desired")),
+            minutes: Arc::clone(&minutes),
         };
         let (host, reports) =
             Host::start(parts, tasks.clone()).await.context("cannot find what runs here")?;
@@ -87,7 +91,7 @@ impl Agent {
             host.run(wishes).await;
             drop(lock);
         });
-        Ok(Self { desired, reports, events, host, tasks: tasks.drop_guard() })
+        Ok(Self { desired, reports, events, minutes, host, tasks: tasks.drop_guard() })
     }
 
     /// Gives the agent new wishes; those that come before those it has are refused.
@@ -121,6 +125,12 @@ impl Agent {
     #[must_use]
     pub fn reports(&self) -> watch::Receiver<Arc<HostReport>> {
         self.reports.clone()
+    }
+
+    /// Returns what was measured here and waits for a server.
+    #[must_use]
+    pub fn minutes(&self) -> Arc<Minutes> {
+        Arc::clone(&self.minutes)
     }
 
     /// Ends the agent and leaves its replicas running.

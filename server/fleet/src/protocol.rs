@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use jiff::Timestamp;
 use model::id::{AppId, HostId, ReplicaId};
+use model::metrics::HostMinute;
 use model::replica::{HostDesired, HostReport};
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +133,21 @@ pub struct Synced {
     /// How many drills the host was told of.
     #[serde(default)]
     pub drill: u64,
+}
+
+/// What a host measured, the oldest minute first: `POST /agent/minutes`. A server that does not know the path answers 404, and
+/// the host keeps them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Minutes {
+    /// Minutes that are over.
+    pub minutes: Vec<HostMinute>,
+}
+
+/// How far the minutes of a host were taken.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct MinutesTaken {
+    /// The last of them that need not be sent again.
+    pub upto: u64,
 }
 
 /// A piece of one segment of a log: `POST /agent/logs` carries several.

@@ -12,6 +12,7 @@ use crate::host_use::HostUse;
 use crate::id::{AppId, ReplicaId};
 use crate::image::ImageConfig;
 use crate::keep::HostGarbage;
+use crate::metrics::Reading;
 use crate::name::{AppName, ProcessType};
 use crate::release::Version;
 use crate::size::Size;
@@ -150,6 +151,9 @@ pub struct HostReport {
     /// What its machine has in use; an older agent does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_use: Option<HostUse>,
+    /// It keeps what it measures and brings it minute by minute; of an older agent this report is all there is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_minutes: bool,
 }
 
 impl HostReport {
@@ -203,6 +207,14 @@ pub struct ReplicaStatus {
 }
 
 impl ReplicaStatus {
+    /// Returns what it uses, if anything of it is known.
+    #[must_use]
+    pub fn reading(&self) -> Option<Reading> {
+        let memory_mib = self.memory_bytes.and_then(|bytes| u32::try_from(bytes >> 20).ok());
+        let millicores = self.cpu.and_then(|cpu| cpu.millicores);
+        (memory_mib.is_some() || millicores.is_some()).then_some(Reading { millicores, memory_mib })
+    }
+
     fn is_but_for_use(&self, other: &Self) -> bool {
         *self == Self { memory_bytes: self.memory_bytes, cpu: self.cpu, ..other.clone() }
     }

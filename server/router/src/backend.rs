@@ -34,6 +34,9 @@ pub struct Backend {
     leaves: watch::Sender<Option<Instant>>,
     server_errors: AtomicU64,
     failed: AtomicU64,
+    /// Visitors' requests whose line it is named in, and those of them that were answered with an error.
+    visits: AtomicU64,
+    visit_errors: AtomicU64,
     out: AtomicBool,
 }
 
@@ -68,6 +71,8 @@ impl Backend {
             leaves: watch::Sender::new(None),
             server_errors: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            visits: AtomicU64::new(0),
+            visit_errors: AtomicU64::new(0),
             out: AtomicBool::new(false),
         })
     }
@@ -148,6 +153,19 @@ impl Backend {
     /// Returns how often it gave no whole answer: refused, reset, timed out, broken off or malformed.
     pub fn failed(&self) -> u64 {
         self.failed.load(Relaxed)
+    }
+
+    /// Counts a visitor's request when its line is written: each once, by the replica that was asked last.
+    pub fn count_visit(&self, is_error: bool) {
+        self.visits.fetch_add(1, Relaxed);
+        if is_error {
+            self.visit_errors.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Returns how many visitors' requests were counted, and how many of them as errors.
+    pub fn visits(&self) -> (u64, u64) {
+        (self.visits.load(Relaxed), self.visit_errors.load(Relaxed))
     }
 
     /// Returns a number no other backend of this process has.

@@ -8,6 +8,7 @@ mod identities;
 mod join;
 mod lately;
 mod logs;
+mod minutes;
 mod refusal;
 mod registrar;
 mod seen;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::admission::Caller;
-use super::{bodies, gate, join, logs, seen, slugs, sync};
+use super::{bodies, gate, join, logs, minutes, seen, slugs, sync};
 use crate::platform::Platform;
 
 /// Most bytes of what a host says at once.
@@ -67,9 +67,10 @@ fn routes(platform: Arc<Platform>, limits: Limits) -> Router {
     let hosts = Router::new()
         .route("/agent/sync", post(sync::sync))
         .route("/agent/logs", post(logs::take))
+        .route("/agent/minutes", post(minutes::take))
         .route("/agent/slugs/{digest}", get(slugs::fetch))
-        .layer(from_fn_with_state(Arc::clone(&platform), gate::let_in))
         .route("/agent/slugs/within-reach", post(slugs::within_reach))
+        .layer(from_fn_with_state(Arc::clone(&platform), gate::let_in))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(map_request(idle));
     anybody.merge(late).layer(map_request(whole)).merge(hosts).with_state(platform)

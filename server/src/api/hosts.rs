@@ -77,6 +77,7 @@ pub(super) async fn full(call: &Call, db: &mut Db, host: &Host) -> Result<Value,
         "apps": names.iter().map(requests).collect::<Vec<_>>(),
         "degraded": degraded.unwrap_or_default(),
         "waiting": waiting(call, &names),
+        "last_hour": super::metrics::last_hour(db, host.id).await?,
     });
     merge(&mut value, more);
     Ok(value)

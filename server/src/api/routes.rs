@@ -154,6 +154,7 @@ fn machines() -> Vec<Route> {
     vec![
         get("/hosts", Read, hosts::list),
         get("/hosts/{host}", Admin, hosts::show),
+        get("/hosts/{host}/metrics", Admin, metrics::of_host),
         post("/hosts", Admin, "host.add", host_commands::add),
         delete("/hosts/{host}", Admin, "host.remove", host_commands::remove),
         post("/hosts/{host}/actions/drain", Admin, "host.drain", host_commands::drain),

@@ -6,6 +6,7 @@ mod directory;
 mod enrolment;
 mod identity;
 mod invitation;
+mod minutes;
 mod notices;
 mod options;
 mod servers;
@@ -73,9 +74,8 @@ async fn work(options: Options) -> anyhow::Result<()> {
     info!("this is host {} ({})", identity.name(), identity.host());
     let servers = Servers::new(&options, &identity, about)?;
     let from_servers = servers.slugs();
-    let slugs = SlugStore::elsewhere(from_servers.clone())
-        .bounded(options.slug_cache_bytes())
-        .knowing(from_servers);
+    let slugs =
+        SlugStore::elsewhere(from_servers.clone()).bounded(options.slug_cache_bytes()).knowing(from_servers);
     let home = Home::of_host(&options.data_dir, slugs, entry_port)?
         .apart_from(addresses(&options.servers).await)
         .behind_balancer(options.behind_balancer);
@@ -90,6 +90,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     loops.spawn(entry.run(stop.clone()));
     loops.spawn(Arc::clone(&identity).keep_fresh(servers.links(), stop.clone()));
     loops.spawn(ship::run(spool, servers.shipping_links(), stop.clone()));
+    loops.spawn(minutes::run(agent.minutes(), servers.links(), stop.clone()));
     if let Some(launch) = options.invitation.launch() {
         loops.spawn(notices::listen(launch.metadata.clone(), servers.notice(), stop.clone()));
     }

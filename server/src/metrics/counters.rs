@@ -1,4 +1,5 @@
-//! Counts the requests of one app as they end, on the router's threads: two additions, no lock, no allocation.
+//! Counts the requests of one app and of its replicas as they end, on the router's threads: a few additions, no lock, no
+//! allocation.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,6 +22,14 @@ pub struct Counters {
 impl Counters {
     /// Counts one request.
     pub fn count(&self, line: &RequestLine) {
+        let class = match line.code {
+            Some(Code::H15) => Some(Class::ServerError),
+            _ if line.status == http::StatusCode::SWITCHING_PROTOCOLS => None,
+            _ => Some(Class::of(line.status.as_u16())),
+        };
+        if let (Some(replica), Some(class)) = (&line.replica, class) {
+            replica.count_visit(class == Class::ServerError);
+        }
         // A tunnel takes as long as both ends like; one that nobody uses ends with the same code as a stuck answer.
         if line.code == Some(Code::H15) {
             self.stuck.fetch_add(1, Relaxed);

@@ -3,6 +3,7 @@
 
 mod counters;
 mod exposition;
+mod minutes;
 mod recorder;
 mod sampler;
 
@@ -16,6 +17,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 pub use counters::Counters;
 pub(crate) use exposition::{Exposition, Kind};
+pub(crate) use minutes::unheard;
+pub use minutes::{keep_own, take};
 use recorder::{Observed, Recorder};
 pub use sampler::{expire, run, sample_now};
 

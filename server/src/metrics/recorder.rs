@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use model::id::AppId;
-use model::metrics::{MinuteOf, PERIODS, REPEAT_PERIODS, Reading, Sample, Traffic};
+use model::id::{AppId, ReplicaId};
+use model::metrics::{MinuteOf, PERIODS, REPEAT_PERIODS, Reading, Sample, Traffic, Visits};
 
 /// Most minutes that wait to be written while the database fails.
 const WAITING_MINUTES: u64 = 60;
@@ -16,12 +16,15 @@ pub(super) struct Observed {
     pub(super) traffic: Vec<(AppId, Traffic)>,
     /// What each replica uses, by its app and name.
     pub(super) readings: BTreeMap<(AppId, String), Reading>,
+    /// What was counted of each replica so far, with its app and name.
+    pub(super) visits: BTreeMap<ReplicaId, (AppId, String, Visits)>,
 }
 
 /// What was seen last, and what is not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     counted: BTreeMap<AppId, Traffic>,
+    visited: BTreeMap<ReplicaId, Visits>,
     /// Readings as they were written last, and in which period.
     readings: BTreeMap<(AppId, String), (Reading, u64)>,
     pending: BTreeMap<u64, BTreeMap<AppId, Vec<Sample>>>,
@@ -43,6 +46,15 @@ impl Recorder {
             counted.insert(app, total);
         }
         self.counted = counted;
+        let mut visited = BTreeMap::new();
+        for (id, (app, name, total)) in observed.visits {
+            let visits = total.since(&self.visited.get(&id).copied().unwrap_or_default());
+            if visits != Visits::default() {
+                samples.entry(app).or_insert_with(empty).visits.push((name, visits));
+            }
+            visited.insert(id, total);
+        }
+        self.visited = visited;
         let gone: Vec<_> =
             self.readings.keys().filter(|key| !observed.readings.contains_key(key)).cloned().collect();
         for key in gone {
@@ -127,6 +139,19 @@ mod tests {
         assert_eq!(recorder.finished(11).len(), 1);
         recorder.forget(11);
         assert_eq!(requests(&recorder, app), [(11, vec![1])], "a minute under way waits");
+    }
+
+    #[test]
+    fn requests_of_a_replica_are_what_was_added_and_all_of_them_where_its_count_began_anew() {
+        let (mut recorder, app, id) = (Recorder::default(), AppId::new(), ReplicaId::new());
+        for (period, requests, errors) in [(60, 5, 1), (61, 9, 1), (62, 9, 1), (63, 2, 2)] {
+            let visits = BTreeMap::from([(id, (app, "web.1".to_owned(), Visits { requests, errors }))]);
+            recorder.note(period, Observed { visits, ..Observed::default() });
+        }
+        let minutes = recorder.pending(app);
+        let visits = minutes.iter().flat_map(|of| &of.samples).flat_map(|sample| &sample.visits);
+        let visits: Vec<_> = visits.map(|(_, visits)| (visits.requests, visits.errors)).collect();
+        assert_eq!(visits, [(5, 1), (4, 0), (2, 2)]);
     }
 
     #[test]

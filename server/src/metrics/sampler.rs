@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::id::{AppId, HostId, ReplicaId};
-use model::metrics::{KEPT_MINUTES, PERIOD_SECONDS, PERIODS, Reading};
-use model::replica::ReplicaStatus;
+use model::metrics::{KEPT_MINUTES, PERIOD_SECONDS, PERIODS, Reading, Visits};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Observed, lock, minute_of};
 use crate::platform::Platform;
 
-/// The app and the name of each replica that was seen.
-type Names = BTreeMap<(HostId, ReplicaId), (AppId, String)>;
+/// The host, the app and the name of each replica that was seen.
+type Names = BTreeMap<ReplicaId, (HostId, AppId, String)>;
 
 /// Samples until it is told to stop; then it writes what there is.
 pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
@@ -69,36 +68,44 @@ fn until_the_end_of(period: u64) -> Duration {
 
 async fn sample(platform: &Platform, names: &mut Names, period: u64) {
     let reports = platform.facts.reports();
-    // Each server counts its own visitors; what replicas use one of them writes down.
+    // Each server counts its own visitors; what replicas use one of them writes down, unless their agent brings it.
     let leads = platform.leadership.term().is_some();
     let measured = reports
         .replicas()
-        .filter(|_| leads)
-        .filter_map(|(host, status)| Some(((host, status.id), reading(status)?)));
+        .filter(|(host, _)| leads && !reports.of(*host).is_some_and(|heard| heard.report.keeps_minutes))
+        .filter_map(|(host, status)| Some((status.id, host, status.reading()?)));
     let mut measured: Vec<_> = measured.collect();
-    measured.sort_by_key(|((_, replica), _)| *replica);
-    if measured.iter().any(|(id, _)| !names.contains_key(id)) {
+    measured.sort_by_key(|(replica, ..)| *replica);
+    let mut visits = platform.facts.visits();
+    visits.retain(|(_, visits)| visits.requests > 0);
+    let mut seen = measured.iter().map(|(id, ..)| id).chain(visits.iter().map(|(id, _)| id));
+    if seen.any(|id| !names.contains_key(id)) {
         match known_names(platform).await {
-            Ok(known) => *names = known,
+            Ok(known) => {
+                // One that has just gone may have had requests until then.
+                names.retain(|id, _| visits.iter().any(|(visited, _)| visited == id));
+                names.extend(known);
+            }
             Err(error) => warn!(error = format!("{error:#}"), "new replicas are not measured for now"),
         }
     }
     // In the order of their ids: of two with one name, the younger counts.
-    let readings =
-        measured.iter().filter_map(|(id, reading)| Some((names.get(id)?.clone(), *reading))).collect();
-    platform.metrics.note(period, Observed { traffic: platform.metrics.totals(), readings });
-}
-
-/// Returns what a replica uses, if anything of it is known.
-fn reading(status: &ReplicaStatus) -> Option<Reading> {
-    let memory_mib = status.memory_bytes.and_then(|bytes| u32::try_from(bytes >> 20).ok());
-    let millicores = status.cpu.and_then(|cpu| cpu.millicores);
-    (memory_mib.is_some() || millicores.is_some()).then_some(Reading { millicores, memory_mib })
+    let named = |(id, host, reading): &(ReplicaId, HostId, Reading)| {
+        let (_, app, name) = names.get(id).filter(|(of, ..)| of == host)?;
+        Some(((*app, name.clone()), *reading))
+    };
+    let visited = |(id, visits): &(ReplicaId, Visits)| {
+        let (_, app, name) = names.get(id)?;
+        Some((*id, (*app, name.clone(), *visits)))
+    };
+    let readings = measured.iter().filter_map(named).collect();
+    let visits = visits.iter().filter_map(visited).collect();
+    platform.metrics.note(period, Observed { traffic: platform.metrics.totals(), readings, visits });
 }
 
 async fn known_names(platform: &Platform) -> anyhow::Result<Names> {
     let replicas = store::list_all_replicas(&mut *platform.store.read().await?).await?;
-    let name = |replica: store::Replica| ((replica.host_id, replica.id), (replica.app_id, replica.name()));
+    let name = |replica: store::Replica| (replica.id, (replica.host_id, replica.app_id, replica.name()));
     Ok(replicas.into_iter().map(name).collect())
 }
 

@@ -309,6 +309,7 @@ pub async fn return_host(db: &mut Db, id: HostId, reason: &str) -> Result<bool> 
 /// A database that fails.
 pub async fn remove_host(db: &mut Db, id: HostId, reason: &str) -> Result<bool> {
     sqlx::query("delete from replicas where host_id = $1").bind(id.to_string()).execute(&mut *db).await?;
+    sqlx::query("delete from host_meters where host_id = $1").bind(id.to_string()).execute(&mut *db).await?;
     let done = sqlx::query(
         "update hosts set state = 'removed', name = name || '/' || id, key_fingerprint = null, state_before = null, \
          state_reason = $2, state_since = $3 where id = $1 and state <> 'removed'",

@@ -89,11 +89,12 @@ pub async fn requests_of_apps(
     Ok(apps)
 }
 
-/// Removes some of the rows from before a minute, the oldest first. Returns whether there may be more.
+/// Removes some of the rows from before a minute, the oldest first, and all those of hosts. Returns whether there may be more.
 ///
 /// # Errors
 /// A database that fails.
 pub async fn expire_metrics(db: &mut Db, before: u64) -> Result<bool> {
+    crate::host_metrics::expire(db, before).await?;
     let oldest = sqlx::query(OLDEST).fetch_one(&mut *db).await?.integer_or_none("oldest")?;
     let Some(oldest) = oldest.filter(|oldest| *oldest < big(before)) else { return Ok(false) };
     let upto = (oldest + BATCH_MINUTES).min(big(before));

@@ -45,6 +45,8 @@ pub const TABLES: &[Table] = &[
     table("activities", 1),
     table("watches", 3),
     table("metrics", 6),
+    table("host_metrics", 17),
+    table("host_meters", 17),
     Table { name: "leadership", since: 7, late: None, own: true },
     Table { name: "turns", since: 7, late: None, own: true },
     Table { name: "servers", since: 11, late: None, own: true },

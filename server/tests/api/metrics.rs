@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use model::access::Scope;
-use paasd::metrics::{Counters, sample_now};
-use router::{Code, RequestLine};
-use serde_json::json;
+use model::host_use::{HostUse, Share};
+use model::id::{HostId, ReplicaId};
+use model::metrics::{HostMinute, Reading, ReplicaMinute};
+use model::name::ProcessType;
+use paasd::metrics::{Counters, sample_now, take};
+use router::{Backend, Code, RequestLine};
+use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::hosts::{hear, host, replica};
@@ -36,6 +41,52 @@ fn visit(server: &Server, app: &str, answers: &[(u16, u64)]) -> Arc<Counters> {
     }
     server.run(sample_now(&server.platform));
     counters
+}
+
+fn minute_now() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap() / 60
+}
+
+/// Brings minutes of a host, by how long ago they were, in which its machine and a replica used so many MiB.
+fn bring(server: &Server, (host, replica, now): (HostId, ReplicaId, u64), minutes: &[(u64, u32)]) {
+    let app = server.app("shop").id;
+    let minute = |(ago, memory_mib): &(u64, u32)| HostMinute {
+        minute: now - ago,
+        in_use: HostUse {
+            cpu_millicores: Some(Share { used: 500, of: 4_000 }),
+            memory_bytes: Some(Share { used: u64::from(*memory_mib) << 20, of: 8 << 30 }),
+        },
+        replicas: vec![ReplicaMinute {
+            id: replica,
+            app,
+            process: ProcessType::web(),
+            number: 1,
+            reading: Reading { millicores: Some(500), memory_mib: Some(*memory_mib) },
+        }],
+    };
+    let minutes: Vec<_> = minutes.iter().map(minute).collect();
+    server.run(take(&server.platform, host, &minutes)).unwrap();
+}
+
+/// Returns a replica of which its host says now that it uses memory.
+fn measured_replica(server: &Server, host: HostId) -> ReplicaId {
+    replica(server, host, 1);
+    let replicas = server.run(async {
+        let mut db = server.platform.store.read().await.unwrap();
+        store::list_all_replicas(&mut db).await.unwrap()
+    });
+    let id = replicas.iter().find(|replica| replica.host_id == host).unwrap().id;
+    let status = json!({
+        "id": id, "phase": "healthy", "since": "2026-01-05T12:00:00Z", "address": null, "restarts": 0,
+        "last_exit": null, "probe": null, "memory_bytes": 7,
+    });
+    hear(server, host, vec![serde_json::from_value(status).unwrap()]);
+    id
+}
+
+/// Returns a field of each minute.
+fn column(minutes: &Value, field: &str) -> Vec<Value> {
+    minutes.as_array().unwrap().iter().map(|minute| minute[field].clone()).collect()
 }
 
 fn shop(server: &Server) {
@@ -77,6 +128,103 @@ fn an_app_is_no_strangers_and_the_metrics_of_all_are_administrators() {
     assert_eq!(server.bare("GET", "/metrics").send().status, 401);
     let (_, reader) = server.user("admin@localhost", Scope::Read);
     assert_eq!(server.bare("GET", "/metrics").token(&reader).send().status, 403, "its scope is not enough");
+}
+
+#[test]
+fn minutes_that_come_late_fill_the_history_once_and_those_that_never_come_are_missing() {
+    let server = Server::start();
+    shop(&server);
+    let id = host(&server, "app-1", "a");
+    let one = measured_replica(&server, id);
+    let now = minute_now();
+    let bring = |minutes: &[(u64, u32)]| bring(&server, (id, one, now), minutes);
+    bring(&[(20, 100), (19, 100)]);
+    let shown = || server.get("/apps/shop/metrics?minutes=30")["replicas"][0].clone();
+    let silent = shown();
+    // From 18 minutes ago on, and the present one; the clock may have gone on meanwhile.
+    assert!(silent["missing_minutes"].as_u64() >= Some(19), "{silent}");
+    assert!(silent["memory_bytes"].as_array().unwrap()[15..].iter().all(Value::is_null), "{silent}");
+    bring(&[(19, 900), (18, 100), (17, 100), (10, 300), (9, 300), (8, 300)]);
+    bring(&[(10, 900), (7, 300), (6, 300), (5, 300), (4, 300), (3, 300), (2, 300)]);
+    bring(&[(1, 300), (0, 300)]);
+    let shown = shown();
+    let memory: Vec<u64> = shown["memory_bytes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bytes| bytes.as_u64().unwrap_or(0) >> 20)
+        .collect();
+    let known: Vec<u64> = memory.iter().copied().skip_while(|mib| *mib == 0).collect();
+    let expected = [vec![100; 4], vec![0; 6], vec![300; 11]].concat();
+    assert_eq!(known[..21], expected, "{shown}");
+    assert_eq!(shown["missing_minutes"], 6, "{shown}");
+    let of_host = server.get("/hosts/app-1/metrics?minutes=30");
+    let (used, measured) =
+        (column(&of_host["minutes"], "memory_used_bytes"), column(&of_host["minutes"], "measured"));
+    assert_eq!(measured.iter().filter(|measured| **measured == true).count(), 15, "{of_host}");
+    assert_eq!(
+        used.iter().filter(|used| **used == 900_u64 << 20).count(),
+        0,
+        "what came first counts: {of_host}"
+    );
+    assert_eq!(of_host["missing_minutes"], 6, "{of_host}");
+    let hour = &server.get("/hosts/app-1")["last_hour"];
+    assert_eq!((&hour["missing_minutes"], &hour["cpu_used"]), (&json!(6), &json!(0.5)), "{hour}");
+    assert_eq!(hour["memory_used_bytes"], 300_u64 << 20, "{hour}");
+    let page = Browser::of_admin(&server).get("/dashboard/apps/shop").text;
+    assert!(page.contains("at most 314.6 MB; for 6 min nobody measured it"), "{page}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_stands_in_the_way_of_nothing() {
+    let server = Server::start();
+    shop(&server);
+    let (id, replica) = (host(&server, "app-1", "a"), ReplicaId::new());
+    server.run(async {
+        let minute = HostMinute { minute: u64::from(u32::MAX), ..HostMinute::default() };
+        take(&server.platform, id, &[minute]).await.unwrap();
+    });
+    bring(&server, (id, replica, minute_now()), &[(2, 100), (1, 100)]);
+    let measured = column(&server.get("/hosts/app-1/metrics?minutes=5")["minutes"], "measured");
+    assert_eq!(measured.iter().filter(|measured| **measured == true).count(), 2);
+}
+
+#[test]
+fn requests_are_told_by_the_replica_that_was_asked() {
+    let server = Server::start();
+    shop(&server);
+    let id = host(&server, "app-1", "a");
+    let one = measured_replica(&server, id);
+    let address = "127.0.0.1:1".parse().unwrap();
+    let backend = Backend::new(one.to_string(), "web.1", address);
+    let place = paasd::facts::Place { address, entry: None };
+    server.platform.facts.backend(one, place, || Some(backend.clone()));
+    let counters = visit(&server, "shop", &[(503, 5)]);
+    for status in [200, 200, 500] {
+        let value = http::HeaderValue::from_static("x");
+        counters.count(&RequestLine {
+            code: None,
+            method: http::Method::GET,
+            path: "/".parse().unwrap(),
+            host: value.clone(),
+            request_id: value.clone(),
+            fwd: value,
+            replica: Some(backend.clone()),
+            connect: Duration::ZERO,
+            service: Duration::from_millis(4),
+            status: http::StatusCode::from_u16(status).unwrap(),
+            bytes: 0,
+            protocol: "http",
+        });
+    }
+    server.run(sample_now(&server.platform));
+    let shown = server.get("/apps/shop/metrics?minutes=5");
+    let sum = |field: &str| {
+        let counts = shown["replicas"][0][field].as_array().unwrap();
+        counts.iter().map(|count| count.as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((&shown["total"]["requests"], &shown["replicas"][0]["name"]), (&json!(4), &json!("web.1")));
+    assert_eq!((sum("requests"), sum("errors")), (3, 1), "one was answered without a replica: {shown}");
 }
 
 /// A sample: its name, its labels, its value.
@@ -186,18 +334,8 @@ fn prometheus_sees_what_machines_have_in_use_and_on_which_a_replica_runs() {
     let server = Server::start();
     shop(&server);
     let (heard, unheard) = (host(&server, "app-1", "a"), host(&server, "app-2", "b"));
-    replica(&server, heard, 1);
+    measured_replica(&server, heard);
     replica(&server, unheard, 2);
-    let replicas = server.run(async {
-        let mut db = server.platform.store.read().await.unwrap();
-        store::list_all_replicas(&mut db).await.unwrap()
-    });
-    let here = replicas.iter().find(|replica| replica.host_id == heard).unwrap();
-    let status = json!({
-        "id": here.id, "phase": "healthy", "since": "2026-01-05T12:00:00Z", "address": null, "restarts": 0,
-        "last_exit": null, "probe": null, "memory_bytes": 7,
-    });
-    hear(&server, heard, vec![serde_json::from_value(status).unwrap()]);
     let samples = parse(&server.ask("GET", "/metrics").send().text);
     let of = |name: &str| {
         let found = samples.iter().filter(|(n, ..)| n == name);

@@ -2,6 +2,7 @@
 //! with a data directory and an address of its own.
 
 mod machine;
+mod measured;
 
 use std::collections::BTreeSet;
 

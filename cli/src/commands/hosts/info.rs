@@ -3,7 +3,7 @@
 use model::wording;
 
 use super::{CORE, GIGABYTE, of, path, tone};
-use crate::api::host::Host;
+use crate::api::host::{Host, Hour, InUse};
 use crate::api::read;
 use crate::context::{Context, JsonOption};
 use crate::error::Result;
@@ -16,15 +16,16 @@ use crate::when;
 #[command(after_help = "\
 Example:
   $ paasctl hosts:info app-1
-  Host      app-1
-  Zone      a
-  State     ready
-  Memory    3 of 3.5 GB free
-  CPU       1.9 of 2 cores free
-  In use    0.3 of 2 cores, 1.2 of 4 GB
-  Runs      paasd 0.1.0, engine sandbox
-  Entry     10.0.0.7:5002
-  Seen      2026-01-05 11:59:59 UTC (just now)
+  Host       app-1
+  Zone       a
+  State      ready
+  Memory     3 of 3.5 GB free
+  CPU        1.9 of 2 cores free
+  In use     0.3 of 2 cores, 1.2 of 4 GB
+  Last hour  0.2 of 2 cores, up to 1.4 of 4 GB
+  Runs       paasd 0.1.0, engine sandbox
+  Entry      10.0.0.7:5002
+  Seen       2026-01-05 11:59:59 UTC (just now)
 
   APP   REPLICA  STATE    RELEASE  SIZE
   shop  web.1    healthy  v41      Standard-1X")]
@@ -78,8 +79,11 @@ fn facts(screen: &Screen, host: &Host) -> String {
         let cpu = of(host.cpu_free_millicores, host.cpu_millicores, CORE);
         fact("CPU", if host.cpu_millicores.is_some() { format!("{cpu} cores free") } else { cpu }.into());
     }
-    if let Some(used) = used(host) {
+    if let Some(used) = used(&host.in_use) {
         fact("In use", used.into());
+    }
+    if let Some(hour) = host.last_hour.as_ref().filter(|hour| used(&hour.in_use).is_some()) {
+        fact("Last hour", last_hour(hour).into());
     }
     if let Some(version) = &host.version {
         let engine = host.engine.as_deref().map(|engine| format!(", engine {engine}")).unwrap_or_default();
@@ -104,16 +108,29 @@ fn facts(screen: &Screen, host: &Host) -> String {
     table.render(screen)
 }
 
-/// Returns what its machine has in use, as far as that is known.
-fn used(host: &Host) -> Option<String> {
-    let cpu = host.cpu_used.zip(host.cpu_total).map(|(used, all)| {
-        let millicores = |cores: f64| (cores * CORE as f64).round() as u64;
-        format!("{} cores", of(Some(millicores(used)), Some(millicores(all)), CORE))
-    });
-    let memory = host.memory_used_bytes.zip(host.memory_total_bytes);
-    let memory = memory.map(|(used, all)| format!("{} GB", of(Some(used), Some(all), GIGABYTE)));
-    let both: Vec<String> = cpu.into_iter().chain(memory).collect();
+/// Returns what its machine had in use, and for how long nobody measured it.
+fn last_hour(hour: &Hour) -> String {
+    let memory = memory(&hour.in_use).map(|memory| format!("up to {memory}"));
+    let missing =
+        (hour.missing_minutes > 0).then(|| format!("{} min were not measured", hour.missing_minutes));
+    cores(&hour.in_use).into_iter().chain(memory).chain(missing).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns what a machine has in use, as far as that is known.
+fn used(in_use: &InUse) -> Option<String> {
+    let both: Vec<String> = cores(in_use).into_iter().chain(memory(in_use)).collect();
     (!both.is_empty()).then(|| both.join(", "))
+}
+
+fn cores(in_use: &InUse) -> Option<String> {
+    let millicores = |cores: f64| (cores * CORE as f64).round() as u64;
+    let (used, all) = in_use.cpu_used.zip(in_use.cpu_total)?;
+    Some(format!("{} cores", of(Some(millicores(used)), Some(millicores(all)), CORE)))
+}
+
+fn memory(in_use: &InUse) -> Option<String> {
+    let (used, all) = in_use.memory_used_bytes.zip(in_use.memory_total_bytes)?;
+    Some(format!("{} GB", of(Some(used), Some(all), GIGABYTE)))
 }
 
 fn replicas(screen: &Screen, host: &Host) -> String {

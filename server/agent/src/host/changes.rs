@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use model::exit::{Exit, ExitCause};
 use model::id::ReplicaId;
+use model::metrics::{HostMinute, ReplicaMinute};
 use model::replica::Wish;
 
 use super::{Event, Host};
@@ -12,6 +13,7 @@ use crate::converge::{Run, Step, Stopping, Why};
 use crate::engine::EngineError;
 use crate::health::Health;
 use crate::health_watch::Felt;
+use crate::replica::Replica;
 use crate::words;
 
 impl Host {
@@ -35,7 +37,28 @@ impl Host {
                         replica.meter.note(usage, at);
                     }
                 }
+                self.parts.minutes.note(self.measured(Timestamp::now()));
             }
+        }
+    }
+
+    /// Returns what was measured last.
+    fn measured(&self, now: Timestamp) -> HostMinute {
+        let replica = |(id, replica): (&ReplicaId, &Replica)| {
+            let (status, spec) = (replica.status(*id), replica.spec.as_ref()?);
+            let reading = status.reading()?;
+            Some(ReplicaMinute {
+                id: *id,
+                app: spec.app,
+                process: spec.process.clone(),
+                number: spec.number,
+                reading,
+            })
+        };
+        HostMinute {
+            minute: u64::try_from(now.as_second()).unwrap_or_default() / 60,
+            in_use: self.machine.in_use().unwrap_or_default(),
+            replicas: self.replicas.iter().filter_map(replica).collect(),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::engine::{Engine, EngineError, Usage};
 use crate::health_watch::Felt;
 use crate::journal::Journal;
 use crate::machine::{Look, Machine};
+use crate::minutes::Minutes;
 use crate::ports::Ports;
 use crate::replica::Replica;
 use crate::replica_dir::ReplicaDir;
@@ -74,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) seal: Arc<dyn Seal>,
     pub(crate) desired_file: DesiredFile,
+    pub(crate) minutes: Arc<Minutes>,
 }
 
 /// The state of one host.
@@ -238,6 +240,7 @@ impl Host {
             degraded: self.degraded.clone(),
             garbage: self.garbage.clone(),
             in_use: self.machine.in_use(),
+            keeps_minutes: true,
         };
         self.reports.send_if_modified(|present| {
             let changed = **present != report;

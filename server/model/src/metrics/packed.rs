@@ -2,12 +2,13 @@
 //!
 //! A line is `SLOT CLASSES SUM BUCKETS REPLICA…`, such as `2 80,0,1,0,0 512 0:60,3:21 web.1=250/47 web.2=x`: the
 //! counts by class and of tunnels, the sum of the response times in milliseconds, the buckets that are not empty, and
-//! thousandths of a core and MiB per replica; `-` is what is not known, `x` a replica that is gone.
+//! thousandths of a core and MiB per replica; `-` is what is not known, `x` a replica that is gone. One is named by `web.1`
+//! or, by agents that bring their minutes, by `web.1@ID`. `web.1+80/1` are its requests and how many of them were errors.
 
 use std::fmt::Write as _;
 
 use super::histogram::{BUCKETS, Histogram};
-use super::traffic::{CLASSES, Traffic};
+use super::traffic::{CLASSES, Traffic, Visits};
 use super::{Reading, Sample};
 
 /// Returns the samples as text.
@@ -39,6 +40,9 @@ pub fn pack(samples: &[Sample]) -> String {
                 }
             };
         }
+        for (name, visits) in &sample.visits {
+            let _ = write!(text, " {name}+{}/{}", visits.requests, visits.errors);
+        }
         text.push('\n');
     }
     text
@@ -54,8 +58,10 @@ fn sample(line: &str) -> Option<Sample> {
     let mut words = line.split(' ');
     let slot = words.next()?.parse().ok()?;
     let traffic = traffic(words.next()?, words.next()?, words.next()?)?;
-    let replicas = words.map(replica).collect::<Option<Vec<_>>>()?;
-    Some(Sample { slot, traffic, replicas })
+    let (visits, replicas): (Vec<_>, Vec<_>) = words.partition(|word| word.contains('+'));
+    let replicas = replicas.into_iter().map(replica).collect::<Option<Vec<_>>>()?;
+    let visits = visits.into_iter().map(visited).collect::<Option<Vec<_>>>()?;
+    Some(Sample { slot, traffic, replicas, visits })
 }
 
 fn traffic(counts: &str, sum: &str, buckets: &str) -> Option<Traffic> {
@@ -82,6 +88,12 @@ fn replica(word: &str) -> Option<(String, Option<Reading>)> {
     Some((name.to_owned(), Some(Reading { millicores: value(millicores)?, memory_mib: value(memory_mib)? })))
 }
 
+fn visited(word: &str) -> Option<(String, Visits)> {
+    let (name, counts) = word.rsplit_once('+')?;
+    let (requests, errors) = counts.split_once('/')?;
+    Some((name.to_owned(), Visits { requests: requests.parse().ok()?, errors: errors.parse().ok()? }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,10 +117,14 @@ mod tests {
             replicas in prop::collection::vec(
                 ("[a-z][a-z0-9_-]{0,8}\\.[1-9]", prop::option::of((any::<Option<u32>>(), any::<Option<u32>>()))), 0..4,
             ),
+            visits in prop::collection::vec(("[a-z][a-z0-9_-]{0,8}\\.[1-9]", any::<u32>(), any::<u32>()), 0..3),
         ) -> Sample {
             let reading = |(millicores, memory_mib)| Reading { millicores, memory_mib };
             let replicas = replicas.into_iter().map(|(name, of): (String, Option<_>)| (name, of.map(reading)));
-            Sample { slot, traffic, replicas: replicas.collect() }
+            let visits = visits.into_iter().map(|(name, requests, errors): (String, u32, u32)| {
+                (name, Visits { requests: requests.into(), errors: errors.into() })
+            });
+            Sample { slot, traffic, replicas: replicas.collect(), visits: visits.collect() }
         }
     }
 
@@ -122,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_a_surprise(text in "[0-9,:/=x. \n-]{0,80}") {
+        fn no_text_is_a_surprise(text in "[0-9,:/=+x. \n-]{0,80}") {
             let _ = unpack(&text);
         }
     }
@@ -133,8 +149,9 @@ mod tests {
         (traffic.latency.buckets[0], traffic.latency.buckets[3], traffic.latency.sum_ms) = (60, 21, 512);
         let reading = Reading { millicores: Some(250), memory_mib: Some(47) };
         let replicas = vec![("web.1".to_owned(), Some(reading)), ("web.2".to_owned(), None)];
-        let packed = pack(&[Sample { slot: 2, traffic, replicas }]);
-        assert_eq!(packed, "2 80,0,1,0,0 512 0:60,3:21 web.1=250/47 web.2=x\n");
+        let visits = vec![("web.1".to_owned(), Visits { requests: 81, errors: 0 })];
+        let packed = pack(&[Sample { slot: 2, traffic, replicas, visits }]);
+        assert_eq!(packed, "2 80,0,1,0,0 512 0:60,3:21 web.1=250/47 web.2=x web.1+81/0\n");
         let readable = "nonsense\n9 1,2,3\n2 80,0,1,0,0 512 99:60\n1 - - - web.1=1/2\n";
         assert_eq!(unpack(readable).len(), 1, "what cannot be read is left out");
     }

@@ -1,7 +1,9 @@
 //! What a replica used of its host at one time, and whether that is news.
 
+use serde::{Deserialize, Serialize};
+
 /// Processor time and memory of a replica, as far as they are counted on its host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Processor time in thousandths of one core.
     pub millicores: Option<u32>,

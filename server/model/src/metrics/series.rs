@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{PERIODS, REPEAT_PERIODS, Reading, Sample, Traffic};
+use super::{PERIODS, REPEAT_PERIODS, Reading, Sample, Traffic, Visits};
 
 /// How long a reading counts on: a little longer than it may be left unwritten.
 const HOLD_PERIODS: u64 = REPEAT_PERIODS + PERIODS;
@@ -26,7 +26,14 @@ pub struct Series {
     pub traffic: Vec<Traffic>,
     /// What each replica used in each minute: the mean of its processor time and the most memory.
     pub replicas: BTreeMap<String, Vec<Reading>>,
+    /// The requests of each replica in each minute, of those that had any.
+    pub visits: BTreeMap<String, Vec<Visits>>,
+    /// In how many of the minutes each of them ran, as far as is known, and nobody measured it; those without any are not there.
+    pub missing: BTreeMap<String, u64>,
 }
+
+/// What is known of the replicas that had one name, by their ids and so the youngest last.
+type Known<'a> = BTreeMap<&'a str, BTreeMap<u64, Option<Reading>>>;
 
 impl Series {
     /// Returns all requests of the window.
@@ -50,42 +57,61 @@ impl Series {
 pub fn series(minutes: &[MinuteOf], window: Range<u64>) -> Series {
     let mut series = Series { from: window.start, ..Series::default() };
     series.traffic = window.clone().map(|_| Traffic::default()).collect();
-    let mut readings: BTreeMap<&str, BTreeMap<u64, Option<Reading>>> = BTreeMap::new();
+    let empty: Vec<Visits> = window.clone().map(|_| Visits::default()).collect();
+    let mut readings: BTreeMap<&str, Known<'_>> = BTreeMap::new();
     for of in minutes {
         for sample in &of.samples {
             let at = of.minute.checked_sub(window.start).and_then(|at| usize::try_from(at).ok());
             if let Some(traffic) = at.and_then(|at| series.traffic.get_mut(at)) {
                 *traffic += &sample.traffic;
             }
+            for (name, visits) in &sample.visits {
+                let minutes = series.visits.entry(name.clone()).or_insert_with(|| empty.clone());
+                if let Some(minute) = at.and_then(|at| minutes.get_mut(at)) {
+                    *minute += *visits;
+                }
+            }
             for (name, reading) in &sample.replicas {
                 let period = of.minute * PERIODS + sample.slot.min(PERIODS - 1);
-                readings.entry(name).or_default().insert(period, *reading);
+                let (name, id) = name.split_once('@').unwrap_or((name, ""));
+                readings.entry(name).or_default().entry(id).or_default().insert(period, *reading);
             }
         }
     }
+    series.visits.retain(|_, minutes| minutes.iter().any(|visits| visits.requests > 0));
     for (name, readings) in readings {
         let held: Vec<_> = window.clone().map(|minute| held(&readings, minute)).collect();
-        if held.iter().any(|reading| *reading != Reading::default()) {
-            series.replicas.insert(name.to_owned(), held);
+        if held.iter().flatten().any(|reading| *reading != Reading::default()) {
+            let missing = held.iter().flatten().filter(|reading| **reading == Reading::default()).count();
+            series
+                .replicas
+                .insert(name.to_owned(), held.into_iter().map(Option::unwrap_or_default).collect());
+            if missing > 0 {
+                series.missing.insert(name.to_owned(), missing as u64);
+            }
         }
     }
     series
 }
 
-/// Returns what a replica used in a minute.
-fn held(readings: &BTreeMap<u64, Option<Reading>>, minute: u64) -> Reading {
+/// Returns what a replica used in a minute: a reading of nothing if nobody measured it, nothing if there was none.
+fn held(readings: &Known<'_>, minute: u64) -> Option<Reading> {
     let periods = minute * PERIODS..(minute + 1) * PERIODS;
-    let known = |period: u64| {
+    let of_one = |readings: &BTreeMap<u64, Option<Reading>>, period: u64| {
         let (_, reading) = readings.range(period.saturating_sub(HOLD_PERIODS)..=period).next_back()?;
         *reading
+    };
+    let known = |period: u64| {
+        let all = || readings.values().rev().filter_map(|readings| of_one(readings, period));
+        all().find(|reading| *reading != Reading::default()).or_else(|| all().next())
     };
     let known: Vec<Reading> = periods.filter_map(known).collect();
     let used: Vec<u64> = known.iter().filter_map(|reading| reading.millicores.map(u64::from)).collect();
     let mean = used.iter().sum::<u64>().checked_div(used.len() as u64);
-    Reading {
+    (!known.is_empty()).then(|| Reading {
         millicores: mean.and_then(|mean| u32::try_from(mean).ok()),
         memory_mib: known.iter().filter_map(|reading| reading.memory_mib).max(),
-    }
+    })
 }
 
 #[cfg(test)]

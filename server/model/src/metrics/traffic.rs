@@ -85,6 +85,32 @@ impl Traffic {
     }
 }
 
+/// Requests of one replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visits {
+    /// All of them.
+    pub requests: u64,
+    /// Those that were answered with 5xx.
+    pub errors: u64,
+}
+
+impl Visits {
+    /// Returns what was counted since an earlier state of the same counts; all of it if they began anew.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let difference =
+            self.requests.checked_sub(before.requests).zip(self.errors.checked_sub(before.errors));
+        difference.map_or(*self, |(requests, errors)| Self { requests, errors })
+    }
+}
+
+impl AddAssign<Self> for Visits {
+    fn add_assign(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+    }
+}
+
 impl AddAssign<&Self> for Traffic {
     fn add_assign(&mut self, other: &Self) {
         for (mine, theirs) in self.classes.iter_mut().zip(other.classes) {

@@ -41,6 +41,7 @@ struct ReplicaJson {
     name: String,
     cpu_percent: Vec<Option<f64>>,
     memory_bytes: Vec<Option<u64>>,
+    missing_minutes: u64,
 }
 
 /// What the page shows of it.
@@ -204,8 +205,12 @@ fn used(replica: &ReplicaJson) -> Use {
     let cpu_values: Vec<f64> = replica.cpu_percent.iter().map(|share| share.unwrap_or_default()).collect();
     let bytes: Vec<u64> = replica.memory_bytes.iter().map(|bytes| bytes.unwrap_or_default()).collect();
     let largest = memory.iter().max().copied().unwrap_or_default();
-    let cpu_title = format!("CPU over the last hour, at most {most:.0} %");
-    let memory_title = format!("Memory over the last hour, at most {}", wording::bytes(largest));
+    let missing = match replica.missing_minutes {
+        0 => String::new(),
+        minutes => format!("; for {minutes} min nobody measured it"),
+    };
+    let cpu_title = format!("CPU over the last hour, at most {most:.0} %{missing}");
+    let memory_title = format!("Memory over the last hour, at most {}{missing}", wording::bytes(largest));
     Use {
         // A tenth of a core fills the picture only if it is not more than that.
         cpu: (!cpu.is_empty()).then(|| Spark::of(&cpu_values, 10.0, cpu_title)),

@@ -1,6 +1,9 @@
 //! What apps did: rows that are joined, read by window, added up for lists, and removed after a day.
 
-use model::metrics::{Reading, Sample, Traffic};
+use model::host_use::{HostUse, Share};
+use model::id::{AppId, ReplicaId};
+use model::metrics::{HostMinute, Meter, Reading, ReplicaMinute, Sample, Traffic};
+use model::name::ProcessType;
 use store::*;
 
 use crate::world::world;
@@ -8,7 +11,7 @@ use crate::world::world;
 fn sample(slot: u64, requests: u64) -> Sample {
     let traffic = Traffic { classes: [requests, 0, 0, 0], ..Traffic::default() };
     let reading = Reading { millicores: Some(5), memory_mib: Some(40) };
-    Sample { slot, traffic, replicas: vec![("web.1".to_owned(), Some(reading))] }
+    Sample { slot, traffic, replicas: vec![("web.1".to_owned(), Some(reading))], ..Sample::default() }
 }
 
 #[tokio::test]
@@ -56,4 +59,34 @@ async fn what_is_old_is_removed_piece_by_piece() {
     assert_eq!(left(&mut tx).await, 50);
     assert!(!expire_metrics(&mut tx, 50).await.unwrap());
     assert_eq!(left(&mut tx).await, 50);
+}
+
+#[tokio::test]
+async fn how_far_a_host_was_taken_and_what_its_machine_used_is_kept_until_it_goes() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let host = create_host(&mut tx, "app-1", "a", "key").await.unwrap();
+    let (cpu, memory) = (Share { used: 5, of: 4_000 }, Share { used: 1 << 40, of: 1 << 41 });
+    let in_use = HostUse { cpu_millicores: Some(cpu), memory_bytes: Some(memory) };
+    let reading = Reading { millicores: Some(5), memory_mib: None };
+    let (id, app, process) = (ReplicaId::new(), AppId::new(), ProcessType::web());
+    let replicas = vec![ReplicaMinute { id, app, process, number: 1, reading }];
+    let of = HostMinute { minute: 100, in_use, replicas };
+    let mut meter = find_meter(&mut tx, host.id).await.unwrap();
+    assert_eq!(meter, Meter::default());
+    for _ in 0..2 {
+        meter.take(&of);
+        add_host_minute(&mut tx, host.id, &of).await.unwrap();
+        set_meter(&mut tx, host.id, &meter).await.unwrap();
+    }
+    add_host_minute(&mut tx, host.id, &HostMinute { minute: 102, ..HostMinute::default() }).await.unwrap();
+    assert_eq!(find_meter(&mut tx, host.id).await.unwrap(), meter);
+    let listed = list_host_minutes(&mut tx, host.id, 0..200).await.unwrap();
+    assert_eq!(listed, [(100, in_use), (102, HostUse::default())]);
+    assert_eq!(list_late_meters(&mut tx, 101).await.unwrap(), [meter]);
+    assert_eq!(list_late_meters(&mut tx, 100).await.unwrap(), []);
+    assert!(!expire_metrics(&mut tx, 101).await.unwrap());
+    assert_eq!(list_host_minutes(&mut tx, host.id, 0..200).await.unwrap().len(), 1);
+    remove_host(&mut tx, host.id, "it is sold").await.unwrap();
+    assert_eq!(find_meter(&mut tx, host.id).await.unwrap(), Meter::default());
 }
