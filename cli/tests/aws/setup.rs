@@ -42,7 +42,12 @@ fn going_down_removes_all_of_it_and_nothing_of_others() {
     let before = cloud.call("ec2", &[("Action", "DescribeVpcs")]);
     assert!(before.contains(&foreign) && texts(&before, "cidrBlock").contains(&"10.20.0.0/16".to_owned()));
 
-    cloud.ok(&["aws:down", "--name", "prod", "--yes", "--delete-bucket"]);
+    let planned = cloud.ok(&["aws:plan", "--name", "prod", "--image", IMAGE, "--egress", "one-nat", "--json"]);
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    let costs = &planned["costs"]["setup"]["per_month"];
+    let gone = cloud.ok(&["aws:down", "--name", "prod", "--yes", "--delete-bucket", "--json"]);
+    let gone: Value = serde_json::from_str(&gone).unwrap();
+    assert_eq!(&gone["saved_per_month"], costs, "{gone}");
 
     assert!(cloud.census().iter().all(|(_, count)| *count == 0), "{:?}", cloud.census());
     let after = cloud.call("ec2", &[("Action", "DescribeVpcs")]);

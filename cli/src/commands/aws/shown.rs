@@ -1,6 +1,7 @@
 //! Steps and bills, as text and as JSON.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use aws::setup::{Action, Found, Leftover, Progress, Setting, Step, Wish, bill_found, host_bill};
 use model::cost::{Bill, Money, Prices};
@@ -115,6 +116,13 @@ pub(super) fn bill(bill: &Bill) -> Table {
     }
     table.row([bill.per_month().to_string().into(), "in all, before traffic and what is stored".into()]);
     table
+}
+
+/// Returns what is not paid any more once a set-up is gone, with what goes before it.
+pub(super) fn saved(per_month: Money, leaving: &BTreeSet<Leftover>) -> String {
+    let machine = |leftover: &Leftover| matches!(leftover, Leftover::Host(_) | Leftover::Control(_));
+    let machines = if leaving.iter().any(machine) { ", and what the machines cost" } else { "" };
+    format!("This saves {per_month} a month{machines}.")
 }
 
 /// What a set-up costs.

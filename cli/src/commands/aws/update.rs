@@ -186,6 +186,7 @@ fn plan(machine: &Machine, order: &Order, program: Option<&Program>, bucket: &st
         lines.push(format!("  what was at the time of {backup}, in the place of what is there"));
     }
     lines.push("Apps go on serving; a push is refused until it is back, in about a minute.".to_owned());
+    lines.push("What the platform costs stays as it is.".to_owned());
     lines.join("\n")
 }
 
