@@ -18,7 +18,7 @@ const MOST: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Ships minutes that are over, over these lines, each to one server, until it is told to stop.
-pub async fn run(minutes: Arc<Minutes>, links: Vec<Arc<Link>>, stop: CancellationToken) {
+pub(super) async fn run(minutes: Arc<Minutes>, links: Vec<Arc<Link>>, stop: CancellationToken) {
     let mut under_way = minutes.under_way();
     let shipping = async {
         let mut failing = false;

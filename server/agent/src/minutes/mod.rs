@@ -53,11 +53,11 @@ impl Minutes {
             warn!(%error, "what was measured before cannot be read");
             None
         });
-        for line in left.unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
-            // The last one may be torn.
+        for line in left.unwrap_or_default().split(|byte| *byte == b'\n') {
+            // The last one may be torn, and if it is whole, its end may be missing.
             let Ok(of) = serde_json::from_slice::<HostMinute>(line) else { continue };
             if lines.back().is_none_or(|(last, _)| *last < of.minute) {
-                lines.push_back((of.minute, line.to_owned()));
+                lines.push_back((of.minute, [line, b"\n"].concat()));
             }
         }
         let waiting = Waiting { path, lines, file: None, gathered: Gathered::default() };
@@ -196,6 +196,17 @@ mod tests {
         assert!(left.len() as u64 <= KEPT_MINUTES && left.len() as u64 > KEPT_MINUTES * 9 / 10);
         assert_eq!(left.last(), Some(&(KEPT_MINUTES + 9)));
         assert!(left.is_sorted());
+    }
+
+    #[test]
+    fn a_line_of_which_only_the_end_is_missing_spoils_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("minutes");
+        Minutes::open(path.clone()).note(measured(7, 1));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, whole.trim_ascii_end()).unwrap();
+        Minutes::open(path.clone()).note(measured(8, 1));
+        assert_eq!(waiting(&Minutes::open(path)), [7, 8]);
     }
 
     #[derive(Clone, Debug)]
