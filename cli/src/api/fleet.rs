@@ -30,6 +30,8 @@ pub(crate) struct FleetSettings {
     pub(crate) headroom_percent: u32,
     /// How long fewer must suffice before one goes, in seconds.
     pub(crate) patience_seconds: u32,
+    /// How long an instance may take until a host joined from it, in seconds; not said by servers of before.
+    pub(crate) boot_seconds: Option<u32>,
     /// How many are replaced within an hour at most; not said by servers of before.
     pub(crate) replaced_per_hour: Option<u32>,
     /// Times at which more are kept.

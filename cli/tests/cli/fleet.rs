@@ -12,7 +12,7 @@ fn settings(schedules: Value) -> Value {
             {"name": "us-east-1b", "min": 1, "max": 3, "min_now": 1, "hosts": 0},
         ],
         "types": [{"name": "m7g.large", "per_month": 66.418}, {"name": "x9g.huge", "per_month": null}],
-        "spot": true, "headroom_percent": 10, "patience_seconds": 600, "replaced_per_hour": 6, "schedules": schedules,
+        "spot": true, "headroom_percent": 10, "patience_seconds": 600, "boot_seconds": 300, "replaced_per_hour": 6, "schedules": schedules,
         "at_least_per_month": 160.211, "at_most_per_month": 425.883, "cap_per_month": 300.0,
     })
 }
@@ -38,6 +38,7 @@ fn all_that_was_decided_is_shown() {
     Spot      on: tried before others
     Headroom  10 % of what replicas claim
     Patience  a host that is not needed stays for 10 min
+    Boot      an instance has 5 min to become a host
     Replaced  6 hosts an hour at most
     Schedule  weekdays 8:00-20:00 Europe/Berlin: at least 2 in each zone; that is now
     Cost      $160.21 a month at least, $425.88 at most; the cap is $300.00
@@ -110,6 +111,10 @@ fn each_wish_is_sent_and_its_answer_said() {
     From now on a host that is not needed stays for 10 min.
     ");
     env.run(&["hosts:patience", "none"]);
+    assert_snapshot!(env.run(&["hosts:patience", "--boot", "5m"]), @"
+    --- stderr
+    From now on an instance has 5 min to become a host.
+    ");
     let schedule = ["hosts:schedule", "weekdays 8-20", "--min", "2", "--time-zone", "Europe/Berlin"];
     assert_snapshot!(env.run(&schedule), @"
     --- stderr
@@ -134,6 +139,7 @@ fn each_wish_is_sent_and_its_answer_said() {
             r#"{"max":null,"min":null,"replaced_per_hour":120,"zone":null}"#,
             r#"{"patience_seconds":600}"#,
             r#"{"patience_seconds":0}"#,
+            r#"{"boot_seconds":300}"#,
             r#"{"schedule":{"min":2,"time_zone":"Europe/Berlin","when":"weekdays 8-20"}}"#,
             r#"{"unschedule":{"time_zone":null,"when":"weekends 8-20"}}"#,
         ]

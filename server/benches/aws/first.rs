@@ -102,5 +102,6 @@ fn settings(extent: &Extent) -> Settings {
         headroom_percent: 20,
         replaced_per_hour: 10_000,
         patience: SignedDuration::from_mins(10),
+        boot: model::instances::usual_boot(),
     }
 }

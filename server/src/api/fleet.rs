@@ -58,6 +58,7 @@ async fn settings(call: &Call, db: &mut Db, costs: &Costs) -> Result<Value, ApiE
         "spot": settings.spot,
         "headroom_percent": settings.headroom_percent,
         "patience_seconds": settings.patience.as_secs(),
+        "boot_seconds": settings.boot.as_secs(),
         "replaced_per_hour": settings.replaced_per_hour,
         "schedules": settings.schedules.iter().map(|schedule| shown_schedule(schedule, now)).collect::<Vec<_>>(),
         "at_least_per_month": costs.estimate(prices).map(|estimate| estimate.at_least).ok(),
@@ -151,6 +152,8 @@ fn changes(fields: &Fields) -> Result<Vec<Change>, ApiError> {
     changes.extend(small(fields, "headroom_percent")?.map(Change::Headroom));
     let patience = |seconds: u32| Change::Patience(SignedDuration::from_secs(seconds.into()));
     changes.extend(small(fields, "patience_seconds")?.map(patience));
+    let boot = |seconds: u32| Change::Boot(SignedDuration::from_secs(seconds.into()));
+    changes.extend(small(fields, "boot_seconds")?.map(boot));
     changes.extend(small(fields, "replaced_per_hour")?.map(Change::ReplacedPerHour));
     if let Some(schedule) = object(fields, "schedule")? {
         let min = small(&schedule, "min")?.ok_or_else(|| ApiError::invalid("`schedule.min` is missing"))?;
@@ -164,7 +167,7 @@ fn changes(fields: &Fields) -> Result<Vec<Change>, ApiError> {
     if changes.is_empty() {
         return Err(ApiError::invalid("nothing is said that could be changed").hint(
             "it is `min` and `max` (with `zone`, or for all), `types`, `spot`, `headroom_percent`, \
-             `patience_seconds`, `replaced_per_hour`, `schedule` or `unschedule`",
+             `patience_seconds`, `boot_seconds`, `replaced_per_hour`, `schedule` or `unschedule`",
         ));
     }
     Ok(changes)

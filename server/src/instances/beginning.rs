@@ -2,7 +2,7 @@
 
 use cloud::Site;
 use jiff::{SignedDuration, Timestamp};
-use model::instances::{Bounds, Settings};
+use model::instances::{Bounds, Settings, usual_boot};
 use store::FleetEvent;
 use tracing::info;
 
@@ -51,5 +51,6 @@ fn settings(site: &Site) -> Settings {
         headroom_percent: 20,
         replaced_per_hour: 6,
         patience: SignedDuration::from_mins(10),
+        boot: usual_boot(),
     }
 }

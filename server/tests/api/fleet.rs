@@ -25,6 +25,8 @@ fn what_is_changed_is_shown_and_the_rest_stays() {
     change(json!({ "patience_seconds": 90 }));
     assert_eq!(server.get("/fleet")["settings"]["replaced_per_hour"], 6);
     change(json!({ "replaced_per_hour": 40 }));
+    assert_eq!(server.get("/fleet")["settings"]["boot_seconds"], 600);
+    change(json!({ "boot_seconds": 120 }));
     change(json!({ "schedule": { "when": "mon-sun 0-24", "time_zone": "Europe/Berlin", "min": 2 } }));
     let settings = server.get("/fleet")["settings"].clone();
     let zone = json!({ "name": "us-east-1b", "min": 1, "max": 5, "min_now": 2, "hosts": 0 });
@@ -35,6 +37,7 @@ fn what_is_changed_is_shown_and_the_rest_stays() {
     );
     assert_eq!((&settings["spot"], &settings["headroom_percent"]), (&json!(true), &json!(25)));
     assert_eq!((&settings["patience_seconds"], &settings["replaced_per_hour"]), (&json!(90), &json!(40)));
+    assert_eq!(settings["boot_seconds"], 120);
     let schedule = json!({ "when": "daily 0:00-24:00", "time_zone": "Europe/Berlin", "min": 2, "on": true });
     assert_eq!(settings["schedules"], json!([schedule]));
     change(json!({ "unschedule": { "when": "daily 0-24" } }));
@@ -54,6 +57,7 @@ fn what_makes_no_sense_is_refused_in_words_and_changes_nothing() {
         (json!({ "types": ["x9.huge"] }), "x9.huge=16:4"),
         (json!({ "spot": true, "headroom_percent": 999 }), "400 %"),
         (json!({ "patience_seconds": 604_801 }), "a week at most"),
+        (json!({ "boot_seconds": 5 }), "from 1 to 20 minutes"),
         (json!({ "replaced_per_hour": 0 }), "from 1 to 10000 hosts"),
         (json!({ "schedule": "weekdays" }), "must be an object"),
         (json!({ "schedule": { "when": "weekdays 8-20" } }), "`schedule.min` is missing"),

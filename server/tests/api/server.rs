@@ -187,6 +187,7 @@ impl Server {
             headroom_percent: 0,
             replaced_per_hour: 6,
             patience: jiff::SignedDuration::from_mins(10),
+            boot: model::instances::usual_boot(),
         };
         server.run(async {
             let mut tx = server.platform.store.write().await.unwrap();

@@ -112,6 +112,20 @@ async fn an_instance_that_fails_to_boot_is_told_with_the_clouds_reason_and_repla
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_never_starts_is_told_and_replaced_after_the_time_that_was_set() {
+    let Some(sky) = Simcloud::start(&[]) else { return };
+    sky.set_up().await;
+    sky.tell("boot", &json!({ "how": "stuck", "times": 3 }));
+    tokio::task::block_in_place(|| {
+        let mut server = Server::start(&sky);
+        server.send("PATCH", "/fleet", &json!({ "boot_seconds": 60 }));
+        wait_for_event(&mut server, "did not start within 60 s");
+        wait_for_one_in_each_zone(&sky, &mut server);
+        assert!(listed(&sky) > 3, "nothing took its place");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quota_that_is_reached_is_named_and_what_fits_is_there() {
     let Some(sky) = Simcloud::start(&[]) else { return };
     sky.set_up().await;

@@ -1,7 +1,7 @@
-//! `hosts:patience`: how long hosts that are not needed stay.
+//! `hosts:patience`: how long hosts that are not needed stay, and how long instances may take to become hosts.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::Value;
 
 use super::{change, show};
 use crate::context::{Context, JsonOption};
@@ -12,6 +12,9 @@ use crate::when;
 ///
 /// One that is let go is emptied first, and the next one waits until it has gone. A load that comes back within that time finds
 /// its hosts there.
+///
+/// An instance that no host has joined from for longer than --boot is ended, and another takes its place. Images that need longer to start
+/// need more than the ten minutes that hold unless something else is said.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -22,6 +25,10 @@ pub(crate) struct Patience {
     #[arg(value_name = "TIME", value_parser = parse)]
     length: Option<SignedDuration>,
 
+    /// How long an instance may take until a host joined from it, from 1m to 20m
+    #[arg(long, value_name = "TIME", value_parser = when::parse_duration)]
+    boot: Option<SignedDuration>,
+
     #[command(flatten)]
     json: JsonOption,
 }
@@ -31,11 +38,22 @@ fn parse(text: &str) -> std::result::Result<SignedDuration, String> {
 }
 
 impl Patience {
-    /// Sets it; without a time it shows the fleet.
+    /// Sets them; without a time it shows the fleet.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
-        let Some(length) = self.length else { return show::show(context, self.json) };
-        change(context, self.json, &json!({ "patience_seconds": length.as_secs() }), |settings| {
-            format!("From now on {}.", show::patience(settings))
+        let Self { length, boot, json } = self;
+        let seconds = |name: &str, length: &Option<SignedDuration>| {
+            Some((name.to_owned(), length.as_ref()?.as_secs().into()))
+        };
+        let said = [seconds("patience_seconds", length), seconds("boot_seconds", boot)];
+        let wish: serde_json::Map<String, Value> = said.into_iter().flatten().collect();
+        if wish.is_empty() {
+            return show::show(context, *json);
+        }
+        change(context, *json, &Value::Object(wish), |settings| {
+            let patience = length.map(|_| show::patience(settings));
+            let all: Vec<String> =
+                patience.into_iter().chain(boot.and_then(|_| show::boot(settings))).collect();
+            format!("From now on {}.", all.join(", and "))
         })
     }
 }

@@ -76,6 +76,9 @@ fn text(screen: &Screen, settings: &FleetSettings) -> String {
     rest.row(["Spot".into(), spot.into()]);
     rest.row(["Headroom".into(), format!("{} % of what replicas claim", settings.headroom_percent).into()]);
     rest.row(["Patience".into(), patience(settings).into()]);
+    if let Some(boot) = boot(settings) {
+        rest.row(["Boot".into(), boot.into()]);
+    }
     if let Some(hosts) = settings.replaced_per_hour {
         let hosts = wording::count(hosts as usize, "host");
         rest.row(["Replaced".into(), format!("{hosts} an hour at most").into()]);
@@ -111,6 +114,12 @@ pub(super) fn patience(settings: &FleetSettings) -> String {
             format!("a host that is not needed stays for {length}")
         }
     }
+}
+
+/// Returns how long an instance may take to become a host, if the server says so.
+pub(super) fn boot(settings: &FleetSettings) -> Option<String> {
+    let length = wording::duration(SignedDuration::from_secs(settings.boot_seconds?.into()));
+    Some(format!("an instance has {length} to become a host"))
 }
 
 /// Returns a schedule as a line.

@@ -31,6 +31,7 @@ pub(crate) fn settings(max: u32) -> Settings {
         headroom_percent: 0,
         replaced_per_hour: 50,
         patience: SignedDuration::from_mins(5),
+        boot: model::instances::usual_boot(),
     }
 }
 

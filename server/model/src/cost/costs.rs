@@ -186,7 +186,9 @@ impl Costs {
 
     /// Tells whether nothing costs more than before, whatever the prices are.
     pub(super) fn is_no_more_than(&self, before: &Self) -> bool {
-        let of = |costs: &Self| (costs.settings.types.clone(), costs.settings.headroom_percent, costs.ground.clone());
+        let of = |costs: &Self| {
+            (costs.settings.types.clone(), costs.settings.headroom_percent, costs.ground.clone())
+        };
         of(self) == of(before) && self.least() <= before.least() && self.claimed() <= before.claimed()
     }
 }
@@ -216,6 +218,7 @@ pub(super) mod tests {
             headroom_percent: 10,
             replaced_per_hour: 6,
             patience: jiff::SignedDuration::from_mins(10),
+            boot: crate::instances::usual_boot(),
         };
         let apps = [(shop(), ("shop".parse().unwrap(), formation(0)))].into();
         Costs { settings, ground: Ground::usual(3), apps, caps: BTreeMap::new() }

@@ -1,5 +1,7 @@
 //! Changes to what was decided about the fleet. Each is judged before it is taken, so that what is stored makes sense.
 
+use std::ops::RangeInclusive;
+
 use jiff::SignedDuration;
 
 use super::machine::Architecture;
@@ -17,6 +19,10 @@ pub const REPLACED_MAX: u32 = 10_000;
 
 /// Longest that hosts which are not needed stay.
 const PATIENCE_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// Shortest and longest that an instance may take to become a host: what no machine is fast enough for ends each that is started, and a
+/// launch lets nobody join half an hour after it was decided.
+const BOOT: RangeInclusive<SignedDuration> = SignedDuration::from_mins(1)..=SignedDuration::from_mins(20);
 
 /// Most types and most schedules.
 const LIST_MAX: usize = 20;
@@ -43,6 +49,8 @@ pub enum Change {
     ReplacedPerHour(u32),
     /// How long fewer hosts must suffice before one goes.
     Patience(SignedDuration),
+    /// How long an instance may take until a host joined from it.
+    Boot(SignedDuration),
     /// More hosts at some times, in place of what was said of the same times.
     Schedule(Schedule),
     /// No more of that.
@@ -99,6 +107,9 @@ pub enum BadChange {
     /// Longer than anybody pays for nothing.
     #[error("hosts that are not needed stay for a week at most")]
     TooPatient,
+    /// Shorter than any machine takes, or longer than a launch is good for.
+    #[error("an instance may take from 1 to 20 minutes until a host joins from it")]
+    Boot,
     /// More than any zone may have.
     #[error("no zone may have {min} hosts: the most is {max}")]
     ScheduleAboveMax {
@@ -135,6 +146,8 @@ impl Settings {
             Change::ReplacedPerHour(hosts) => self.replaced_per_hour = hosts,
             Change::Patience(patience) if patience > PATIENCE_MAX => return Err(BadChange::TooPatient),
             Change::Patience(patience) => self.patience = patience,
+            Change::Boot(boot) if !BOOT.contains(&boot) => return Err(BadChange::Boot),
+            Change::Boot(boot) => self.boot = boot,
             Change::Schedule(schedule) => self.schedule(schedule)?,
             Change::Unschedule { when, time_zone } => self.unschedule(when, time_zone.as_deref())?,
         }
@@ -288,6 +301,19 @@ mod tests {
         let patience = |length| present().changed(Change::Patience(length)).unwrap().patience;
         assert_eq!(patience(SignedDuration::from_mins(30)), SignedDuration::from_mins(30));
         assert_eq!(patience(SignedDuration::ZERO), SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn an_instance_may_take_some_minutes_to_become_a_host_and_no_longer_than_its_launch_is_good_for() {
+        let boot = |seconds| present().changed(Change::Boot(SignedDuration::from_secs(seconds)));
+        assert_eq!(boot(90).unwrap(), Settings { boot: SignedDuration::from_secs(90), ..present() });
+        assert_eq!((boot(59), boot(1_201)), (Err(BadChange::Boot), Err(BadChange::Boot)));
+        let before = serde_json::to_value(present()).map(|mut settings| {
+            settings.as_object_mut().unwrap().remove("boot");
+            settings
+        });
+        let read: Settings = serde_json::from_value(before.unwrap()).unwrap();
+        assert_eq!(read.boot, SignedDuration::from_mins(10), "nobody had said anything before");
     }
 
     #[test]

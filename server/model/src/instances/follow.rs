@@ -18,10 +18,6 @@ const UNANSWERED: SignedDuration = SignedDuration::from_mins(15);
 /// How long one that is no more wanted is looked out for: what was asked for may show late.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long an instance may take until a host joined from it, from the last time that it was asked for: a cloud that takes no orders for
-/// a while has not given it before.
-const BOOT: SignedDuration = SignedDuration::from_mins(10);
-
 /// How long after it was decided a launch lets its instance join: while it is asked for, while that boots, and a while beyond.
 pub(super) const JOINS: SignedDuration = SignedDuration::from_mins(30);
 
@@ -138,7 +134,8 @@ fn forget(deciding: &mut Deciding, at: usize) -> bool {
 fn give_up(deciding: &mut Deciding, at: usize) {
     let instance = &deciding.view.instances[at];
     let age = deciding.ago(instance.decided_at);
-    let up = deciding.ago(instance.asked_at.unwrap_or(instance.decided_at));
+    let (up, boot) =
+        (deciding.ago(instance.asked_at.unwrap_or(instance.decided_at)), deciding.view.settings.boot);
     let name = instance.name();
     if instance.removed && instance.wish == Wish::Run {
         return deciding.end(at, Cause::Removed, format!("the host of {name} was removed by hand"));
@@ -157,8 +154,8 @@ fn give_up(deciding: &mut Deciding, at: usize) {
         (Sight::Unseen, None) if age >= UNANSWERED => {
             Some((Cause::Dead, format!("{name} was not seen within {}", wording::duration(UNANSWERED))))
         }
-        (Sight::Seen { state, .. }, None) if up >= BOOT => {
-            let within = wording::duration(BOOT);
+        (Sight::Seen { state, .. }, None) if up >= boot => {
+            let within = wording::duration(boot);
             Some(match state {
                 State::Pending => (Cause::Dead, format!("{name} did not start within {within}")),
                 State::Impaired => {

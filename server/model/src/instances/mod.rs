@@ -42,7 +42,7 @@ pub use pool::{Lack, Lifecycle, Pool, Scope};
 pub use refusal::{Consequence, Refusal, asked_at, consequence, pause};
 pub use room::{Room, Sizes};
 pub use schedule::{BadHours, Hours, Schedule};
-pub use settings::{Bounds, InstanceType, Settings};
+pub use settings::{Bounds, InstanceType, Settings, usual_boot};
 pub use view::{Cause, Instance, InstanceId, Past, Sight, State, Stray, Tenant, View, Wish};
 
 /// One thing to do. Each may be repeated.

@@ -44,6 +44,16 @@ pub struct Settings {
     pub replaced_per_hour: u32,
     /// How long fewer hosts must suffice before one goes.
     pub patience: SignedDuration,
+    /// How long an instance may take until a host joined from it, from the last time that it was asked for: a cloud that takes no orders for
+    /// a while has not given it before.
+    #[serde(default = "usual_boot")]
+    pub boot: SignedDuration,
+}
+
+/// How long an instance may take to become a host unless somebody says otherwise.
+#[must_use]
+pub fn usual_boot() -> SignedDuration {
+    SignedDuration::from_mins(10)
 }
 
 impl Settings {

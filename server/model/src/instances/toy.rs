@@ -93,6 +93,7 @@ pub(super) fn settings(zones: &[&str], min: u32, max: u32) -> Settings {
         headroom_percent: 10,
         replaced_per_hour: 6,
         patience: SignedDuration::from_mins(10),
+        boot: usual_boot(),
     }
 }
 

@@ -25,6 +25,7 @@ fn settings() -> Settings {
         headroom_percent: 0,
         replaced_per_hour: 6,
         patience: SignedDuration::from_mins(10),
+        boot: model::instances::usual_boot(),
     }
 }
 
