@@ -8,6 +8,7 @@
 
 mod adopted;
 mod bake;
+mod by_hand;
 mod cloud;
 mod exactly;
 mod interruption;

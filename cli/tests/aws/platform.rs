@@ -62,8 +62,7 @@ impl Platform {
         let cloud = Cloud::start_with_machines_that_see(Some(programs))?;
         cloud.tell("times", &json!({ "health_scale": 0.2, "drain_scale": 0.1 }));
         let image = image(&cloud, "with paasd");
-        let zones = "us-east-1a,us-east-1b,us-east-1c";
-        cloud.ok(&["aws:up", "--name", "prod", "--image", &image, "--zones", zones, "--yes"]);
+        cloud.ok(&[&["aws:up", "--yes"], &set_up(&image)[..]].concat());
         let text = |of: &Value| of.as_str().unwrap().to_owned();
         let entrance = |entrance: &Value| (text(&entrance["address"]), text(&entrance["zone"]));
         let balancers = cloud.ask("lbs");
@@ -118,7 +117,12 @@ impl Platform {
 
     /// Returns what a visitor of the app is shown, with the status of the answer behind it.
     pub(crate) fn page(&self) -> String {
-        let (url, name) = (format!("http://{}", self.entrances[0].0), format!("Host: {HOST}"));
+        self.page_of(HOST)
+    }
+
+    /// The same of another name.
+    pub(crate) fn page_of(&self, host: &str) -> String {
+        let (url, name) = (format!("http://{}", self.entrances[0].0), format!("Host: {host}"));
         let words = ["--silent", "--max-time", "10", "--write-out", " %{http_code}", "--header", &name, &url];
         let output = self.cloud.program("curl", &words).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -156,8 +160,13 @@ impl Platform {
         });
     }
 
+    /// Returns the options with which the set-up was made.
+    pub(crate) fn set_up(&self) -> [&str; 6] {
+        set_up(&self.image)
+    }
+
     /// Lets the test in: it calls the API itself, and not through the load balancer.
-    fn let_in(&self) {
+    pub(crate) fn let_in(&self) {
         let form = [
             ("Action", "DescribeSecurityGroups"),
             ("Filter.1.Name", "group-name"),
@@ -231,6 +240,13 @@ impl Platform {
         hosts.iter().map(|host| (text(&host["name"]), text(&host["state"]))).collect()
     }
 
+    /// Waits until people are told this, where they look for what happens to the fleet.
+    #[track_caller]
+    pub(crate) fn tells(&self, part: &str) {
+        let says = |event: &Value| event["message"].as_str().is_some_and(|says| says.contains(part));
+        until(part, || self.shown(&["aws:events"]).as_array()?.iter().any(says).then_some(()));
+    }
+
     /// Returns where the app's replicas run, one entry for each that is healthy.
     pub(crate) fn replicas(&self) -> Vec<String> {
         let replicas = self.shown(&["ps", "-a", "shop"]);
@@ -241,11 +257,16 @@ impl Platform {
 
     /// Pushes a change through the load balancer; returns whether it was deployed, and what the server said.
     pub(crate) fn push(&self, greeting: &str) -> (bool, String) {
-        let app = self.dir.path().join("shop");
+        self.push_to("shop", greeting)
+    }
+
+    /// The same to another app.
+    pub(crate) fn push_to(&self, name: &str, greeting: &str) -> (bool, String) {
+        let app = self.dir.path().join(name);
         fs::create_dir_all(&app).unwrap();
         fs::write(app.join("Procfile"), "web: python3 server\n").unwrap();
         fs::write(app.join("server"), WEB.replace("GREETING", greeting)).unwrap();
-        let remote = format!("http://x:{}@{API}/shop.git", self.token);
+        let remote = format!("http://x:{}@{API}/{name}.git", self.token);
         let script = format!(
             "cd {} && {{ [ -d .git ] || git init -q -b main; }} && git add -A && \
              git -c user.name=a -c user.email=a@example.org commit -qm '{greeting}' && git push {remote} main",
@@ -254,6 +275,10 @@ impl Platform {
         let output = self.cloud.program("bash", &["-c", &script]).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
+}
+
+fn set_up(image: &str) -> [&str; 6] {
+    ["--name", "prod", "--image", image, "--zones", "us-east-1a,us-east-1b,us-east-1c"]
 }
 
 /// Where the programs are that are tried.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use model::entrance::{Balancer, CLOSED, Front, group_name, shard};
+use model::entrance::{Balancer, CLOSED, Front, Target, group_name, shard};
 use model::id::AppId;
 use model::name::Hostname;
 
@@ -26,6 +26,7 @@ const MOVED: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Right {
     pub(super) checks: BTreeMap<String, Check>,
     pub(super) manners: BTreeMap<String, Manners>,
+    pub(super) targets: BTreeMap<String, BTreeSet<Target>>,
     /// Which names led where, by the listener.
     pub(super) rules: BTreeMap<String, BTreeMap<String, BTreeSet<Hostname>>>,
 }

@@ -14,7 +14,7 @@ use super::others::Others;
 use super::outcome::{Notice, Outcome, Word};
 use super::provider::{Balancers, Group, Listed};
 use super::refusals::{Refusals, Step};
-use super::sight::{Due, Look, Sight};
+use super::sight::{Due, List, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;
 
@@ -181,16 +181,26 @@ impl Entrance {
             let Some(list) = self.sight.list(&list.arn) else { continue };
             outcome.listed.insert(app);
             if has_failed_open(list.targets.values()) {
-                outcome.alarm(
-                    &shown.name,
-                    "no replica passes the load balancer's checks, so that it sends requests to all of them",
-                );
+                outcome.alarm(&shown.name, failed_open(list));
             }
             for (replica, target) in wanted.web(shown) {
                 let health = list.targets.get(target).cloned();
                 outcome.words.insert(replica, Word { health, at: list.at });
             }
         }
+    }
+}
+
+/// Returns what is said of an app of which no replica passes the checks. When none is reached at all, it is rather the way there.
+fn failed_open(list: &List) -> String {
+    let says = "no replica passes the load balancer's checks, so that it sends requests to all of them";
+    let unreached =
+        list.targets.len() > 1 && list.targets.values().all(|health| health.answers() == Some(false));
+    match unreached {
+        true => format!(
+            "{says}; none of them is reached, and `paasctl aws:plan` shows whether the way there was changed"
+        ),
+        false => says.to_owned(),
     }
 }
 

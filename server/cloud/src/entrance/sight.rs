@@ -12,8 +12,12 @@ use super::outcome::Answer;
 use super::provider::{Group, Listed, Manners, Rule};
 use super::wanted::Wanted;
 
-/// How old the picture of groups and rules may get: what somebody changes by hand is seen by then.
+/// How old the picture of balancers, and of how groups let targets go, may get: what somebody changes by hand is seen by then.
 pub(super) const LOOK: SignedDuration = SignedDuration::from_secs(300);
+
+/// How old that of groups and rules may get. An app whose rule was removed by hand has no visitors until then; it is one call for each
+/// balancer, and one for some hundred groups.
+const GLANCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long it is waited after a look or a change that failed; twice as long each time.
 const AGAIN: SignedDuration = SignedDuration::from_secs(2);
@@ -79,6 +83,8 @@ pub(super) struct Sight {
     /// Why the last look failed, if it did.
     pub(super) blind: Option<String>,
     seen_at: Option<Timestamp>,
+    /// When all groups and rules were last looked at.
+    glanced_at: Option<Timestamp>,
     failures: u32,
     again_at: Option<Timestamp>,
     /// What was changed by us, so that another look has to show it.
@@ -103,6 +109,9 @@ impl Sight {
         };
         match all || self.is_spoilt() {
             true => Due { all, ..Due::default() },
+            false if self.glanced_at.is_none_or(|at| now.duration_since(at).abs() >= GLANCE) => {
+                Due { all, groups: true, rules: self.balancers.iter().map(|one| one.name.clone()).collect() }
+            }
             false => self.touched.clone(),
         }
     }
@@ -161,6 +170,9 @@ impl Sight {
         self.known.retain(|arn, _| groups.contains(arn));
         if due.all {
             self.seen_at = Some(now);
+        }
+        if due.all || (due.groups && self.balancers.iter().all(|one| due.rules.contains(&one.name))) {
+            self.glanced_at = Some(now);
         }
         (self.again_at, self.blind, self.touched) = (None, None, Due::default());
         if nothing {

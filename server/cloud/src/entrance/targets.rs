@@ -73,7 +73,7 @@ impl Entrance {
                     self.sight.known(arn).list = Some(List { at: now, step, targets });
                     // What somebody changed by hand is looked for when there is nothing else to do.
                     self.keep_manners(shown, arn, (calls, *need == Need::Quiet), now, outcome).await;
-                    self.change_targets((wanted, shown), arn, calls, now).await;
+                    self.change_targets((wanted, shown), arn, calls, now, outcome).await;
                 }
                 Err(refused) => {
                     self.sight.spoil(now);
@@ -83,6 +83,7 @@ impl Entrance {
         }
         let exist = &self.sight.groups;
         self.dismissals.retain(|(arn, _), _| exist.contains_key(arn));
+        self.right.targets.retain(|arn, _| exist.contains_key(arn));
     }
 
     /// Returns the groups to be listed, the most urgent first, and those first that were not for long.
@@ -166,10 +167,17 @@ impl Entrance {
         arn: &str,
         calls: &mut Calls<'_>,
         now: Timestamp,
+        outcome: &mut Outcome,
     ) {
         let Some(list) = self.sight.list(arn) else { return };
         let wish = self.wish((wanted, shown), &list.targets);
         let mut changes = target_changes(&wish, &list.targets);
+        let was_right = self.right.targets.remove(arn).as_ref() == Some(&wish);
+        if changes.is_empty() {
+            self.right.targets.insert(arn.to_owned(), wish.clone());
+        } else if was_right {
+            outcome.event(&shown.name, "its targets were changed by hand and are put back");
+        }
         // One that is not in the list may have been registered a moment ago: that it must leave is said in any case.
         let leaves = wanted.leaving(shown).filter_map(|(_, target)| target);
         let leaves: BTreeSet<&Target> = leaves.filter(|target| !wish.contains(*target)).collect();

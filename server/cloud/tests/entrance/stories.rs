@@ -6,7 +6,7 @@ use cloud::entrance::{Manners, Rule};
 use model::entrance::{CLOSED, Limits, Target, TargetHealth};
 
 use crate::made_up::Fault;
-use crate::world::World;
+use crate::world::{REST, World};
 
 #[tokio::test]
 async fn what_is_somebody_elses_is_left_alone() {
@@ -87,11 +87,44 @@ async fn what_was_changed_by_hand_is_put_back_and_told() {
     }
     world.is_whole();
     let told: Vec<_> = told.iter().map(|notice| notice.says.as_str()).collect();
-    for part in
-        ["health check was changed by hand", "let go was changed by hand", "rules were changed by hand"]
-    {
-        assert_eq!(told.iter().filter(|says| says.contains(part)).count(), 1, "{told:?}");
+    for part in ["its health check was", "targets are let go was", "its rules were", "its targets were"] {
+        let part = format!("{part} changed by hand");
+        assert_eq!(told.iter().filter(|says| says.contains(&part)).count(), 1, "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn a_rule_that_was_removed_by_hand_is_back_within_a_minute_and_a_target_of_many_too() {
+    let mut world = World::new(1);
+    world.settle().await;
+    world.sky.sky().rules.values_mut().for_each(Vec::clear);
+    world.sky.sky().groups.values_mut().for_each(|made| drop(made.targets.pop_first()));
+    let mut told = Vec::new();
+    for _ in 0..65 {
+        world.turn().await;
+        told.extend(world.outcome.events.iter().map(|notice| notice.says.clone()));
+    }
+    world.is_whole();
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[tokio::test]
+async fn targets_that_come_and_go_with_replicas_were_changed_by_nobody_else() {
+    let mut world = World::new(1);
+    world.settle().await;
+    for quantity in [4, 1, 3] {
+        world.scale(0, quantity);
+        for _ in 0..REST {
+            world.turn().await;
+            assert_eq!(world.outcome.events, []);
+        }
+    }
+    world.deploy(0);
+    for _ in 0..REST {
+        world.turn().await;
+        assert_eq!(world.outcome.events, []);
+    }
+    world.is_whole();
 }
 
 #[tokio::test]
@@ -242,7 +275,8 @@ async fn while_nothing_happens_little_is_asked_and_nothing_is_changed() {
     }
     let (calls, changes) = seen(&world);
     assert_eq!(changes, before.1);
-    assert!(calls - before.0 < 10 * (30 + 30 / 5 + 1), "{} calls in ten minutes", calls - before.0);
+    // A minute: the targets of each app, how those of some are let go, groups and rules, and all the rest now and then.
+    assert!(calls - before.0 < 10 * (30 + 30 / 5 + 2 + 1), "{} calls in ten minutes", calls - before.0);
 }
 
 #[tokio::test]

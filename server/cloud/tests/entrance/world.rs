@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::made_up::MadeUp;
 
 /// Turns after which all that time alone brings about has come about.
-const REST: usize = 160;
+pub(crate) const REST: usize = 160;
 
 /// How long a replica boots.
 const BOOT: SignedDuration = SignedDuration::from_secs(2);
