@@ -11,6 +11,7 @@ mod bake;
 mod by_hand;
 mod cloud;
 mod exactly;
+mod frozen;
 mod interruption;
 mod inventory;
 mod killed;

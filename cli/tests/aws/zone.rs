@@ -86,7 +86,7 @@ fn cut_off(platform: &Platform, there: &BTreeSet<String>, count: usize) {
 
 /// Returns within how many seconds AWS's load balancer takes a target for unhealthy, by the settings of its group: each of so many
 /// checks begins an interval after the one before, and takes as long as it may. The one here checks five times as often.
-fn until_found_out(cloud: &Cloud) -> f64 {
+pub(crate) fn until_found_out(cloud: &Cloud) -> f64 {
     let groups = cloud.call("elasticloadbalancing", &[("Action", "DescribeTargetGroups")]);
     let number = |element: &str| texts(&groups, element).remove(0).parse::<f64>().unwrap();
     let each = number("HealthCheckIntervalSeconds") + number("HealthCheckTimeoutSeconds");
