@@ -175,9 +175,9 @@ impl Entrance {
         let was_right = self.right.targets.remove(arn).as_ref() == Some(&wish);
         if changes.is_empty() {
             self.right.targets.insert(arn.to_owned(), wish.clone());
-        } else if was_right {
-            outcome.event(&shown.name, "its targets were changed by hand and are put back");
         }
+        // Instances that have ended leave by themselves: these are refused, and it was nobody's hand.
+        let mut put_back = was_right && !changes.is_empty();
         // One that is not in the list may have been registered a moment ago: that it must leave is said in any case.
         let leaves = wanted.leaving(shown).filter_map(|(_, target)| target);
         let leaves: BTreeSet<&Target> = leaves.filter(|target| !wish.contains(*target)).collect();
@@ -199,9 +199,11 @@ impl Entrance {
         let known = self.sight.known(arn);
         (known.touched, known.failed) = (!changes.is_empty(), None);
         for batch in &changes.register {
+            put_back &= calls.go_on();
             if calls.go_on()
                 && let Err(refused) = self.register(arn, batch, calls).await
             {
+                put_back = false;
                 self.sight.known(arn).failed = Some(format!("replicas cannot be registered: {refused}"));
             }
         }
@@ -212,10 +214,14 @@ impl Entrance {
             match calls.change(calls.balancers.deregister(arn, &batch)).await {
                 Ok(()) => self.dismiss(arn, batch, now),
                 Err(refused) => {
+                    put_back = false;
                     let says = "replicas that should stop stay, because they cannot be deregistered";
                     self.sight.known(arn).failed = Some(format!("{says}: {refused}"));
                 }
             }
+        }
+        if put_back {
+            outcome.event(&shown.name, "its targets were changed by hand and are put back");
         }
     }
 

@@ -260,6 +260,25 @@ async fn one_instance_that_is_gone_does_not_keep_the_others_out() {
 }
 
 #[tokio::test]
+async fn an_instance_that_ends_takes_its_targets_away_and_nobody_is_blamed() {
+    let mut world = World::new(1);
+    world.scale(0, 6);
+    world.settle().await;
+    {
+        let mut sky = world.sky.sky();
+        sky.ended.insert("i-1".to_owned());
+        for made in sky.groups.values_mut() {
+            made.targets.retain(|target, _| target.instance.as_str() != "i-1");
+        }
+    }
+    for _ in 0..REST {
+        world.turn().await;
+        assert_eq!(world.outcome.events, []);
+    }
+    assert!(world.outcome.alarms.iter().any(|alarm| alarm.says.contains("i-1 is not known")));
+}
+
+#[tokio::test]
 async fn while_nothing_happens_little_is_asked_and_nothing_is_changed() {
     let mut world = World::new(30);
     world.settle().await;
