@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::fleet::{Fleet, Heard, SILENCE, judge};
 use model::id::HostId;
 use model::instances::InstanceId;
@@ -20,6 +20,10 @@ use crate::reports::Reports;
 
 /// A look that comes later than this after it was due means that this server was asleep, not the hosts.
 const OVERSLEPT: Duration = Duration::from_secs(2);
+
+/// How long a machine that joined may take until it calls for the first time: its agent first looks through what an earlier one
+/// left. Until then nothing runs on it, and that nothing is heard of it is no sign of anything.
+const ARRIVES: SignedDuration = SignedDuration::from_secs(60);
 
 /// Since when each host is known here. One that has joined just now has not had the time to call.
 #[derive(Default)]
@@ -70,6 +74,9 @@ impl Lookout {
             self.calm_since = now;
         }
         self.awaited.know(hosts.iter().map(|host| host.id), now);
+        let clock = Timestamp::now();
+        let (arriving, hosts): (Vec<&Host>, Vec<&Host>) =
+            hosts.iter().partition(|host| reports.of(host.id).is_none() && is_new(host, clock));
         let answers = |heard: &Heard<'_>| match (platform.facts.witness()?, heard.lost) {
             (_, Some(_)) => Some(false),
             (witness, None) => witness.has_answered(instances.get(&heard.host)?, heard.unheard),
@@ -95,7 +102,10 @@ impl Lookout {
         if hosts.iter().all(|host| host.id == platform.facts.here()) {
             fleet.next = None;
         }
-        self.tell(&fleet, hosts);
+        let have_arrived = arriving.iter().map(|host| ARRIVES - clock.duration_since(host.created_at));
+        let have_arrived = have_arrived.filter_map(|rest| Duration::try_from(rest).ok());
+        fleet.next = fleet.next.into_iter().chain(have_arrived).min();
+        self.tell(&fleet, &hosts);
         let is_news = (&fleet.silent, &fleet.doubt) != (&self.last.silent, &self.last.doubt);
         self.last = Arc::new(fleet);
         platform.outlook.set_fleet(self.last.clone());
@@ -120,7 +130,7 @@ impl Lookout {
         }
     }
 
-    fn tell(&self, fleet: &Fleet, hosts: &[Host]) {
+    fn tell(&self, fleet: &Fleet, hosts: &[&Host]) {
         let name = |id: &HostId| {
             hosts.iter().find(|host| host.id == *id).map_or_else(|| id.to_string(), |host| host.name.clone())
         };
@@ -138,6 +148,11 @@ impl Lookout {
             _ => {}
         }
     }
+}
+
+/// Tells whether a machine joined a moment ago.
+fn is_new(host: &Host, now: Timestamp) -> bool {
+    (SignedDuration::ZERO..ARRIVES).contains(&now.duration_since(host.created_at)) && !host.is_embedded()
 }
 
 /// Declares hosts lost, for good: their replicas end as far as this platform is concerned, whatever they do.

@@ -157,6 +157,24 @@ fn a_host_keeps_the_slugs_that_can_be_gone_back_to_and_gives_up_others() {
 }
 
 #[test]
+fn machines_that_are_about_to_call_for_the_first_time_cast_no_doubt_on_the_loss_of_another() {
+    let listen = address::reserve().to_string();
+    let platform = TestPlatform::start_with(&["--agent-listen", &listen, "--host-grace", "5"]);
+    let mut one = Machine::join(&platform, "one", 2);
+    let app = platform.app("kept");
+    app.greets("here").deploy();
+    app.paasctl(&["scale", "web=2"]);
+    wait_for_answers(&app, 2);
+    ["two", "three", "four", "five"].map(|name| machine::add(&platform, name));
+    one.kill();
+    wait::until("the replicas to be elsewhere", || {
+        (app.json(&["hosts:info", "one"])["state"] == "lost" && !hosts_of(&app).contains(&"one".to_owned()))
+            .then_some(())
+    });
+    assert!(!platform.server_log().contains("it is probably this server"), "it took itself for cut off");
+}
+
+#[test]
 fn a_token_makes_one_host_and_a_removed_host_is_refused_and_runs_nothing() {
     let platform = platform();
     let token = machine::join_token(&platform, "one");

@@ -149,6 +149,15 @@ pub(crate) fn join_token(platform: &TestPlatform, name: &str) -> String {
     })
 }
 
+/// Has a machine be a host that has not called yet.
+pub(crate) fn add(platform: &TestPlatform, name: &str) {
+    within(platform, async |store, _| {
+        let mut tx = store.write().await.unwrap();
+        store::create_host(&mut tx, name, name, &format!("key of {name}")).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+}
+
 /// Removes a host from the platform.
 pub(crate) fn remove(platform: &TestPlatform, name: &str) {
     within(platform, async |store, _| {
