@@ -21,6 +21,7 @@ const ALLOWED: &[&str] = &[
     "agent/engine",
     "agent/etc/**",
     "agent/lock",
+    "agent/minutes",
     "agent/replicas/<replica>/disk.img",
     "agent/replicas/<replica>/disk/**",
     "agent/replicas/<replica>/lock",
