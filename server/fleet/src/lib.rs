@@ -19,6 +19,7 @@ mod names;
 mod protocol;
 mod signed_message;
 mod tls;
+mod under_way;
 mod verify;
 
 pub use authority::{Authority, HOST_LIFE};

@@ -78,6 +78,27 @@ fn a_server_is_restarted_under_load_and_no_request_to_other_hosts_fails() {
 }
 
 #[test]
+fn an_agent_that_is_told_to_end_waits_for_the_answers_that_pass_through_it() {
+    let platform = platform();
+    let (mut one, _two) = (Machine::join(&platform, "one", 2), Machine::join(&platform, "two", 3));
+    let app = platform.app("patient");
+    app.greets("yes").deploy();
+    app.paasctl(&["scale", "web=3"]);
+    wait_for_answers(&app, 3);
+    let crowd = app.crowd();
+    std::thread::scope(|scope| {
+        let slow = [(); 12].map(|()| scope.spawn(|| app.get("/slow=4").status));
+        // These come after them.
+        wait_for_answers(&app, 3);
+        one.end();
+        one.start_again();
+        assert_eq!(slow.map(|request| request.join().unwrap()), [200; 12]);
+    });
+    wait_for_answers(&app, 3);
+    crowd.assert_none_failed();
+}
+
+#[test]
 fn what_was_deployed_after_a_backup_serves_until_the_release_of_the_backup_does() {
     let listen = address::reserve().to_string();
     let options = ["--agent-listen", listen.as_str()];
