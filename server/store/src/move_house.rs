@@ -15,6 +15,8 @@ pub async fn move_house(db: &mut Db) -> Result<()> {
         "delete from meta where key like 'backup-hold/%' or key like 'recount/%'",
         "delete from replicas where host_id in (select id from hosts where key_fingerprint is null)",
         "delete from host_apps where host_id in (select id from hosts where key_fingerprint is null)",
+        "delete from host_metrics where host_id in (select id from hosts where key_fingerprint is null)",
+        "delete from host_meters where host_id in (select id from hosts where key_fingerprint is null)",
         "delete from hosts where key_fingerprint is null",
         "update builds set trimmed = 1 where trimmed = 0 and state not in ('queued', 'running')",
         "update operations set lease_until = 0",

@@ -186,7 +186,9 @@ fn machines_that_are_about_to_call_for_the_first_time_cast_no_doubt_on_the_loss_
     app.greets("here").deploy();
     app.paasctl(&["scale", "web=2"]);
     wait_for_answers(&app, 2);
-    ["two", "three", "four", "five"].map(|name| machine::add(&platform, name));
+    for name in ["two", "three", "four", "five"] {
+        machine::add(&platform, name);
+    }
     one.kill();
     wait::until("the replicas to be elsewhere", || {
         (app.json(&["hosts:info", "one"])["state"] == "lost" && !hosts_of(&app).contains(&"one".to_owned()))

@@ -3,10 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use model::id::HostId;
 use model::plan::ReplicaWish;
-use model::size::Size;
 use store::*;
 
-use crate::world::{World, release, world};
+use crate::world::{World, release, replica, world};
 
 async fn token(world: &World, minutes: i64) -> (JoinToken, String) {
     let mut tx = world.store.write().await.unwrap();
@@ -105,18 +104,7 @@ async fn what_a_lost_host_ran_is_to_end_and_is_made_elsewhere() {
     let version = create_release(&mut tx, &world.vault, release(&world, &config)).await.unwrap().version;
     let lost = create_host(&mut tx, "app-1", "a", "one").await.unwrap().id;
     let other = create_host(&mut tx, "app-2", "b", "two").await.unwrap().id;
-    let new = |host, wish| NewReplica {
-        app: world.app.id,
-        version,
-        generation: 1,
-        process: "web".parse().unwrap(),
-        number: 1,
-        host,
-        wish,
-        command: None,
-        size: Size::default(),
-        operation: None,
-    };
+    let new = |host, wish| NewReplica { wish, ..replica(&world, version, host) };
     let until = Timestamp::now();
     for wish in [ReplicaWish::Run, ReplicaWish::Drain { until }, ReplicaWish::Once { seconds: 9 }] {
         create_replica(&mut tx, new(lost, wish)).await.unwrap();
@@ -157,22 +145,11 @@ async fn a_host_may_speak_of_apps_whose_replicas_it_has_or_had_and_of_no_others(
     assert!(!has_run(&mut tx, host.id, app).await.unwrap());
     let config = crate::world::config("A", "1");
     let version = create_release(&mut tx, &world.vault, release(&world, &config)).await.unwrap().version;
-    let new = NewReplica {
-        app,
-        version,
-        generation: 1,
-        process: "web".parse().unwrap(),
-        number: 1,
-        host: host.id,
-        wish: ReplicaWish::Run,
-        command: None,
-        size: Size::default(),
-        operation: None,
-    };
+    let new = replica(&world, version, host.id);
     for _ in 0..2 {
-        let replica = create_replica(&mut tx, new.clone()).await.unwrap();
+        let made = create_replica(&mut tx, new.clone()).await.unwrap();
         assert!(has_run(&mut tx, host.id, app).await.unwrap());
-        delete_replica(&mut tx, replica.id).await.unwrap();
+        delete_replica(&mut tx, made.id).await.unwrap();
     }
     assert!(has_run(&mut tx, host.id, app).await.unwrap(), "what it wrote may be on its way");
     assert!(!has_run(&mut tx, other.id, app).await.unwrap());

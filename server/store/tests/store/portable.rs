@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use model::host_use::HostUse;
+use model::metrics::{HostMinute, Meter};
 use model::release::Version;
 use sqlx::Row as _;
 use store::*;
 
-use crate::world::{config, operation, release, world};
+use crate::world::{config, operation, release, replica, world};
 
 async fn names(store: &Store) -> BTreeSet<String> {
     let mut db = store.read().await.unwrap();
@@ -193,4 +195,52 @@ async fn a_hold_ends_by_its_own_name_or_by_its_time() {
     end_hold(&mut tx, "c").await.unwrap();
     assert!(!is_collection_held(&mut tx).await.unwrap());
     assert_eq!(find_fact(&mut tx, "backup-hold/a").await.unwrap(), None, "what nobody ended is gone, too");
+}
+
+/// Rows of machines that joined only, or of tables that no backup has.
+const OF_NO_OWN_HOST: [&str; 3] = ["join_tokens", "launches", "servers"];
+
+#[tokio::test]
+async fn nothing_holds_the_servers_own_host_when_the_platform_moves() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let own = ensure_host(&mut tx, "here", "local").await.unwrap().id;
+    let joined = create_host(&mut tx, "joined", "local", "key").await.unwrap().id;
+    let config = config("A", "1");
+    let version = create_release(&mut tx, &world.vault, release(&world, &config)).await.unwrap().version;
+    for host in [own, joined] {
+        create_replica(&mut tx, replica(&world, version, host)).await.unwrap();
+        let gone = create_replica(&mut tx, replica(&world, version, host)).await.unwrap();
+        delete_replica(&mut tx, gone.id).await.unwrap();
+        let in_use = HostUse::default();
+        let minute = HostMinute { minute: 1, in_use, replicas: Vec::new() };
+        add_host_minute(&mut tx, host, &minute).await.unwrap();
+        set_meter(&mut tx, host, &Meter::default()).await.unwrap();
+    }
+    let mut referring = BTreeSet::new();
+    for table in TABLES {
+        let question = format!("select \"table\" as target from pragma_foreign_key_list('{}')", table.name);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(question)).fetch_all(&mut *tx).await.unwrap();
+        if rows.iter().any(|row| row.get::<&str, _>("target") == "hosts")
+            && !OF_NO_OWN_HOST.contains(&table.name)
+        {
+            referring.insert(table.name);
+        }
+    }
+    let hosts = async |tx: &mut Transaction, table: &str| -> BTreeSet<String> {
+        let question = format!("select host_id from {table}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(question)).fetch_all(&mut **tx).await.unwrap();
+        rows.iter().map(|row| row.get("host_id")).collect()
+    };
+    for table in &referring {
+        assert_eq!(
+            hosts(&mut tx, table).await.len(),
+            2,
+            "{table}: add a row of it here, and to `move_house`"
+        );
+    }
+    move_house(&mut tx).await.unwrap();
+    for table in &referring {
+        assert_eq!(hosts(&mut tx, table).await, [joined.to_string()].into(), "{table}");
+    }
 }

@@ -4,8 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 use model::access::Scope;
 use model::config::ConfigVars;
-use model::plan::RolloutPhase;
+use model::id::HostId;
+use model::plan::{ReplicaWish, RolloutPhase};
 use model::release::Version;
+use model::size::Size;
 use store::*;
 
 pub(crate) struct World {
@@ -53,6 +55,21 @@ pub(crate) fn operation(world: &World, version: Version) -> NewOperation {
         phase: RolloutPhase::Rolling,
         deadline: Timestamp::now() + SignedDuration::from_mins(5),
         user: world.user.id,
+    }
+}
+
+pub(crate) fn replica(world: &World, version: Version, host: HostId) -> NewReplica {
+    NewReplica {
+        app: world.app.id,
+        version,
+        generation: 1,
+        process: "web".parse().unwrap(),
+        number: 1,
+        host,
+        wish: ReplicaWish::Run,
+        command: None,
+        size: Size::default(),
+        operation: None,
     }
 }
 
