@@ -30,6 +30,8 @@ mod identity;
 mod load;
 #[path = "aws/machines.rs"]
 mod machines;
+#[path = "../tests/stories/place.rs"]
+mod place;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
 #[path = "scale/process.rs"]
@@ -139,7 +141,7 @@ impl Fleet {
         let machines = Machines::open(&sky, authority, &hosts);
         let options = options(&sky, &machines);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let platform = TestPlatform::start_on(&data, &options, Vec::new(), Ipv4Addr::LOCALHOST);
+        let platform = TestPlatform::start_on(&data, &options, place::Place::default(), Ipv4Addr::LOCALHOST);
         Some(Self { extent, platform, machines, sky, dir })
     }
 

@@ -21,6 +21,8 @@ mod floor;
 mod lines;
 #[path = "../tests/stories/load.rs"]
 mod load;
+#[path = "../tests/stories/place.rs"]
+mod place;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
 #[path = "scale/process.rs"]
@@ -93,7 +95,7 @@ impl Fleet {
         let listen = free.to_string();
         // What the server's own machine offers is too little for a replica.
         let options = ["--agent-listen", &listen, "--zone", "none", "--host-mb", "1"];
-        let platform = TestPlatform::start_on(&data, &options, Vec::new(), Ipv4Addr::LOCALHOST);
+        let platform = TestPlatform::start_on(&data, &options, place::Place::default(), Ipv4Addr::LOCALHOST);
         let watch = Stopwatch::start(platform.server_pid());
         let simulated = Simulated::join(free, &population, &dir.path().join("hosts"), Manner::LARGE);
         row("join", &format!("{:.2} s, {}", watch.elapsed().as_secs_f64(), used(watch)));

@@ -13,6 +13,8 @@
 mod address;
 #[path = "../tests/stories/app.rs"]
 mod app;
+#[path = "../tests/stories/place.rs"]
+mod place;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
 #[path = "../tests/stories/visitor.rs"]

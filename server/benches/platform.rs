@@ -17,6 +17,8 @@ mod app;
 mod floor;
 #[path = "../tests/stories/load.rs"]
 mod load;
+#[path = "../tests/stories/place.rs"]
+mod place;
 #[path = "../tests/stories/platform.rs"]
 mod platform;
 #[path = "platform/restart.rs"]

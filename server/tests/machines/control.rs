@@ -1,7 +1,7 @@
 //! The control plane: a database and two servers, each on a machine of its own. The servers see one directory, as on a
 //! shared file system.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use super::machine::Machine;
@@ -30,9 +30,8 @@ pub(crate) struct Server {
 impl Database {
     pub(crate) fn start(network: &Rc<Network>) -> Self {
         let machine = Machine::new(network, "database");
-        std::fs::create_dir_all(machine.dir()).unwrap();
         readable(network.dir.path());
-        let postgres = Postgres::on_machine(&machine.dir(), machine.prefix());
+        let postgres = Postgres::on_machine(machine.disk(), machine.place().prefix());
         Self { machine, postgres }
     }
 
@@ -64,17 +63,21 @@ fn readable(dir: &Path) {
 impl Server {
     /// Starts two servers with these options.
     pub(crate) fn two(network: &Rc<Network>, database: &Database, options: &[&str]) -> [Self; 2] {
-        let (data, url) = (network.dir.path().join("control/data"), database.url(Side::Control));
-        std::fs::create_dir_all(&data).unwrap();
-        NAMES.map(|name| Self::start(network, name, (&data, &url), options))
+        let url = database.url(Side::Control);
+        NAMES.map(|name| Self::start(network, name, &url, options))
     }
 
-    fn start(network: &Rc<Network>, name: &str, (data, url): (&PathBuf, &str), options: &[&str]) -> Self {
-        let machine = Machine::new(network, name);
+    fn start(network: &Rc<Network>, name: &str, url: &str, options: &[&str]) -> Self {
+        let machine = Machine::with_disk(network, name, "control");
         let listen = agents(&machine);
         let own = ["--server-name", name, "--database-url", url, "--agent-listen", &listen];
         let options: Vec<&str> = options.iter().copied().chain(own).collect();
-        let platform = TestPlatform::start_on(data, &options, machine.prefix(), machine.address(Side::Users));
+        let platform = TestPlatform::start_on(
+            &machine.disk().join("data"),
+            &options,
+            machine.place(),
+            machine.address(Side::Users),
+        );
         Self { platform, machine }
     }
 

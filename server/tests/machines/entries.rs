@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 use super::fleet::{Fleet, wait_for_replicas};
 use super::machine::Machine;
 use super::network::Side;
-use crate::platform::command_after;
 use crate::{wait, websocket};
 
 /// Large enough that it is in no buffer on the way.
@@ -105,8 +104,8 @@ fn assert_ports_are_closed(fleet: &Fleet) {
 
 /// Returns the ports at which somebody on a machine listens.
 fn listening(machine: &Machine) -> Vec<String> {
-    let mut command = command_after(&machine.prefix(), "cat".as_ref());
-    let table = command.args(["/proc/net/tcp"]).output().unwrap();
+    let place = machine.place();
+    let table = place.output(place.command("cat".as_ref()).arg("/proc/net/tcp")).unwrap();
     let port = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         let (address, _, state) = (words.next()?, words.next()?, words.next()?);
@@ -125,7 +124,9 @@ fn answering(from: &Machine, address: Ipv4Addr, ports: &[String]) -> String {
 }
 
 fn run(machine: &Machine, script: &str, arguments: &[String]) -> String {
-    let mut command = command_after(&machine.prefix(), "/usr/bin/python3".as_ref());
-    let output = command.args(["-c", script]).args(arguments).stderr(Stdio::null()).output().unwrap();
+    let place = machine.place();
+    let mut command = place.command("/usr/bin/python3".as_ref());
+    command.args(["-c", script]).args(arguments).stderr(Stdio::null());
+    let output = place.output(&mut command).unwrap();
     String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -39,6 +39,8 @@ pub(crate) struct Fleet {
     pub(crate) other: Server,
     pub(crate) eyes: Eyes,
     pub(crate) database: Database,
+    /// Where those come from who are a load.
+    visitors: Machine,
     /// Where its developer has the app.
     app: PathBuf,
     _network: Rc<Network>,
@@ -65,8 +67,9 @@ impl Fleet {
         let mut servers = Vec::from(servers);
         servers.sort_by_key(|server| server.name() != eyes.leader());
         let (other, leader) = (servers.pop().unwrap(), servers.pop().unwrap());
+        let visitors = Machine::new(&network, "visitors");
         let app = leader.platform.scratch().join(APP);
-        Self { hosts, leader, other, eyes, database, app, _network: network }
+        Self { hosts, leader, other, eyes, database, visitors, app, _network: network }
     }
 
     /// Deploys an app that tells who answers, on so many replicas, and waits until all of them answer.
@@ -100,7 +103,8 @@ impl Fleet {
     /// Lets visitors come to both servers in turn.
     pub(crate) fn load(&self) -> Load {
         let (routers, host) = (self.routers(), self.app().host());
-        Load::start_at(&routers, &host, "/", pace::per_second(routers[0], &host))
+        let rate = pace::per_second(routers[0], &host);
+        Load::start_from(self.visitors.place(), (&routers, &host, "/"), rate)
     }
 
     /// Waits until so many replicas are healthy, and both servers send visitors to each of them.

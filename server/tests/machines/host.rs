@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use super::machine::Machine;
 use super::network::Side;
-use crate::platform::{binary, command_after};
+use crate::platform::binary;
 
 /// Where its entry is.
 const ENTRY: &str = "5002";
@@ -22,7 +22,7 @@ pub(crate) struct Host {
 impl Host {
     /// Starts an agent that calls the servers with the token.
     pub(crate) fn join(machine: Machine, servers: &[String], token: &str) -> Self {
-        let data = machine.dir().join("data");
+        let data = machine.disk().join("data");
         std::fs::create_dir_all(&data).unwrap();
         std::fs::write(data.with_extension("token"), token).unwrap();
         let agent = spawn(&machine, &data, servers);
@@ -65,8 +65,9 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.agent.kill();
         let _ = self.agent.wait();
-        let mut stop = command_after(&self.machine.prefix(), &binary("paasd"));
-        let stopped = stop.args(["stop", "--data-dir"]).arg(&self.data).output();
+        let place = self.machine.place();
+        let mut stop = place.command(&binary("paasd"));
+        let stopped = place.output(stop.args(["stop", "--data-dir"]).arg(&self.data));
         if std::thread::panicking() {
             eprintln!("--- the log of the agent on {}\n{}", self.name(), self.log());
             eprintln!("--- stop: {stopped:?}");
@@ -76,11 +77,12 @@ impl Drop for Host {
 
 fn spawn(machine: &Machine, data: &std::path::Path, servers: &[String]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log")).unwrap();
-    let mut command = command_after(&machine.prefix(), &binary("paasd"));
+    let place = machine.place();
+    let mut command = place.command(&binary("paasd"));
     command.args(["agent", "--server", &servers.join(","), "--name", &machine.name, "--entry-port", ENTRY]);
     // A Docker Engine is on another network than this machine.
     command.args(["--engine", "sandbox"]);
     command.arg("--address").arg(machine.address(Side::Users).to_string());
     command.arg("--join-token").arg(data.with_extension("token")).arg("--data-dir").arg(data);
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    place.spawn(command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)).unwrap()
 }

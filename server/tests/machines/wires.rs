@@ -2,12 +2,11 @@
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::machine::Machine;
 use super::network::{Network, Side};
-use crate::platform::command_after;
 use crate::wait;
 
 /// Greets whoever calls, at port 7 of all addresses.
@@ -22,13 +21,14 @@ const CALLER: &str = "import socket, sys
 print(socket.create_connection((sys.argv[1], 7), 2).recv(9).decode())";
 
 fn greeter(machine: &Machine) -> Child {
-    let mut command = command_after(&machine.prefix(), "/usr/bin/python3".as_ref());
-    command.args(["-c", GREETER]).spawn().unwrap()
+    let place = machine.place();
+    place.spawn(place.command("/usr/bin/python3".as_ref()).args(["-c", GREETER])).unwrap()
 }
 
 fn hears(machine: &Machine, address: &str) -> bool {
-    let mut command: Command = command_after(&machine.prefix(), "/usr/bin/python3".as_ref());
-    let output = command.args(["-c", CALLER, address]).stderr(Stdio::null()).output().unwrap();
+    let place = machine.place();
+    let mut command = place.command("/usr/bin/python3".as_ref());
+    let output = place.output(command.args(["-c", CALLER, address]).stderr(Stdio::null())).unwrap();
     output.stdout.starts_with(b"hello")
 }
 

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::place::Place;
 use crate::wait;
 
 /// How long a visitor waits for an answer.
@@ -91,8 +92,18 @@ impl Load {
 
     /// The same with several routers, each of which gets its share.
     pub(crate) fn start_at(routers: &[SocketAddr], host: &str, path: &str, per_second: u32) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self::start_from(Place::default(), (routers, host, path), per_second)
+    }
+
+    /// The same with visitors who are on a machine of their own.
+    pub(crate) fn start_from(
+        place: Place,
+        (routers, host, path): (&[SocketAddr], &str, &str),
+        per_second: u32,
+    ) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().on_thread_start(move || place.call_from());
+        let runtime = builder.build().unwrap();
         let visits = Arc::new(Visits {
             routers: Mutex::new(routers.to_vec()),
             host: host.to_owned(),

@@ -11,6 +11,7 @@ mod address;
 mod app;
 mod gate;
 mod load;
+mod place;
 mod platform;
 mod visitor;
 mod wait;

@@ -9,6 +9,7 @@ use logs::{Bounds, LogDir, Query, Source};
 use model::id::AppId;
 use serde_json::json;
 
+use crate::place::Place;
 use crate::platform::TestPlatform;
 use crate::simulated::{Manner, Population, Simulated};
 use crate::{address, wait};
@@ -39,7 +40,7 @@ impl Fleet {
         let listen = free.to_string();
         // What the server's own machine offers is too little for a replica.
         let options = ["--agent-listen", &listen, "--zone", "none", "--host-mb", "1"];
-        let platform = TestPlatform::start_on(&data, &options, Vec::new(), Ipv4Addr::LOCALHOST);
+        let platform = TestPlatform::start_on(&data, &options, Place::default(), Ipv4Addr::LOCALHOST);
         let simulated = Simulated::join(free, &population, &dir.path().join("hosts"), MANNER);
         Self { simulated, platform, population, _dir: dir }
     }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use fail_point::Step;
 
 use crate::app::TestApp;
+use crate::place::{Place, own_pid};
 use crate::{address, wait};
 
 /// A running server. Dropped, it is stopped with everything it runs.
@@ -20,8 +21,7 @@ pub(crate) struct TestPlatform {
     server: Child,
     options: Vec<String>,
     program: PathBuf,
-    /// The words before the command: how it gets to the machine it runs on.
-    prefix: Vec<String>,
+    place: Place,
 }
 
 impl TestPlatform {
@@ -32,19 +32,19 @@ impl TestPlatform {
     pub(crate) fn start_with(options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
         let data = dir.path().join("data");
-        Self::start_at(dir, data, options, (Vec::new(), Ipv4Addr::LOCALHOST))
+        Self::start_at(dir, data, options, (Place::default(), Ipv4Addr::LOCALHOST))
     }
 
-    /// Starts it on another machine: the words before a command bring it there.
-    pub(crate) fn start_on(data: &Path, options: &[&str], prefix: Vec<String>, address: Ipv4Addr) -> Self {
+    /// Starts it on another machine.
+    pub(crate) fn start_on(data: &Path, options: &[&str], place: Place, address: Ipv4Addr) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
-        Self::start_at(dir, data.to_owned(), options, (prefix, address))
+        Self::start_at(dir, data.to_owned(), options, (place, address))
     }
 
     /// Starts it with its data in a directory of somebody else's.
     pub(crate) fn start_in(data: &Path, options: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
-        Self::start_at(dir, data.join("data"), options, (Vec::new(), Ipv4Addr::LOCALHOST))
+        Self::start_at(dir, data.join("data"), options, (Place::default(), Ipv4Addr::LOCALHOST))
     }
 
     /// Starts one of several servers on one database and one data directory.
@@ -52,19 +52,20 @@ impl TestPlatform {
         let dir = tempfile::Builder::new().prefix("paas-story-").tempdir().unwrap();
         let sharing = ["--server-name", name, "--database-url", url];
         let options: Vec<&str> = options.iter().chain(&sharing).copied().collect();
-        Self::start_at(dir, data.to_owned(), &options, (Vec::new(), Ipv4Addr::LOCALHOST))
+        Self::start_at(dir, data.to_owned(), &options, (Place::default(), Ipv4Addr::LOCALHOST))
     }
 
     fn start_at(
         dir: tempfile::TempDir,
         data: PathBuf,
         options: &[&str],
-        (prefix, address): (Vec<String>, Ipv4Addr),
+        (place, address): (Place, Ipv4Addr),
     ) -> Self {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let program = binary("paasd");
         let [listen, router] = [(); 2].map(|()| format!("{address}:{}", address::reserve().port()));
-        let server = serve((&prefix, &program), &data, &options, (&listen, &router)).spawn().unwrap();
+        let mut command = serve((&place, &program), &data, &options, (&listen, &router));
+        let server = place.spawn(&mut command).unwrap();
         let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut platform = Self {
             data,
@@ -75,7 +76,7 @@ impl TestPlatform {
             server,
             options,
             program,
-            prefix,
+            place,
         };
         platform.wait_until_ready();
         platform
@@ -95,7 +96,7 @@ impl TestPlatform {
             }
             let text = std::fs::read_to_string(&file).ok()?;
             let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-            if json["pid"] != pid {
+            if json["pid"] != own_pid(pid)? {
                 return None;
             }
             Some((json["listen"].as_str()?.parse().ok()?, json["router"].as_str()?.parse().ok()?))
@@ -112,7 +113,7 @@ impl TestPlatform {
 
     /// Ends the server and everything it runs.
     pub(crate) fn stop(&mut self) {
-        let stopped = self.stop_command().output().unwrap();
+        let stopped = self.place.output(&mut self.stop_command()).unwrap();
         assert!(stopped.status.success(), "{stopped:?}");
         self.server.wait().unwrap();
     }
@@ -126,7 +127,8 @@ impl TestPlatform {
     /// Starts an ended server at the same addresses, which may not be ready yet. Returns its process.
     pub(crate) fn begin_again(&mut self) -> u32 {
         let addresses = (self.api.to_string(), self.router.to_string());
-        self.server = self.serve(&self.options, (&addresses.0, &addresses.1)).spawn().unwrap();
+        let mut serve = self.serve(&self.options, (&addresses.0, &addresses.1));
+        self.server = self.place.spawn(&mut serve).unwrap();
         self.server.id()
     }
 
@@ -135,7 +137,7 @@ impl TestPlatform {
     pub(crate) fn start_doomed(&mut self, step: Step) {
         let addresses = (self.api.to_string(), self.router.to_string());
         let mut serve = self.serve(&self.options, (&addresses.0, &addresses.1));
-        self.server = serve.env("PAASD_FAIL_POINT", step.name()).spawn().unwrap();
+        self.server = self.place.spawn(serve.env("PAASD_FAIL_POINT", step.name())).unwrap();
     }
 
     /// Waits until a doomed server has died.
@@ -147,7 +149,7 @@ impl TestPlatform {
     }
 
     fn serve(&self, options: &[String], addresses: (&str, &str)) -> Command {
-        serve((&self.prefix, &self.program), &self.data, options, addresses)
+        serve((&self.place, &self.program), &self.data, options, addresses)
     }
 
     pub(crate) fn server_pid(&self) -> u32 {
@@ -171,7 +173,8 @@ impl TestPlatform {
     pub(crate) fn start_successor(&mut self) -> Child {
         let options: Vec<String> = self.options.iter().cloned().chain(["--replace".to_owned()]).collect();
         let addresses = (self.api.to_string(), self.router.to_string());
-        let successor = self.serve(&options, (&addresses.0, &addresses.1)).spawn().unwrap();
+        let mut serve = self.serve(&options, (&addresses.0, &addresses.1));
+        let successor = self.place.spawn(&mut serve).unwrap();
         let predecessor = std::mem::replace(&mut self.server, successor);
         self.wait_until_ready();
         predecessor
@@ -255,7 +258,7 @@ impl TestPlatform {
     }
 
     fn stop_command(&self) -> Command {
-        let mut command = command_after(&self.prefix, &binary("paasd"));
+        let mut command = self.place.command(&binary("paasd"));
         command.args(["stop", "--data-dir"]).arg(&self.data);
         for name in ["--server-name", "--database-url"] {
             command
@@ -273,7 +276,7 @@ impl Drop for TestPlatform {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
-        let stopped = self.stop_command().output();
+        let stopped = self.place.output(&mut self.stop_command());
         if std::thread::panicking() {
             eprintln!("--- the server's log\n{}", self.server_log());
             eprintln!("--- stop: {stopped:?}");
@@ -293,7 +296,7 @@ fn log_file(data: &Path, options: &[String]) -> PathBuf {
 }
 
 fn serve(
-    (prefix, program): (&[String], &Path),
+    (place, program): (&Place, &Path),
     data: &Path,
     options: &[String],
     (listen, router): (&str, &str),
@@ -301,7 +304,7 @@ fn serve(
     std::fs::create_dir_all(data).unwrap();
     let log = log_file(data, options);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-    let mut command = command_after(prefix, program);
+    let mut command = place.command(program);
     command
         .args(["serve", "--listen", listen, "--router-listen", router, "--reserve-mb", "100", "--data-dir"])
         .arg(data)
@@ -321,21 +324,13 @@ fn serve(
     command
 }
 
-/// Returns a command with words before it.
-pub(crate) fn command_after(prefix: &[String], program: &Path) -> Command {
-    let Some((first, rest)) = prefix.split_first() else { return Command::new(program) };
-    let mut command = Command::new(first);
-    command.args(rest).arg(program);
-    command
-}
-
 /// Returns how replicas are run: `PAASD_TEST_ENGINE` says so, for a run of the stories with another engine.
 pub(crate) fn engine() -> String {
     std::env::var("PAASD_TEST_ENGINE").unwrap_or_else(|_| "sandbox".to_owned())
 }
 
 /// The binaries are built before the tests run (`make test`).
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_paasd")).parent().unwrap().to_owned()
 }
 
