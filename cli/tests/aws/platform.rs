@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -86,17 +86,14 @@ impl Platform {
         self.paasctl(&["ps:scale", &format!("web={replicas}"), "-a", "shop"]);
     }
 
-    /// Has hosts start from another image, which it makes, as `aws:bake` does; returns it.
-    pub(crate) fn renew_image(&self) -> String {
-        let image = image(&self.cloud, "with another paasd");
-        let template = self.cloud.tagged("DescribeLaunchTemplates", "launchTemplateId").remove(0);
-        let like = [("LaunchTemplateId", template.as_str()), ("SourceVersion", "$Default")];
-        let version = [("Action", "CreateLaunchTemplateVersion"), ("LaunchTemplateData.ImageId", &image)];
-        let made = self.cloud.call("ec2", &[&version[..], &like[..]].concat());
-        let number = texts(&made, "versionNumber").remove(0);
-        let counts = [("Action", "ModifyLaunchTemplate"), ("SetDefaultVersion", &number)];
-        self.cloud.call("ec2", &[&counts[..], &like[..1]].concat());
-        image
+    /// Has hosts start from another image, with another `paasd` and the app's slug in it; returns it.
+    pub(crate) fn bake(&self) -> String {
+        let paasd = another_paasd(self.dir.path());
+        let paasd = paasd.to_str().unwrap();
+        let words = ["aws:bake", "--name", "prod", "--image", IMAGE, "--warm", "shop", "--paasd", paasd];
+        let told: Value =
+            serde_json::from_str(&self.paasctl(&[&words[..], &["--yes", "--json"]].concat())).unwrap();
+        told["image"].as_str().unwrap().to_owned()
     }
 
     /// Says on the simulated internet, in place of its DNS, where the control plane's name leads.
@@ -284,6 +281,16 @@ fn set_up(image: &str) -> [&str; 6] {
 /// Where the programs are that are tried.
 fn programs() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_paasctl")).parent().unwrap()
+}
+
+/// Returns the program that is tried, as small as it gets, unlike others by its last bytes.
+pub(crate) fn another_paasd(dir: &Path) -> PathBuf {
+    let path = dir.join("paasd");
+    assert!(
+        Command::new("strip").arg("-o").arg(&path).arg(programs().join("paasd")).status().unwrap().success()
+    );
+    fs::File::options().append(true).open(&path).unwrap().write_all(b"another").unwrap();
+    path
 }
 
 /// Returns an image in which the programs are where hosts have them.

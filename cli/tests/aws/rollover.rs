@@ -1,4 +1,4 @@
-//! The launch template names another image: all hosts are replaced while visitors come.
+//! Another image is baked: all hosts are replaced by such as start from it while visitors come.
 
 use crate::platform::{Platform, until};
 
@@ -11,7 +11,7 @@ fn hosts_are_replaced_by_ones_of_another_image_zone_by_zone_and_no_visitor_notic
     let before = platform.at_rest(&ZONES, 6);
     let (mut image, mut fewest) = (String::new(), usize::MAX);
     let rolled = platform.during("all hosts are replaced", || {
-        image = platform.renew_image();
+        image = platform.bake();
         for left in [2, 1, 0] {
             until("another host of the old image to be gone", || {
                 let inventory = platform.inventory();

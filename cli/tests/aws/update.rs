@@ -1,25 +1,11 @@
 //! The control plane's machine, which nobody logs in to: another paasd, a backup in the place of its data, and another machine in its
 //! own place. Visitors notice nothing.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::Value;
 
-use crate::platform::{Platform, until};
+use crate::platform::{Platform, another_paasd, until};
 
 const ZONES: [(&str, usize); 3] = [("us-east-1a", 1), ("us-east-1b", 1), ("us-east-1c", 1)];
-
-/// Returns the program that is tried, as small as it gets, unlike others by its last bytes.
-fn paasd(dir: &Path) -> PathBuf {
-    let path = dir.join("paasd");
-    let built = Path::new(env!("CARGO_BIN_EXE_paasctl")).with_file_name("paasd");
-    assert!(Command::new("strip").arg("-o").arg(&path).arg(built).status().unwrap().success());
-    fs::File::options().append(true).open(&path).unwrap().write_all(b"another").unwrap();
-    path
-}
 
 impl Platform {
     fn backups(&self) -> Vec<String> {
@@ -53,7 +39,7 @@ fn a_machine_that_nobody_logs_in_to_gets_another_paasd_and_its_data_back() {
     platform.open_shop(3);
     platform.at_rest(&ZONES, 3);
     until("the first backup", || (!platform.backups().is_empty()).then_some(()));
-    let program = paasd(dir.path());
+    let program = another_paasd(dir.path());
 
     let updated = platform.during("another paasd on the control plane", || {
         let told = platform.update(&["--paasd", program.to_str().unwrap()]);
@@ -105,8 +91,8 @@ fn a_fleet_that_is_newer_than_the_backup_serves_until_another_does() {
     let Some(platform) = Platform::start() else { return };
     platform.open_shop(3);
     let before = platform.at_rest(&ZONES, 3);
-    platform.update(&["--paasd", paasd(dir.path()).to_str().unwrap()]);
-    platform.renew_image();
+    platform.update(&["--paasd", another_paasd(dir.path()).to_str().unwrap()]);
+    platform.bake();
     until("all hosts to be replaced", || {
         let machines = platform.inventory().machines;
         machines.keys().all(|id| !before.machines.contains_key(id)).then_some(())
