@@ -42,7 +42,8 @@ fn going_down_removes_all_of_it_and_nothing_of_others() {
     let before = cloud.call("ec2", &[("Action", "DescribeVpcs")]);
     assert!(before.contains(&foreign) && texts(&before, "cidrBlock").contains(&"10.20.0.0/16".to_owned()));
 
-    let planned = cloud.ok(&["aws:plan", "--name", "prod", "--image", IMAGE, "--egress", "one-nat", "--json"]);
+    let planned =
+        cloud.ok(&["aws:plan", "--name", "prod", "--image", IMAGE, "--egress", "one-nat", "--json"]);
     let planned: Value = serde_json::from_str(&planned).unwrap();
     let costs = &planned["costs"]["setup"]["per_month"];
     let gone = cloud.ok(&["aws:down", "--name", "prod", "--yes", "--delete-bucket", "--json"]);

@@ -111,8 +111,7 @@ impl From<store::Error> for ApiError {
             store::Error::Taken { .. } => Self::invalid(error.to_string()),
             store::Error::Refused(why) => Self::conflict(why),
             store::Error::DiskFull => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string())
-                    .hint(disk::HINT)
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", error.to_string()).hint(disk::HINT)
             }
             other => Self::internal(&anyhow::Error::from(other)),
         }
