@@ -24,6 +24,8 @@ const MOVED: SignedDuration = SignedDuration::from_hours(1);
 /// How things were when they were last as wanted: what differs then though the same is wanted was changed by somebody else.
 #[derive(Debug, Default)]
 pub(super) struct Right {
+    /// The ARN of each app's group on a balancer.
+    pub(super) groups: BTreeMap<(AppId, String), String>,
     pub(super) checks: BTreeMap<String, Check>,
     pub(super) manners: BTreeMap<String, Manners>,
     pub(super) targets: BTreeMap<String, BTreeSet<Target>>,
@@ -109,6 +111,7 @@ impl Entrance {
         let app = shown.view.id;
         match self.sight.group_on(app, place) {
             Some(group) if group.check == shown.check => {
+                self.right.groups.insert((app, place.to_owned()), group.arn.clone());
                 self.right.checks.insert(group.arn.clone(), shown.check.clone());
                 None
             }
@@ -165,6 +168,11 @@ impl Entrance {
             let to = self.sight.balancer(&balancer).map_or("", |balancer| &balancer.address);
             outcome.event(about, format!("it is on {balancer}: its names must point to {to}"));
         }
+        let before = self.right.groups.insert((app, balancer.clone()), arn.clone());
+        // A list that has missed it leads to the same one.
+        if before.is_some_and(|before| before != arn) {
+            outcome.event(about, "its target group was removed by hand and is made again");
+        }
         let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
         self.right.checks.insert(arn.clone(), group.check.clone());
         self.sight.groups.insert(arn, group);
@@ -195,6 +203,7 @@ impl Entrance {
         calls.change(calls.balancers.delete_group(arn)).await?;
         self.sight.groups.remove(arn);
         self.sight.known.remove(arn);
+        self.right.groups.retain(|_, known| known != arn);
         Ok(())
     }
 

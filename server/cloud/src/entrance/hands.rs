@@ -119,7 +119,11 @@ impl Entrance {
         if let Some(says) = &self.sight.blind {
             outcome.alarm(ALL, says.clone());
         } else if self.sight.is_there() && self.sight.balancers.is_empty() {
-            outcome.alarm(ALL, "there is none with the platform's tag, so that no visitor gets to an app");
+            outcome.alarm(
+                ALL,
+                "there is none with the platform's tag and a listener, so that no visitor gets to an app; \
+                 `paasctl aws:up` puts back what is missing",
+            );
         }
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Sky {
     pub(crate) changes: usize,
     /// Instances that exist no more.
     pub(crate) ended: BTreeSet<String>,
+    /// How the ARNs of new groups end, which are unlike those of earlier ones of their names.
+    pub(crate) suffix: &'static str,
     /// Groups that no list shows.
     pub(crate) hidden: BTreeSet<String>,
     /// Groups of which these calls are refused, whenever they are made.
@@ -221,13 +223,13 @@ impl Balancers for MadeUp {
 
     async fn create_group(&self, new: &NewGroup) -> Result<String, Refused> {
         self.call(true, |sky, _| {
-            let arn = format!("group/{}", new.name);
+            let arn = format!("group/{}{}", new.name, sky.suffix);
             sky.refuses("create_group", &arn)?;
             let NewGroup { name, app, balancer, check, .. } = new.clone();
             let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
-            if let Some(made) = sky.groups.get(&arn) {
+            if let Some(made) = sky.groups.values().find(|made| made.group.name == group.name) {
                 assert_eq!(made.group.app, group.app, "two apps have one group");
-                return Ok(arn);
+                return Ok(made.group.arn.clone());
             }
             let manners = Manners { drain_seconds: 300, sticky: false };
             sky.groups.insert(arn.clone(), Made { group, manners, targets: BTreeMap::new(), born: sky.now });

@@ -109,6 +109,27 @@ async fn a_rule_that_was_removed_by_hand_is_back_within_a_minute_and_a_target_of
 }
 
 #[tokio::test]
+async fn a_group_that_was_removed_by_hand_is_made_again_and_told() {
+    let mut world = World::new(2);
+    world.settle().await;
+    {
+        let mut sky = world.sky.sky();
+        sky.suffix = "/again";
+        sky.groups.pop_first();
+        let left: BTreeSet<String> = sky.groups.keys().cloned().collect();
+        let leads = |(rule, _): &(Rule, _)| rule.group.as_ref().is_some_and(|group| left.contains(group));
+        sky.rules.values_mut().for_each(|rules| rules.retain(leads));
+    }
+    let mut told = Vec::new();
+    for _ in 0..400 {
+        world.turn().await;
+        told.extend(world.outcome.events.iter().map(|notice| notice.says.clone()));
+    }
+    world.is_whole();
+    assert_eq!(told, ["its target group was removed by hand and is made again"]);
+}
+
+#[tokio::test]
 async fn targets_that_come_and_go_with_replicas_were_changed_by_nobody_else() {
     let mut world = World::new(1);
     world.settle().await;
