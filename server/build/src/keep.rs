@@ -55,9 +55,7 @@ fn put_back(kept: &Path, name: &str, source: &Path, path: &str, owner: Option<Id
 pub(crate) fn keep(kept: &Path, source: &Path, paths: &[String]) -> io::Result<()> {
     for path in paths.iter().filter(|path| is_plain(path)) {
         let name = path.replace('/', &SLASH.to_string());
-        if fs::symlink_metadata(kept.join(&name)).is_ok() {
-            fs::remove_dir_all(kept.join(&name))?;
-        }
+        sandbox::remove_tree(&kept.join(&name))?;
         if let Err(error) = take(kept, &name, source, path) {
             tracing::info!(%error, path, "a directory is not kept for the next build");
         }

@@ -51,10 +51,8 @@ impl<'a> Material<'a> {
         let material = Self { request, host, identity, owner, tools };
         for name in ["buildpacks", "pins", "report"] {
             let directory = request.work_dir.join(name);
-            if directory.exists() {
-                fs::remove_dir_all(&directory)
-                    .with_context(|| format!("cannot clear {}", directory.display()))?;
-            }
+            sandbox::remove_tree(&directory)
+                .with_context(|| format!("cannot clear {}", directory.display()))?;
             fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
         material.prepare_cache()?;
@@ -176,8 +174,8 @@ impl<'a> Material<'a> {
     /// uv's own cache. What must be whole they have the platform keep, see `keep`.
     fn prepare_cache(&self) -> anyhow::Result<()> {
         let cache = &self.request.cache_dir;
-        if self.request.clear_cache && cache.exists() {
-            fs::remove_dir_all(cache).with_context(|| format!("cannot clear {}", cache.display()))?;
+        if self.request.clear_cache {
+            sandbox::remove_tree(cache).with_context(|| format!("cannot clear {}", cache.display()))?;
         }
         let shared = cache.join("shared");
         fs::create_dir_all(&shared).with_context(|| format!("cannot make {}", shared.display()))?;

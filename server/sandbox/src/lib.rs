@@ -22,6 +22,7 @@ mod host_sockets;
 mod log_pipe;
 mod mark;
 mod processes;
+mod remove_tree;
 mod seccomp;
 mod spec;
 
@@ -38,5 +39,6 @@ pub use host_sockets::{host_sockets_in_reach, leave_host_sockets};
 pub use log_pipe::log_pipe;
 pub use mark::mark;
 pub use processes::{descendants, init_of, signal_all};
+pub use remove_tree::remove_tree;
 pub use rustix::process::{Pid, Signal};
 pub use spec::{Bind, Identity, Limits, Mode, Sandbox};

@@ -16,15 +16,8 @@ pub(crate) async fn tidy(dir: &Path) {
     }
 }
 
-/// Removes a file, a link or a directory with all that is in it, if it is there.
+/// Removes a file, a link or a directory with all that is in it, if it is there. Builds make directories of any shape.
 pub(crate) async fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = match tokio::fs::symlink_metadata(path).await {
-        Ok(metadata) if metadata.is_dir() => tokio::fs::remove_dir_all(path).await,
-        Ok(_) => tokio::fs::remove_file(path).await,
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || sandbox::remove_tree(&path)).await?
 }
