@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use detection::{Buildpack, builtin, explain};
 use model::detection::DetectionTrace;
+use model::id::BuildId;
 use model::pins::{Pin, Pins};
 use model::procfile::{PROCFILE_BYTES_MAX, Procfile};
 use model::slug::SlugManifest;
@@ -51,6 +52,18 @@ impl Builder {
     #[must_use]
     pub fn stack(&self) -> &str {
         &self.host.stack
+    }
+
+    /// Returns the host that it builds on.
+    #[must_use]
+    pub fn host(&self) -> &Arc<HostFacts> {
+        &self.host
+    }
+
+    /// Returns the name of the cgroup for what fetches the source of a build.
+    #[must_use]
+    pub fn source_cgroup(&self, build: BuildId) -> String {
+        group::name_for_source(&self.host, build)
     }
 
     /// Tells whether it can build container images.

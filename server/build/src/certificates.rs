@@ -83,8 +83,9 @@ pub fn build_environment(vars: impl IntoIterator<Item = (String, String)>) -> BT
     vars.into_iter().filter(|(name, _)| wanted(name)).collect()
 }
 
-/// Returns the binds that show the files of certificates at their own paths.
-pub(crate) fn binds(environment: &BTreeMap<String, String>) -> Vec<Bind> {
+/// Returns the binds that show the files of certificates, which these variables name, at their own paths.
+#[must_use]
+pub fn certificate_binds(environment: &BTreeMap<String, String>) -> Vec<Bind> {
     let paths = CERTIFICATES.iter().filter_map(|name| environment.get(*name)).map(PathBuf::from);
     let hidden = |path: &PathBuf| {
         path.is_absolute() && path.exists() && !SHOWN.iter().any(|shown| path.starts_with(shown))
@@ -140,7 +141,7 @@ mod tests {
         let vars =
             [("SSL_CERT_FILE", "/etc/ssl/certs/x.crt"), ("SSL_CERT_DIR", &own), ("PIP_CERT", "/missing")];
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let binds = binds(&vars.into_iter().collect());
+        let binds = certificate_binds(&vars.into_iter().collect());
         assert_eq!(binds.into_iter().map(|bind| bind.source).collect::<Vec<_>>(), [dir.path()]);
     }
 }

@@ -8,6 +8,11 @@ pub(crate) fn name(host: &HostFacts, build: BuildId) -> String {
     format!("{}{build}", prefix(host))
 }
 
+/// Returns the name of the cgroup of what fetches a build's source; it goes with those of builds.
+pub(crate) fn name_for_source(host: &HostFacts, build: BuildId) -> String {
+    format!("{}.source", name(host, build))
+}
+
 /// Ends and removes the groups of this server's builds, of which none runs yet. Blocks.
 pub(crate) fn clear(host: &HostFacts) {
     let prefix = prefix(host);

@@ -35,7 +35,7 @@ mod tools;
 mod tree;
 
 pub use builder::Builder;
-pub use certificates::build_environment;
+pub use certificates::{build_environment, certificate_binds};
 pub use containers::{Attendant, Containers, Image, ImageOrder, Imaged, Ran};
 pub use detection::detect_locally;
 pub use failure::{BuildFailure, FailureKind};

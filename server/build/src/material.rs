@@ -14,7 +14,7 @@ use detection::Buildpack;
 use model::pins::Pins;
 use sandbox::{Bind, Environment, HostFacts, Identity, Limits, Privilege, Sandbox};
 
-use crate::certificates;
+use crate::certificates::certificate_binds;
 use crate::group;
 use crate::keep;
 use crate::request::BuildRequest;
@@ -136,7 +136,7 @@ impl<'a> Material<'a> {
                 .named()
                 .map(|(name, path)| Bind::read_only(path, Path::new("/opt/paas/bin").join(name))),
         );
-        sandbox.binds.extend(certificates::binds(&request.build_env));
+        sandbox.binds.extend(certificate_binds(&request.build_env));
         if let Some(version) = self.tools.uv_version() {
             sandbox.environment.set("PAAS_UV_VERSION", version)?;
         }

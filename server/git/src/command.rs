@@ -5,6 +5,16 @@ use std::path::Path;
 
 use tokio::process::Command;
 
+/// Variables of every `git`: no settings but those of the repository, no questions, and words in English.
+pub(crate) const SETTLED: [(&str, &str); 6] = [
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C.UTF-8"),
+    ("TZ", "UTC"),
+];
+
 /// Returns `git` with nothing inherited but the search path; `home` is a directory without settings.
 pub(crate) fn git(home: &Path) -> Command {
     let mut command = Command::new("git");
@@ -13,12 +23,7 @@ pub(crate) fn git(home: &Path) -> Command {
         .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_ATTR_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C.UTF-8")
-        .env("TZ", "UTC");
+        .envs(SETTLED);
     command
 }
 

@@ -140,7 +140,8 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
         let entry = entry?;
         let left = |name: &str| name.starts_with(SCRATCH) || name.starts_with(REMOVED);
         if entry.file_name().to_str().is_some_and(left) {
-            fs::remove_dir_all(entry.path())?;
+            // What was fetched for a submodule is in there, in whatever shape.
+            sandbox::remove_tree(&entry.path())?;
         }
     }
     Ok(())

@@ -5,17 +5,19 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::Context;
 use rustix::fs::Mode;
+use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
 use crate::export::{directory_flags, export, write_error};
 use crate::process::Group;
 use crate::submodules::{SubmoduleFault, check_url, parse_addresses, redact};
 use crate::{
-    ExportError, ExportLimits, Exported, ObjectId, Repository, Submodule, SubmoduleError, SubmoduleLimits,
-    command, submodule_fetch,
+    ExportError, ExportLimits, Exported, Fetcher, ObjectId, Repository, Submodule, SubmoduleError,
+    SubmoduleLimits, command, packs, submodule_fetch,
 };
 
 /// Bytes of a `.gitmodules` that are read.
@@ -47,37 +49,40 @@ impl SourceError {
     }
 }
 
-/// Writes a commit and its submodules into `into` (see `Repository::export`); `say` hears a line per submodule.
-pub async fn fetch_source(
-    repository: &Repository,
-    commit: ObjectId,
-    into: &Path,
-    (files, submodules): (&ExportLimits, &SubmoduleLimits),
-    say: &(dyn Fn(&str) + Sync),
-) -> Result<Exported, SourceError> {
-    let (exporting, place, limits) = (repository.clone(), into.to_owned(), files.clone());
-    let exported = blocking(move || exporting.export(commit, &place, &limits)).await??;
-    if exported.submodules.is_empty() {
-        return Ok(exported);
-    }
-    let scratch = repository.scratch().context("no room for fetching submodules")?;
-    let mut task = Task { repository, into, files, limits: submodules, scratch: scratch.path(), exported };
-    let mut wanted = task.located(repository.path(), commit, Path::new(""), 0).await?;
-    let (mut depth, mut fetched) = (1, Vec::new());
-    while !wanted.is_empty() {
-        let mut next = Vec::new();
-        for submodule in wanted {
-            if depth > submodules.depth || fetched.len() >= submodules.count {
-                return Err(SubmoduleError::new(&submodule, SubmoduleFault::TooMany).into());
-            }
-            say(&format!("Fetching the submodule {}", described(&submodule)));
-            next.extend(task.fetch(&submodule, fetched.len()).await?);
-            fetched.push(submodule);
+impl Fetcher {
+    /// Writes a commit and its submodules into `into` (see `Repository::export`); `say` hears a line per submodule.
+    pub async fn source(
+        &self,
+        repository: &Repository,
+        commit: ObjectId,
+        into: &Path,
+        (files, submodules): (&ExportLimits, &SubmoduleLimits),
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Exported, SourceError> {
+        let (exporting, place, limits) = (repository.clone(), into.to_owned(), files.clone());
+        let exported = blocking(move || exporting.export(commit, &place, &limits)).await??;
+        if exported.submodules.is_empty() {
+            return Ok(exported);
         }
-        (wanted, depth) = (next, depth + 1);
+        let scratch = Arc::new(repository.scratch().context("no room for fetching submodules")?);
+        let mut task = Task { fetcher: self, repository, into, files, limits: submodules, scratch, exported };
+        let mut wanted = task.located(repository.path(), commit, Path::new(""), 0).await?;
+        let (mut depth, mut fetched) = (1, Vec::new());
+        while !wanted.is_empty() {
+            let mut next = Vec::new();
+            for submodule in wanted {
+                if depth > submodules.depth || fetched.len() >= submodules.count {
+                    return Err(SubmoduleError::new(&submodule, SubmoduleFault::TooMany).into());
+                }
+                say(&format!("Fetching the submodule {}", described(&submodule)));
+                next.extend(task.fetch(&submodule, fetched.len()).await?);
+                fetched.push(submodule);
+            }
+            (wanted, depth) = (next, depth + 1);
+        }
+        task.exported.submodules = fetched.into_iter().map(shown).collect();
+        Ok(task.exported)
     }
-    task.exported.submodules = fetched.into_iter().map(shown).collect();
-    Ok(task.exported)
 }
 
 fn described(submodule: &Submodule) -> String {
@@ -96,11 +101,12 @@ fn shown(mut submodule: Submodule) -> Submodule {
 }
 
 struct Task<'a> {
+    fetcher: &'a Fetcher,
     repository: &'a Repository,
     into: &'a Path,
     files: &'a ExportLimits,
     limits: &'a SubmoduleLimits,
-    scratch: &'a Path,
+    scratch: Arc<TempDir>,
     exported: Exported,
 }
 
@@ -110,9 +116,12 @@ impl Task<'_> {
         let fail = |fault| SubmoduleError::new(submodule, fault);
         let url = submodule.url.as_deref().ok_or_else(|| fail(SubmoduleFault::Unknown))?;
         check_url(url).map_err(fail)?;
-        let place = self.scratch.join(format!("{number}.git"));
-        let home = self.repository.home();
-        submodule_fetch::fetch(&home, url, submodule.commit, &place, self.limits).await.map_err(fail)?;
+        let (place, name) = (self.scratch.path().join(format!("{number}.git")), format!("{number}.fetched"));
+        let from = (url, submodule.commit);
+        let fetched = submodule_fetch::fetch(self.fetcher, from, (&self.scratch, &name), self.limits);
+        let (fetched, into, limits) = (fetched.await.map_err(fail)?, place.clone(), self.limits.clone());
+        let taken = blocking(move || packs::take(fetched.path(), &into, &limits));
+        taken.await?.map_err(fail)?;
         let before = self.exported.submodules.len();
         self.write(submodule, &place).await?;
         Ok(self.located(&place, submodule.commit, &submodule.path, before).await?)

@@ -1,63 +1,98 @@
-//! Fetches one commit of a public repository with git, into a place of its own and within bounds of time and disk.
+//! Fetches one commit of a public repository with git, as the app's user, into a place of its own and within bounds of time
+//! and disk. What it leaves there is a stranger's: `packs` takes of it what can be taken.
 
-use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io, thread};
 
+use sandbox::{Cgroup, Privilege};
+use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::fetcher::{Fetcher, MEMORY_BYTES};
 use crate::process::Group;
 use crate::submodules::{SubmoduleFault, redact};
-use crate::{ObjectId, SubmoduleLimits, command, reserve};
+use crate::{ObjectId, SubmoduleLimits, reserve};
 
 /// How often the size on disk is looked at.
 const WATCH: Duration = Duration::from_millis(250);
-/// What an administrator has set up for reaching the web; nothing else is inherited.
-const PASSED_ON: [&str; 8] = [
-    "http_proxy",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "GIT_SSL_CAINFO",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
-/// Only the web, no passwords, no endless trickle.
-const SETTINGS: [&str; 9] = [
-    "safe.directory=*",
-    "protocol.allow=never",
-    "protocol.https.allow=always",
-    "protocol.http.allow=always",
-    "credential.helper=",
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=30",
-    "fetch.unpackLimit=1",
-    "gc.auto=0",
-];
+/// What an entry of a directory takes on disk at least.
+const BLOCK: u64 = 4096;
+/// Directories that are yet to be looked at, at most.
+const WAITING: usize = 10_000;
 
-/// Fetches `commit` from `url`, which was checked, into the new bare repository `into`.
-pub(crate) async fn fetch(
-    home: &Path,
-    url: &str,
-    commit: ObjectId,
-    into: &Path,
-    limits: &SubmoduleLimits,
-) -> Result<(), SubmoduleFault> {
-    git2::Repository::init_bare(into).map_err(|error| SubmoduleFault::Fetch(error.message().to_owned()))?;
-    let deadline = Instant::now() + limits.time;
-    let one = ["--depth=1".to_owned(), "origin".to_owned(), commit.to_string()];
-    match run(&mut fetch_command(home, url, into, &one), into, limits, deadline).await {
-        Ok(()) => return Ok(()),
-        // Old servers give only what a branch or tag names.
-        Err(SubmoduleFault::Fetch(words)) if words.contains("unadvertised object") => (),
-        Err(fault) => return Err(SubmoduleFault::from_git(fault, url)),
+/// A directory for git of strangers; it goes when dropped, whatever was made of it.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    path: PathBuf,
+    /// Around it; whoever still writes in it keeps it.
+    _scratch: Arc<TempDir>,
+}
+
+impl Ground {
+    fn make(scratch: &Arc<TempDir>, name: &str, fetcher: &Fetcher) -> io::Result<Self> {
+        let ground = Self { path: scratch.path().join(name), _scratch: scratch.clone() };
+        fs::create_dir(&ground.path)?;
+        if fetcher.host.privilege == Privilege::Root {
+            chown(&ground.path, Some(fetcher.identity.uid()), Some(fetcher.identity.gid()))?;
+        }
+        Ok(ground)
     }
-    let all = ["origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"].map(str::to_owned);
-    let fetched = run(&mut fetch_command(home, url, into, &all), into, limits, deadline).await;
-    fetched.map_err(|fault| SubmoduleFault::from_git(fault, url))
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Err(error) = sandbox::remove_tree(&self.path) {
+            tracing::warn!(%error, "what was fetched of a submodule stays until the next start");
+        }
+    }
+}
+
+/// Fetches `commit` from `url`, which was checked, into a new bare repository; `name` is new in `scratch`.
+pub(crate) async fn fetch(
+    fetcher: &Fetcher,
+    (url, commit): (&str, ObjectId),
+    (scratch, name): (&Arc<TempDir>, &str),
+    limits: &SubmoduleLimits,
+) -> Result<Ground, SubmoduleFault> {
+    let ground = Ground::make(scratch, name, fetcher).map_err(unable)?;
+    let (url, limits) = (url.to_owned(), limits.clone());
+    let (mut sender, receiver) = oneshot::channel();
+    let task = Task { fetcher: fetcher.clone(), ground, url, commit, limits };
+    let runtime = Handle::current();
+    // A sandbox dies with the thread that starts it, and a thread that has left the host's sockets does so for good: so it
+    // must not be one of a pool, nor have the pool grow.
+    let work = move || {
+        sandbox::leave_host_sockets();
+        let fetched = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = sender.closed() => None,
+                fetched = task.fetch() => Some(fetched),
+            }
+        });
+        // In this order: nothing writes there any more when the directory goes.
+        task.end_group();
+        if let Some(fetched) = fetched {
+            let _ = sender.send(fetched.map(|()| task.ground));
+        }
+    };
+    thread::Builder::new().name("submodule".into()).spawn(work).map_err(unable)?;
+    receiver.await.unwrap_or_else(|_| Err(SubmoduleFault::Fetch("the thread of git died".to_owned())))
+}
+
+fn unable(error: impl std::fmt::Display) -> SubmoduleFault {
+    SubmoduleFault::Fetch(format!("git could not be run: {error}"))
 }
 
 impl SubmoduleFault {
@@ -77,59 +112,104 @@ impl SubmoduleFault {
     }
 }
 
-fn fetch_command(home: &Path, url: &str, into: &Path, what: &[String]) -> Command {
-    let mut command = command::git(home);
-    for name in PASSED_ON {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    // Not as an argument: it may hold a password, and arguments are for all to see.
-    command
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", "remote.origin.url")
-        .env("GIT_CONFIG_VALUE_0", url);
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
-    }
-    command.args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]).args(what).current_dir(into);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command
+struct Task {
+    fetcher: Fetcher,
+    ground: Ground,
+    url: String,
+    commit: ObjectId,
+    limits: SubmoduleLimits,
 }
 
-async fn run(
-    command: &mut Command,
-    into: &Path,
-    limits: &SubmoduleLimits,
-    deadline: Instant,
-) -> Result<(), SubmoduleFault> {
-    let unable = |error: std::io::Error| SubmoduleFault::Fetch(format!("git could not be run: {error}"));
-    let mut group = Group::spawn(command).map_err(unable)?;
-    let finished = tokio::select! {
-        finished = group.finish() => finished.map_err(SubmoduleFault::Fetch),
-        () = outgrown(into, limits.bytes) => Err(SubmoduleFault::Large(limits.bytes)),
-        short = reserve::run_short(into, limits.reserve_bytes) => Err(short.into()),
-        () = tokio::time::sleep_until(deadline) => Err(SubmoduleFault::Slow(limits.time.as_secs())),
-    };
-    if matches!(finished, Err(SubmoduleFault::Large(_) | SubmoduleFault::Slow(_) | SubmoduleFault::Full(_))) {
-        group.terminate().await;
+impl Task {
+    async fn fetch(&self) -> Result<(), SubmoduleFault> {
+        let deadline = Instant::now() + self.limits.time;
+        let commit = self.commit.to_string();
+        match self.run(&["--depth=1", "origin", &commit], deadline).await {
+            Ok(()) => return Ok(()),
+            // Old servers give only what a branch or tag names.
+            Err(SubmoduleFault::Fetch(words)) if words.contains("unadvertised object") => (),
+            Err(fault) => return Err(SubmoduleFault::from_git(fault, &self.url)),
+        }
+        let fetched =
+            self.run(&["origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], deadline).await;
+        fetched.map_err(|fault| SubmoduleFault::from_git(fault, &self.url))
     }
-    finished
+
+    async fn run(&self, what: &[&str], deadline: Instant) -> Result<(), SubmoduleFault> {
+        let Self { fetcher, limits, .. } = self;
+        let place = self.ground.path();
+        let sandbox = fetcher.sandbox(place, &self.url, what, limits).map_err(unable)?;
+        let mut command = Command::from(sandbox.command(&fetcher.host).map_err(unable)?);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut group = Group::spawn(&mut command).map_err(unable)?;
+        let finished = tokio::select! {
+            finished = group.finish() => finished,
+            () = outgrown(place, limits.bytes) => return ended(&mut group, SubmoduleFault::Large(limits.bytes)).await,
+            short = reserve::run_short(place, limits.reserve_bytes) => return ended(&mut group, short.into()).await,
+            () = tokio::time::sleep_until(deadline) => {
+                return ended(&mut group, SubmoduleFault::Slow(limits.time.as_secs())).await;
+            }
+        };
+        finished.map_err(|words| self.judge(words))
+    }
+
+    /// What ended git may have been a limit of the sandbox, of which it does not say much.
+    fn judge(&self, words: String) -> SubmoduleFault {
+        if holds_more(self.ground.path(), self.limits.bytes) {
+            return SubmoduleFault::Large(self.limits.bytes);
+        }
+        let kills = self.group().and_then(|group| group.usage().oom_kills).unwrap_or(0);
+        if kills > 0 {
+            let limit = MEMORY_BYTES / 1_000_000;
+            return SubmoduleFault::Fetch(format!(
+                "git needed more than {limit} MB of memory for it, the limit here"
+            ));
+        }
+        SubmoduleFault::Fetch(words)
+    }
+
+    fn group(&self) -> Option<Cgroup> {
+        Cgroup::named(&self.fetcher.host.cgroups, &self.fetcher.cgroup).ok()
+    }
+
+    fn end_group(&self) {
+        let Some(group) = self.group() else { return };
+        if let Err(error) = group.kill().and_then(|()| group.remove()) {
+            tracing::warn!(%error, "the cgroup of a submodule's fetch stays behind");
+        }
+    }
+}
+
+async fn ended(group: &mut Group, why: SubmoduleFault) -> Result<(), SubmoduleFault> {
+    group.terminate().await;
+    Err(why)
 }
 
 async fn outgrown(directory: &Path, limit: u64) {
     let mut ticks = tokio::time::interval(WATCH);
     loop {
         ticks.tick().await;
-        let packs = directory.join("objects/pack");
-        let size = tokio::task::spawn_blocking(move || size(&packs)).await.unwrap_or(0);
-        if size > limit {
+        if holds_more(directory, limit) {
             return;
         }
     }
 }
 
-fn size(packs: &Path) -> u64 {
-    let files = fs::read_dir(packs).into_iter().flatten().flatten();
-    files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+/// Returns whether a directory takes more than that on disk. Every entry counts, and the look ends with the limit: whose
+/// directory it is may make any number of them.
+fn holds_more(directory: &Path, limit: u64) -> bool {
+    let (mut waiting, mut size) = (vec![directory.to_owned()], 0);
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Ok(facts) = entry.metadata() else { continue };
+            size += facts.size().max(BLOCK);
+            if size > limit || waiting.len() > WAITING {
+                return true;
+            }
+            if facts.is_dir() {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    false
 }

@@ -4,14 +4,22 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use git::{
-    ExportLimits, Exported, ObjectId, SourceError, SubmoduleError, SubmoduleFault, SubmoduleLimits,
-    fetch_source,
+    ExportLimits, Exported, Fetcher, ObjectId, SourceError, SubmoduleError, SubmoduleFault, SubmoduleLimits,
 };
+use sandbox::{HostFacts, Identity};
 use support::{Platform, Work};
+
+/// Who asks for submodules. No app's user, for whom the packet filter of a server on this machine may close the port that
+/// a test has by chance.
+const UID: u32 = 150_001;
 
 /// An app with submodules and the server that has everything.
 struct Scene {
@@ -41,6 +49,17 @@ impl Scene {
         format!("{}/{name}.git", self.platform.url)
     }
 
+    fn fetcher(&self) -> Fetcher {
+        let host = HostFacts::detect(&self.platform.dir.path().join("etc")).unwrap();
+        Fetcher {
+            cgroup: format!("source-{}", sandbox::mark(&host.generated)),
+            host: Arc::new(host),
+            identity: Identity::new(UID, UID).unwrap(),
+            environment: BTreeMap::new(),
+            certificates: Vec::new(),
+        }
+    }
+
     fn source(&self, commit: ObjectId) -> (Result<Exported, SourceError>, Vec<String>) {
         self.source_within(commit, &SubmoduleLimits::default())
     }
@@ -56,7 +75,8 @@ impl Scene {
         let into = self.platform.dir.path().join(commit.to_string());
         let limits = (&ExportLimits::default(), submodules);
         let repository = self.platform.repository();
-        let fetching = fetch_source(&repository, commit, &into, limits, &say);
+        let fetcher = self.fetcher();
+        let fetching = fetcher.source(&repository, commit, &into, limits, &say);
         let result = self.platform.runtime.block_on(fetching);
         (result, lines.into_inner().unwrap())
     }
@@ -167,4 +187,110 @@ fn addresses_that_are_not_public_web_addresses_are_refused_unasked() {
     let (source, _) = scene.source(commit);
     let error = source.unwrap_err().to_string();
     assert!(error.contains(".gitmodules does not say where it is"), "{error}");
+}
+
+/// A server that never answers, and the users of those who have called it.
+fn silent_server() -> (String, mpsc::Receiver<(u32, TcpStream)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/lib.git", listener.local_addr().unwrap());
+    let (sender, callers) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let caller = user_behind(stream.peer_addr().unwrap().port());
+            if sender.send((caller, stream)).is_err() {
+                return;
+            }
+        }
+    });
+    (url, callers)
+}
+
+/// Returns whose the connection is that has this port on its side, as proc(5) tells it.
+fn user_behind(port: u16) -> u32 {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!(":{port:04X}");
+    let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    rows.find(|row| row[1].ends_with(&local)).unwrap()[7].parse().unwrap()
+}
+
+/// Returns how many directories of tasks there are among the repositories.
+fn scratch_directories(scene: &Scene) -> usize {
+    let repository = scene.platform.repository();
+    let entries = std::fs::read_dir(repository.path().parent().unwrap()).unwrap().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".scratch")).count()
+}
+
+#[test]
+fn git_asks_strangers_as_the_apps_user_and_one_that_is_cut_short_leaves_nothing() {
+    let scene = Scene::new();
+    let (url, callers) = silent_server();
+    let commit = refer(&scene.work, "vendor/lib", Some(&url), "1".repeat(40).parse().unwrap());
+    scene.work.git(&["push", "-q", "paas", "main"]);
+    let (fetcher, repository) = (scene.fetcher(), scene.platform.repository());
+    let into = scene.platform.dir.path().join("source");
+    let fetching = scene.platform.runtime.spawn(async move {
+        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        fetcher.source(&repository, commit, &into, limits, &|_| ()).await
+    });
+    let (caller, mut connection) = callers.recv_timeout(Duration::from_secs(30)).unwrap();
+    let own = rustix::process::geteuid();
+    assert_eq!(caller, if own.is_root() { UID } else { own.as_raw() });
+    assert_eq!(scratch_directories(&scene), 1);
+
+    fetching.abort();
+    // The end of git is the end of its connection.
+    connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    connection.read_to_end(&mut Vec::new()).unwrap();
+    support::eventually("the end of the directory", || scratch_directories(&scene) == 0);
+}
+
+#[test]
+fn git_that_takes_too_long_is_ended() {
+    let scene = Scene::new();
+    let (url, _callers) = silent_server();
+    let commit = refer(&scene.work, "vendor/lib", Some(&url), "1".repeat(40).parse().unwrap());
+    let limits = SubmoduleLimits { time: Duration::from_secs(1), ..SubmoduleLimits::default() };
+    let error = scene.source_within(commit, &limits).0.unwrap_err().to_string();
+    assert!(error.contains("it took longer than 1 s"), "{error}");
+    assert_eq!(scratch_directories(&scene), 0);
+}
+
+#[test]
+fn a_submodule_larger_than_it_may_be_is_not_fetched() {
+    let scene = Scene::new();
+    let mut state = 1_u32;
+    let noise = (0..3_000_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let noise: Vec<u8> = noise.collect();
+    let library = scene.library("lib", |work| work.write("noise", &noise));
+    let commit = refer(&scene.work, "lib", Some(&scene.url("lib")), library);
+    let limits = SubmoduleLimits { bytes: 1_000_000, ..SubmoduleLimits::default() };
+    let error = scene.source_within(commit, &limits).0.unwrap_err().to_string();
+    assert!(error.contains("it is larger than 1 MB, the limit here"), "{error}");
+}
+
+#[test]
+fn a_proxy_that_is_set_up_is_asked() {
+    let scene = Scene::new();
+    let (server, callers) = silent_server();
+    let url = "http://lib.invalid/lib.git";
+    let commit = refer(&scene.work, "vendor/lib", Some(url), "1".repeat(40).parse().unwrap());
+    scene.work.git(&["push", "-q", "paas", "main"]);
+    let environment =
+        BTreeMap::from([("http_proxy".to_owned(), server.trim_end_matches("/lib.git").to_owned())]);
+    let fetcher = Fetcher { environment, ..scene.fetcher() };
+    let (repository, into) = (scene.platform.repository(), scene.platform.dir.path().join("source"));
+    let fetching = scene.platform.runtime.spawn(async move {
+        let limits = (&ExportLimits::default(), &SubmoduleLimits::default());
+        fetcher.source(&repository, commit, &into, limits, &|_| ()).await
+    });
+    let (_, mut connection) = callers.recv_timeout(Duration::from_secs(30)).unwrap();
+    let mut asked = [0; 30];
+    connection.read_exact(&mut asked).unwrap();
+    assert_eq!(String::from_utf8_lossy(&asked), "GET http://lib.invalid/lib.git");
+    fetching.abort();
+    support::eventually("the end of the directory", || scratch_directories(&scene) == 0);
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use build::{BuildFailure, BuildLimits, BuildLog, BuildOutput, BuildRequest, FailureKind};
 use fail_point::Step;
-use git::{ExportLimits, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
+use git::{ExportLimits, Fetcher, Moved, ObjectId, Repository, SourceError, SubmoduleLimits};
 use model::build::BuildState;
 use model::config::ConfigVars;
 use sandbox::{Identity, Privilege};
@@ -162,9 +163,22 @@ impl Work<'_> {
             &SubmoduleLimits { reserve_bytes, ..SubmoduleLimits::default() },
         );
         let say = |line: &str| log.detail(line);
-        git::fetch_source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
+        let fetcher = self.fetcher()?;
+        fetcher.source(&repository, commit, &into, limits, &say).await.map_err(source_failure)?;
         fail_point::reach(Step::SourceWritten);
         Ok(into)
+    }
+
+    /// Returns what asks the servers of submodules: the app's user, for whom the packet filter holds.
+    fn fetcher(&self) -> anyhow::Result<Fetcher> {
+        let Platform { builder, build_env, .. } = &**self.platform;
+        Ok(Fetcher {
+            host: builder.host().clone(),
+            identity: Identity::new(self.app.uid, self.app.uid).context("an app's user is root")?,
+            environment: build_env.clone(),
+            certificates: build::certificate_binds(build_env),
+            cgroup: builder.source_cgroup(self.build.id),
+        })
     }
 
     /// A push that waited behind another may not go forward any more.

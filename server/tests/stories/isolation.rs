@@ -206,6 +206,32 @@ fn an_app_reaches_neither_the_api_nor_metadata_nor_its_neighbours_ports() {
     }
 }
 
+#[test]
+fn a_submodule_at_the_control_plane_or_the_metadata_is_out_of_reach_and_the_push_says_so() {
+    let platform = TestPlatform::start();
+    if !is_root() || degraded(&platform, "can reach link-local") {
+        eprintln!("SKIPPED: there is no packet filter here");
+        return;
+    }
+    let app = platform.app("prying");
+    app.greets("hello").git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &format!("160000,{},lib", "1".repeat(40)),
+    ]);
+    for address in [platform.api.to_string(), "169.254.169.254".to_owned()] {
+        let url = format!("http://{address}/lib.git");
+        app.write(".gitmodules", &format!("[submodule \"lib\"]\n\tpath = lib\n\turl = {url}\n"));
+        app.git(&["add", ".gitmodules"]);
+        app.git(&["commit", "-q", "-m", "Pry"]);
+        let pushed = app.push();
+        let told = format!("the submodule `lib` could not be fetched from {url}: unable to access");
+        assert!(!pushed.ok && pushed.text.contains(&told), "{}", pushed.text);
+        assert!(pushed.text.contains("Failed to connect"), "{}", pushed.text);
+    }
+}
+
 /// Asks the app about 100 times a second, `count` times; returns the times in order. Fails unless all are answered.
 fn visits(app: &TestApp<'_>, count: usize) -> Vec<Duration> {
     let mut times: Vec<_> = (0..count)
