@@ -199,12 +199,7 @@ impl Work<'_> {
     /// Removes `.git` and what `.slugignore` names.
     fn prune_source(&mut self) -> Result<(), BuildFailure> {
         let source = &self.request.source;
-        let git = source.join(".git");
-        match std::fs::symlink_metadata(&git) {
-            Ok(facts) if facts.is_dir() => std::fs::remove_dir_all(&git).context("cannot remove .git")?,
-            Ok(_) => std::fs::remove_file(&git).context("cannot remove .git")?,
-            Err(_) => {}
-        }
+        sandbox::remove_tree(&source.join(".git")).context("cannot remove .git")?;
         let read = read_below(source, ".slugignore", IGNORE_BYTES_MAX);
         let read = read.map_err(|error| BuildFailure::new(FailureKind::Source, error.to_string()))?;
         let Some(bytes) = read else { return Ok(()) };

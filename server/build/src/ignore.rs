@@ -59,11 +59,7 @@ impl Ignored {
                 let (path, kind) = (directory.join(entry.file_name()), entry.file_type()?);
                 if self.matches(&path) {
                     removed += 1;
-                    if kind.is_dir() {
-                        fs::remove_dir_all(entry.path())?
-                    } else {
-                        fs::remove_file(entry.path())?
-                    }
+                    sandbox::remove_tree(&entry.path())?;
                 } else if kind.is_dir() {
                     waiting.push(path);
                 }

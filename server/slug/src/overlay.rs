@@ -2,7 +2,7 @@
 
 use std::{
     ffi::CString,
-    fs, io,
+    fs,
     os::unix::{ffi::OsStrExt, fs::chown},
     path::{Path, PathBuf},
     thread,
@@ -92,12 +92,7 @@ pub(crate) fn unmount(point: &Path) -> Result<(), SlugError> {
 
 /// Never follows a link, and never goes into a mount: those are unmounted before.
 fn remove(directory: &Path) -> Result<(), SlugError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(SlugError::file("remove", directory)(error))
-        }
-        _ => Ok(()),
-    }
+    sandbox::remove_tree(directory).map_err(SlugError::file("remove", directory))
 }
 
 /// In the options of an overlay a comma ends an option and a colon a layer.

@@ -75,12 +75,7 @@ fn tool<const N: usize>(image: &Path, identity: Identity, arguments: [&str; N]) 
 /// Removes what is in a directory, without following links.
 fn empty(directory: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
+        sandbox::remove_tree(&entry?.path())?;
     }
     Ok(())
 }

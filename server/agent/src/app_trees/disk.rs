@@ -4,7 +4,7 @@
 //! from the host only what was written, and gives it back when it is deleted. Needs root and loop devices.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -107,16 +107,10 @@ pub(super) fn remove(replica: &Path) -> Result<()> {
     let (image, point) = (image(replica), point(replica));
     slug::unmount_below(&point)?;
     // A start that an agent was at when it ended may have written into the directory without its mount.
-    for removed in [fs::remove_dir_all(&point), fs::remove_file(&image)] {
-        match removed {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error)
-                    .with_context(|| format!("cannot remove the disk in {}", replica.display()));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    [point, image]
+        .iter()
+        .try_for_each(|left| sandbox::remove_tree(left))
+        .with_context(|| format!("cannot remove the disk in {}", replica.display()))
 }
 
 /// Returns why replicas get no disk of their own here, as far as can be seen without trying.

@@ -201,12 +201,8 @@ impl Engine for SandboxEngine {
         fail_point::reach(Step::ReplicaCleared);
         let removed = self.blocking(move |inner| {
             let dir = inner.dir(id);
-            match fs::remove_dir_all(dir.path()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).with_context(|| format!("cannot remove {}", dir.path().display()))
-                }
-                _ => Ok(()),
-            }
+            sandbox::remove_tree(dir.path())
+                .with_context(|| format!("cannot remove {}", dir.path().display()))
         });
         removed.await?;
         drop(turn);

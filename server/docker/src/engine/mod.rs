@@ -272,12 +272,8 @@ impl Engine for DockerEngine {
         fail_point::reach(Step::ReplicaCleared);
         self.blocking(move |inner| {
             let dir = inner.dir(id);
-            match fs::remove_dir_all(dir.path()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).with_context(|| format!("cannot remove {}", dir.path().display()))
-                }
-                _ => Ok(()),
-            }
+            sandbox::remove_tree(dir.path())
+                .with_context(|| format!("cannot remove {}", dir.path().display()))
         })
         .await?;
         if let Some(app) = app {
