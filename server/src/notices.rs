@@ -1,4 +1,4 @@
-//! Which hosts are taken back by their cloud, as they were told themselves. It is kept in memory: a host tells again
+//! Which hosts are taken back by their cloud, or due for its maintenance, as they were told themselves. It is kept in memory: a host tells again
 //! whenever it calls.
 
 use std::collections::BTreeMap;
@@ -52,9 +52,14 @@ mod tests {
     #[test]
     fn a_notice_is_news_once_and_what_is_certain_stays() {
         let (notices, host) = (Notices::default(), HostId::new());
-        let (perhaps, surely) = (Notice { ends_at: None }, Notice { ends_at: Some(Timestamp::UNIX_EPOCH) });
+        let (perhaps, surely) = (Notice::recommendation(), Notice::interruption(Timestamp::UNIX_EPOCH));
         assert!(notices.take(host, perhaps) && !notices.take(host, perhaps));
-        let later = Notice { ends_at: Some(Timestamp::MAX) };
+        let planned = Notice::maintenance(None);
+        let dated = Notice::maintenance(Some(Timestamp::UNIX_EPOCH));
+        for new in [planned, dated, Notice::maintenance(Some(Timestamp::MAX))] {
+            assert!(notices.take(host, new) && !notices.take(host, new) && !notices.take(host, perhaps));
+        }
+        let later = Notice::interruption(Timestamp::MAX);
         assert!(notices.take(host, surely) && !notices.take(host, perhaps) && !notices.take(host, later));
         assert_eq!((notices.of(host), notices.all().len()), (Some(surely), 1));
         notices.forget(host);

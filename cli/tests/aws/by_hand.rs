@@ -123,6 +123,7 @@ fn what_is_changed_by_hand_is_put_back_and_told_and_only_who_has_no_other_way_mi
     assert!(plan.contains("port 80"), "{plan}");
 
     no_way_to_hosts(&platform);
+    no_listener(&platform, &docs);
     assert_eq!(platform.page_of("nobody.apps.example.org"), "There is no app at this address.\n 404");
     assert_eq!(platform.inventory().machines, before.machines, "hosts are well all the time");
     platform.during("after that", || drop(platform.paasctl(&["ps", "-a", "shop"]))).assert_none_failed();
@@ -153,4 +154,21 @@ fn no_way_to_hosts(platform: &Platform) {
     cloud.ok(&[&["aws:up", "--yes"], &platform.set_up()[..]].concat());
     platform.let_in();
     platform.has_well(4);
+}
+
+/// Removes the listener with all its rules, and the group of an app: `aws:up` puts back the one, the platform the rest.
+fn no_listener(platform: &Platform, docs: &Way) {
+    platform.cloud.balance(&[("Action", "DeleteListener"), ("ListenerArn", &docs.listener)]);
+    platform.cloud.balance(&[("Action", "DeleteTargetGroup"), ("TargetGroupArn", &docs.group)]);
+    platform.tells("there is none with the platform's tag and a listener");
+    let left: Vec<String> = platform.inventory().groups.into_keys().collect();
+    assert_eq!(left.len(), 1, "the other app keeps its group: {left:?}");
+    platform.cloud.ok(&[&["aws:up", "--yes"], &platform.set_up()[..]].concat());
+    platform.let_in();
+    until("both apps to be led to again", || {
+        [HOST, DOCS].iter().all(|name| platform.page_of(name).ends_with(" 200")).then_some(())
+    });
+    platform.has_well(4);
+    platform.tells("its target group was removed by hand and is made again");
+    assert!(platform.inventory().groups.contains_key(&left[0]), "no group was made twice");
 }

@@ -9,9 +9,9 @@ fn no_visitor_notices_what_changes_behind_the_load_balancer_and_a_lost_host_is_m
     let (deployed, told) = platform.push("first");
     assert!(deployed, "{told}");
     let scaled =
-        platform.during("scale to 6", || drop(platform.paasctl(&["ps:scale", "web=6", "-a", "shop"])));
+        platform.during("scale to 8", || drop(platform.paasctl(&["ps:scale", "web=8", "-a", "shop"])));
     scaled.assert_none_failed();
-    assert_eq!(platform.replicas().len(), 6);
+    assert_eq!(platform.replicas().len(), 8);
 
     let deploy = platform.during("deploy", || {
         let (deployed, told) = platform.push("second");

@@ -45,6 +45,8 @@ pub struct Surroundings {
     pub notices: BTreeSet<HostId>,
     /// Hosts that were told by the cloud that they are more likely than others to be taken back.
     pub risks: BTreeSet<HostId>,
+    /// Hosts whose machines are due for maintenance, with how to say so.
+    pub maintenance: BTreeMap<HostId, String>,
     /// Replicas that are wanted and have no place.
     pub waiting: Sizes,
     /// Strays that a load balancer has among its targets; nothing as long as that is not known.
@@ -191,7 +193,8 @@ impl<L: Ledger> Fleet<L> {
         let instance = |launch: &Launch| {
             let (seen, notice) = self.seen.of(launch.id);
             let noticed = launch.host.is_some_and(|host| around.notices.contains(&host));
-            let stale = launch.image != image;
+            let old = || format!("its image is {}, and the present one is {image}", launch.image);
+            let maintenance = launch.host.and_then(|host| around.maintenance.get(&host).cloned());
             Some(Instance {
                 launch: launch.id,
                 pool: launch.pool.clone(),
@@ -206,8 +209,7 @@ impl<L: Ledger> Fleet<L> {
                 says: self.seen.says(launch.id),
                 notice: notice || noticed,
                 risk: launch.host.is_some_and(|host| around.risks.contains(&host)),
-                stale: stale
-                    .then(|| format!("its image is {}, and the present one is {image}", launch.image)),
+                stale: maintenance.or_else(|| (launch.image != image).then(old)),
             })
         };
         launches.iter().filter_map(instance).collect()

@@ -12,6 +12,8 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -30,6 +32,7 @@ const TOKEN: &str = "/latest/api/token";
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 const SIGNATURE: &str = "/latest/dynamic/instance-identity/rsa2048";
 const INTERRUPTION: &str = "/latest/meta-data/spot/instance-action";
+const MAINTENANCE: &str = "/latest/meta-data/events/maintenance/scheduled";
 const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
 
 /// Where the metadata service is asked.
@@ -126,7 +129,7 @@ impl Metadata {
         Ok(InstanceIdentity { document: text(DOCUMENT).await?, signature: text(SIGNATURE).await? })
     }
 
-    /// Returns that the instance is taken back, if it is or may soon be.
+    /// Returns that the instance is taken back or is due for maintenance, if it is or may soon be.
     ///
     /// # Errors
     /// The service does not answer.
@@ -134,9 +137,12 @@ impl Metadata {
         if let Some(told) = self.get(INTERRUPTION).await? {
             // Whatever else it says: that it is there at all is the notice.
             let told: Option<Interruption> = serde_json::from_slice(&told).ok();
-            return Ok(Some(Notice { ends_at: Some(told.map_or_else(Timestamp::now, |told| told.time)) }));
+            return Ok(Some(Notice::interruption(told.map_or_else(Timestamp::now, |told| told.time))));
         }
-        Ok(self.get(REBALANCE).await?.map(|_| Notice { ends_at: None }))
+        if let Some(first) = self.get(MAINTENANCE).await?.and_then(|told| first_maintenance(&told)) {
+            return Ok(Some(first));
+        }
+        Ok(self.get(REBALANCE).await?.map(|_| Notice::recommendation()))
     }
 
     /// Returns what is under a path; nothing if there is nothing.
@@ -213,9 +219,55 @@ struct Interruption {
     time: Timestamp,
 }
 
+/// What is planned for the machine, as `events/maintenance/scheduled` has it.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    /// Such as `21 Jan 2019 09:00:43 GMT`.
+    not_before: Option<String>,
+    /// `active`; others are over or were called off.
+    state: String,
+}
+
+/// Returns the earliest of what is planned. Whatever cannot be read plans nothing: hosts would all be replaced for it.
+fn first_maintenance(told: &[u8]) -> Option<Notice> {
+    let events: Vec<Event> = serde_json::from_slice(told).ok()?;
+    let active = events.iter().filter(|event| event.state == "active");
+    // One without a date that can be read comes last.
+    let begins = |event: &Event| event.not_before.as_deref().and_then(date);
+    active.map(begins).min_by_key(|at| at.unwrap_or(Timestamp::MAX)).map(Notice::maintenance)
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    let date = DateTime::strptime("%d %b %Y %H:%M:%S GMT", text.trim()).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_what_is_planned_is_told_and_what_is_over_is_not() {
+        let event =
+            |state, begins| format!(r#"{{"NotBefore": "{begins}", "Code": "x", "State": "{state}"}}"#);
+        let told = |events: &[String]| first_maintenance(format!("[{}]", events.join(",")).as_bytes());
+        let (late, early) =
+            (event("active", "21 Jan 2027 09:00:43 GMT"), event("active", " 3 Dec 2026 09:00:43 GMT"));
+        let at = |text: &str| Some(Notice::maintenance(Some(text.parse().unwrap())));
+        assert_eq!(told(&[late.clone(), early]), at("2026-12-03T09:00:43Z"));
+        let over = ["completed", "canceled"].map(|state| event(state, "21 Nov 2026 09:00:43 GMT"));
+        assert_eq!(told(&over), None);
+        assert_eq!(told(&[over[0].clone(), late.clone()]), at("2027-01-21T09:00:43Z"));
+        let undated = event("active", "soon");
+        assert_eq!(told(std::slice::from_ref(&undated)), Some(Notice::maintenance(None)));
+        assert_eq!(told(&[undated, late]), at("2027-01-21T09:00:43Z"));
+        assert_eq!(told(&[]), None);
+        for odd in ["", "{}", "[1]", "<html>", r#"[{"State": 1}]"#] {
+            assert_eq!(first_maintenance(odd.as_bytes()), None, "{odd}");
+        }
+    }
 
     #[test]
     fn where_the_service_is_is_read_back() {

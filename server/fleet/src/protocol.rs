@@ -2,6 +2,7 @@
 //!
 //! Fields may be added; what one side does not know it ignores.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -103,19 +104,63 @@ pub struct Sync {
     pub hold_ms: u64,
 }
 
-/// A host is taken back by its cloud, or may soon be.
+/// A host is taken back by its cloud, or may soon be, or its machine has a date for maintenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// When; nothing: it is more likely than for others, and nobody knows when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
+    /// It is maintenance that begins then, and was planned days before: the machine starts anew, stops, or is taken away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub maintenance: bool,
 }
 
 impl Notice {
-    /// Tells whether it says more than what was known: that the host is taken back at all, or that this is certain.
+    /// Returns that the host is taken back at a time, from two minutes' notice to none.
+    #[must_use]
+    pub fn interruption(at: Timestamp) -> Self {
+        Self { ends_at: Some(at), maintenance: false }
+    }
+
+    /// Returns that the host is more likely than others to be taken back soon.
+    #[must_use]
+    pub fn recommendation() -> Self {
+        Self { ends_at: None, maintenance: false }
+    }
+
+    /// Returns that maintenance of the host's machine begins at a time, if that is known.
+    #[must_use]
+    pub fn maintenance(at: Option<Timestamp>) -> Self {
+        Self { ends_at: at, maintenance: true }
+    }
+
+    /// Tells whether it says more than what was known: that the host is to go at all, that this is certain, or another date.
     #[must_use]
     pub fn is_news_after(self, known: Option<Self>) -> bool {
-        known.is_none_or(|known| known.ends_at.is_none() && self.ends_at.is_some())
+        let moved = |known: Self| self.maintenance && known.maintenance && self.ends_at != known.ends_at;
+        known.is_none_or(|known| self.urgency() > known.urgency() || moved(known))
+    }
+
+    fn urgency(self) -> u8 {
+        match (self.maintenance, self.ends_at) {
+            (false, None) => 0,
+            (true, _) => 1,
+            (false, Some(_)) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    /// Says it of "it", the host.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.maintenance, self.ends_at) {
+            (false, Some(at)) => write!(f, "the cloud takes it back at {}", at.strftime("%H:%M:%S UTC")),
+            (false, None) => f.write_str("the cloud may take it back soon"),
+            (true, Some(at)) => {
+                write!(f, "the cloud has planned maintenance of it for {}", at.strftime("%Y-%m-%d %H:%M UTC"))
+            }
+            (true, None) => f.write_str("the cloud has planned maintenance of it"),
+        }
     }
 }
 

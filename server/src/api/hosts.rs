@@ -94,14 +94,6 @@ fn waiting(call: &Call, names: &BTreeMap<AppId, String>) -> Vec<Value> {
     names.iter().flat_map(of_app).collect()
 }
 
-/// Returns as a sentence what a host was told by its cloud.
-fn notice(notice: &Notice) -> String {
-    match notice.ends_at {
-        Some(at) => format!("the cloud takes it back at {}", at.strftime("%H:%M:%S UTC")),
-        None => "the cloud may take it back soon".to_owned(),
-    }
-}
-
 /// What this server sees of hosts at one moment.
 struct Sight {
     reports: Reports,
@@ -196,7 +188,7 @@ impl Sight {
             "state": state,
             "reason": reason,
             "since": time(host.state_since),
-            "notice": self.notices.get(&host.id).map(notice),
+            "notice": self.notices.get(&host.id).map(Notice::to_string),
             "embedded": host.is_embedded(),
             "memory_bytes": host.facts.memory_bytes,
             "memory_free_bytes": memory_free,

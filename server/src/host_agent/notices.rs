@@ -39,9 +39,6 @@ fn tell(heard: &watch::Sender<Option<Notice>>, notice: Notice) {
         is_news
     });
     if is_news {
-        match notice.ends_at {
-            Some(at) => warn!("the cloud takes this instance back at {at}"),
-            None => warn!("the cloud may take this instance back soon"),
-        }
+        warn!("this is an instance, and {notice}");
     }
 }

@@ -71,7 +71,9 @@ fn because(cause: Cause) -> &'static str {
         Cause::Surplus => "fewer hosts suffice",
         Cause::Reclaimed => "the cloud takes it back",
         Cause::AtRisk => "the cloud may take it back soon, and another takes its place",
-        Cause::Stale => "its image is an older one, and another takes its place",
+        Cause::Stale => {
+            "its image is an older one or its machine is due for maintenance, and another takes its place"
+        }
         Cause::Lost => "its host was lost",
         Cause::Dead => "it does not run",
         Cause::NeverJoined => "no host joined from it in time",

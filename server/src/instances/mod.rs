@@ -124,7 +124,7 @@ impl<'a> Keeper<'a> {
     /// Takes one turn. Returns how long to rest after it.
     async fn turn(&mut self) -> anyhow::Result<Duration> {
         self.learn_site().await?;
-        let around = around(self.platform).await?;
+        let around = around(self.platform, Timestamp::now()).await?;
         let decision = self.fleet.turn(&around, Timestamp::now()).await?;
         self.platform.outlook.set_strays(self.fleet.strays());
         let doing = doing::list(&mut *self.platform.store.read().await?).await?;
@@ -179,7 +179,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Returns what does not wait for the next turn: replicas that have no place, and hosts that the cloud takes back.
+/// Returns what does not wait for the next turn: replicas that have no place, and hosts that the cloud takes back or has to maintain.
 fn pressing(platform: &Platform) -> (Sizes, BTreeMap<HostId, Notice>) {
     (waiting(platform), platform.facts.notices.all())
 }

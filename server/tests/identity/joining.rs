@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
+use fleet::Notice;
 use jiff::Timestamp;
 
 use crate::desk::Desk;
@@ -70,7 +71,7 @@ async fn an_instance_that_is_not_let_in_ends_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spot_instance_says_that_it_is_taken_back() {
+async fn an_instance_says_that_it_is_due_for_maintenance_or_taken_back() {
     let sky = Sky::new();
     let desk = Desk::open(&sky).await;
     sky.show(desk.launch);
@@ -80,7 +81,12 @@ async fn a_spot_instance_says_that_it_is_taken_back() {
     let host = desk.hosts().await[0].id;
     metadata.tell("meta-data/events/recommendations/rebalance", r#"{"noticeTime": "2026-11-21T12:00:00Z"}"#);
     let notice = until("the recommendation", || desk.notices.of(host));
-    assert_eq!(notice.ends_at, None);
+    assert_eq!(notice, Notice::recommendation());
+    let planned =
+        r#"[{"NotBefore": "23 Nov 2026 09:00:43 GMT", "Code": "instance-retirement", "State": "active"}]"#;
+    metadata.tell("meta-data/events/maintenance/scheduled", planned);
+    let at: Timestamp = "2026-11-23T09:00:43Z".parse().unwrap();
+    until("the maintenance", || desk.notices.of(host).filter(|told| *told == Notice::maintenance(Some(at))));
     // The machine slept, and its token is no good any more.
     metadata.token.store(2, SeqCst);
     metadata

@@ -71,6 +71,7 @@ class Control:
             "cut": lambda wish: self._cut(wish["az"], True),
             "heal": lambda wish: self._cut(wish["az"], False),
             "spot": lambda wish: cloud.lives.interrupt(wish["instance_id"], float(wish.get("seconds", 120))),
+            "maintenance": lambda wish: cloud.lives.plan(wish["instance_id"], wish["code"], float(wish["seconds"])),
             "health": self._health,
         }
 

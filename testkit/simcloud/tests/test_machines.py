@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -127,6 +128,16 @@ class Machines(MachineTest):
         self.assertEqual("", self.metadata(instance, "meta-data/spot/instance-action"))
         self.cloud.do("spot", instance_id=instance, seconds=120)
         self.assertEqual("terminate", json.loads(self.metadata(instance, "meta-data/spot/instance-action"))["action"])
+
+    def test_planned_maintenance_is_in_the_metadata(self) -> None:
+        instance = self.running()
+        path = "meta-data/events/maintenance/scheduled"
+        self.assertEqual([], json.loads(self.metadata(instance, path)))
+        self.cloud.do("maintenance", instance_id=instance, code="instance-retirement", seconds=3600)
+        [event] = json.loads(self.metadata(instance, path))
+        self.assertEqual(("instance-retirement", "active"), (event["Code"], event["State"]))
+        begins = datetime.strptime(event["NotBefore"], "%d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        self.assertAlmostEqual(3600, (begins - datetime.now(UTC)).total_seconds(), delta=60)
 
     def test_a_machine_that_shuts_down_is_asked_first(self) -> None:
         self.cloud.do("times", stop=5.0)

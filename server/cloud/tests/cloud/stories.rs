@@ -172,6 +172,31 @@ async fn a_pool_that_is_taken_back_from_is_left_alone_over_a_restart() {
 }
 
 #[tokio::test]
+async fn an_instance_that_is_due_for_maintenance_is_replaced_and_its_pool_is_as_good_as_before() {
+    let mut world = World::new(4).await;
+    world.want(8);
+    world.settle().await;
+    let host = world.replicas[0].unwrap();
+    world.maintenance.insert(host, "the cloud has planned maintenance of it".to_owned());
+    let mut placed = world.replicas.len();
+    while world.told("it is no more").await.is_empty() {
+        world.turn().await;
+        placed = placed.min(world.replicas.iter().flatten().count());
+    }
+    assert_eq!(placed, world.replicas.len(), "all replicas have a place all the time");
+    assert_eq!(world.told("the cloud has planned maintenance of it").await.len(), 1);
+    let past = store::list_past_launches(&mut world.store.read().await.unwrap(), jiff::Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert_eq!(past.iter().map(|past| past.cause).collect::<Vec<_>>(), [model::instances::Cause::Stale]);
+    let lacks = store::list_lacks(&mut world.store.read().await.unwrap(), world.now()).await.unwrap();
+    assert!(lacks.is_empty(), "{lacks:?}");
+    world.settle().await;
+    world.is_whole().await;
+    assert!(!world.replicas.contains(&Some(host)));
+}
+
+#[tokio::test]
 async fn instances_that_nobody_ordered_are_ended_so_many_an_hour_whoever_leads() {
     let mut world = World::new(4).await;
     let few = model::instances::Settings { replaced_per_hour: 2, ..settings(4) };

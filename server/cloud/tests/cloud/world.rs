@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) died: usize,
     /// Hosts that may be taken back.
     pub(crate) risks: BTreeSet<HostId>,
+    /// Hosts whose machines are due for maintenance.
+    pub(crate) maintenance: BTreeMap<HostId, String>,
 }
 
 impl World {
@@ -113,6 +115,7 @@ impl World {
             replicas: Vec::new(),
             died: 0,
             risks: BTreeSet::new(),
+            maintenance: BTreeMap::new(),
         }
     }
 
@@ -251,8 +254,14 @@ impl World {
             (*host, Tenant { standing, lost_since: None, offers: OFFERS, holds })
         };
         let hosts = states.iter().map(tenant).collect();
-        let (risks, visited) = (self.risks.clone(), Some(BTreeSet::new()));
-        Surroundings { hosts, risks, waiting, visited, ..Surroundings::default() }
+        Surroundings {
+            hosts,
+            risks: self.risks.clone(),
+            maintenance: self.maintenance.clone(),
+            waiting,
+            visited: Some(BTreeSet::new()),
+            ..Surroundings::default()
+        }
     }
 }
 

@@ -218,7 +218,7 @@ impl Deciding {
                 about: "replacements".to_owned(),
                 says: format!(
                     "{hour} instances were replaced within an hour, which is the most allowed: others that fail, \
-                     are out of date or may be taken back stay until that hour is over; `paasctl hosts:bounds --replace-per-hour N` allows more"
+                     are out of date, due for maintenance or may be taken back stay until that hour is over; `paasctl hosts:bounds --replace-per-hour N` allows more"
                 ),
             });
             return false;

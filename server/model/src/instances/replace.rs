@@ -1,5 +1,5 @@
-//! Replaces instances that are out of date, one zone after the other: one is emptied when the others have room for all that it
-//! holds. Where they do not, another is started first.
+//! Replaces instances that are out of date or due for maintenance, one zone after the other: one is emptied when the others
+//! have room for all that it holds. Where they do not, another is started first.
 
 use super::view::{Cause, Instance};
 use super::{Action, Alarm, Deciding, grow, shrink};
@@ -52,13 +52,13 @@ fn make_room(deciding: &mut Deciding, zone: &str) {
     }
     match grow::pool_of(deciding, zone, None) {
         Some((pool, _)) => {
-            let why = "so that an instance which is out of date can be emptied".to_owned();
+            let why = "so that an instance whose place another is to take can be emptied".to_owned();
             deciding.act(Action::Launch { pool, why });
         }
         None => deciding.alarm(Alarm {
             about: NO_REPLACEMENT.to_owned(),
             says: format!(
-                "instances in {zone} are out of date, and there is neither room for what they hold nor for one more: a \
+                "instances in {zone} are to be replaced, and there is neither room for what they hold nor for one more: a \
                  higher `max`, or fewer replicas, lets them be replaced"
             ),
         }),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
@@ -70,6 +72,7 @@ class Life:
     lost_at: float | None = None
     ended_at: float | None = None
     spot_end: float | None = None
+    maintenance: list[dict[str, str]] = field(default_factory=list)
     misboot: str | None = None
 
 
@@ -123,6 +126,19 @@ class Lives:
     def interrupt(self, instance_id: str, seconds: float) -> None:
         """Announces the end of a spot instance."""
         self.lives[instance_id].spot_end = time.monotonic() + seconds
+
+    def plan(self, instance_id: str, code: str, seconds: float) -> None:
+        """Plans maintenance of an instance's machine; whoever asks for it may do the rest with `kill`."""
+        begins = datetime.now(UTC) + timedelta(seconds=seconds)
+        event = {
+            "NotBefore": begins.strftime("%d %b %Y %H:%M:%S GMT"),
+            "NotAfter": (begins + timedelta(hours=2)).strftime("%d %b %Y %H:%M:%S GMT"),
+            "Code": code,
+            "Description": f"The instance is scheduled for {code}",
+            "EventId": f"instance-event-{secrets.token_hex(8)}",
+            "State": "active",
+        }
+        self.lives[instance_id].maintenance.append(event)
 
     def advance(self) -> None:
         """Brings every life up to the present time."""

@@ -149,6 +149,7 @@ class Metadata:
         if (role := profiles.role_of(instance)) is not None:
             items["iam/security-credentials"] = role.name
             items[f"iam/security-credentials/{role.name}"] = json.dumps(self._role_credentials(instance, role))
+        items["events/maintenance/scheduled"] = json.dumps(self.cloud.lives.lives[instance.id].maintenance)
         return items | self._spot_items(instance)
 
     def _spot_items(self, instance: Any) -> dict[str, str]:
