@@ -9,7 +9,7 @@ use crate::visitor;
 const PROMISED: u32 = 200;
 
 /// Which part of what the machine could do they take: there is a platform beside them, and other tests come and go.
-const SHARE: u32 = 8;
+const SHARE: u32 = 4;
 
 /// For how long it is tried what the machine can do, and by how many at a time.
 const TRIAL: Duration = Duration::from_secs(1);
