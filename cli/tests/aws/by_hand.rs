@@ -122,6 +122,7 @@ fn what_is_changed_by_hand_is_put_back_and_told_and_only_who_has_no_other_way_mi
     let plan = platform.cloud.ok(&[&["aws:plan"], &platform.set_up()[..]].concat());
     assert!(plan.contains("port 80"), "{plan}");
 
+    beyond_the_cap(&platform);
     no_way_to_hosts(&platform);
     no_listener(&platform, &docs);
     assert_eq!(platform.page_of("nobody.apps.example.org"), "There is no app at this address.\n 404");
@@ -154,6 +155,27 @@ fn no_way_to_hosts(platform: &Platform) {
     cloud.ok(&[&["aws:up", "--yes"], &platform.set_up()[..]].concat());
     platform.let_in();
     platform.has_well(4);
+}
+
+/// Asks for a further load balancer, which is dearer than the platform may be.
+fn beyond_the_cap(platform: &Platform) {
+    let decided = platform.shown(&["cost"])["committed_per_month"].as_f64().unwrap();
+    platform.paasctl(&["cost:cap", &format!("{}", decided.ceil() + 10.0)]);
+    let asked = |command: &[&str]| {
+        let words = [command, &platform.set_up()[..], &["--balancers", "2"]].concat();
+        let output = platform.command(&words).output().unwrap();
+        let told =
+            [output.stdout, output.stderr].map(|told| String::from_utf8_lossy(&told).into_owned()).concat();
+        (output.status.success(), told)
+    };
+    let (shown, told) = asked(&["aws:plan"]);
+    assert!(shown && told.contains("`aws:up` refuses this: the platform would cost $"), "{told}");
+    let (made, told) = asked(&["aws:up", "--yes"]);
+    assert!(!made && told.contains("its cap is $") && told.contains("paasctl cost:cap"), "{told}");
+    assert!(!told.contains("created"), "{told}");
+    platform.paasctl(&["cost:cap", "none"]);
+    let (shown, told) = asked(&["aws:plan"]);
+    assert!(shown && !told.contains("refuses"), "{told}");
 }
 
 /// Removes the listener with all its rules, and the group of an app: `aws:up` puts back the one, the platform the rest.

@@ -188,7 +188,8 @@ impl Platform {
         assert!(Command::new("kill").args(["-9", &process]).status().unwrap().success());
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Returns the command, logged in.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.cloud.command(arguments);
         command.env("PAASCTL_URL", format!("http://{}", self.url)).env("PAASCTL_TOKEN", &self.token);
         command

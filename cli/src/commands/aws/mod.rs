@@ -4,6 +4,7 @@ mod admin_token;
 pub(super) mod backups;
 pub(super) mod bake;
 mod beginning;
+mod cap;
 mod consent;
 pub(super) mod down;
 mod options;

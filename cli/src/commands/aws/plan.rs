@@ -4,6 +4,7 @@ use aws::setup::{Patience, look, plan};
 use model::wording;
 use serde_json::json;
 
+use super::cap::Cap;
 use super::options::SetupOptions;
 use super::shown::{self, Costs};
 use super::{check_surplus, failed, wait_for};
@@ -33,6 +34,7 @@ impl Plan {
     /// Shows it.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let prices = self.setup.prices()?;
+        let cap = Cap::of(&self.setup.place.name, context);
         let (steps, costs, account) = wait_for(async {
             let clients = self.setup.place.clients().await?;
             let wish = self.setup.wish(&clients).await?;
@@ -46,8 +48,11 @@ impl Plan {
             ))
         })?;
         let screen = &context.screen;
+        let beyond = cap.and_then(|cap| cap.exceeded_by(costs.added())).map(|beyond| beyond.to_string());
         if self.json.json {
-            return screen.json(&json!({ "account": account, "steps": steps, "costs": costs.json() }));
+            let costs = costs.json();
+            return screen
+                .json(&json!({ "account": account, "steps": steps, "costs": costs, "beyond_cap": beyond }));
         }
         if steps.is_empty() {
             screen.say("All is as wanted; there is nothing to do.");
@@ -56,6 +61,10 @@ impl Plan {
             let count = wording::count(steps.len(), "step");
             screen.say(&format!("{count}; `paasctl aws:up` with the same options takes them."));
         }
-        screen.print(&format!("\n{}", costs.text(screen)))
+        screen.print(&format!("\n{}", costs.text(screen)))?;
+        if let Some(beyond) = beyond {
+            screen.say(&format!("`aws:up` refuses this: {beyond}."));
+        }
+        Ok(())
     }
 }

@@ -150,6 +150,12 @@ impl Costs {
         }
     }
 
+    /// Returns what it adds a month to what is paid already, as far as prices are known.
+    pub(super) fn added(&self) -> Money {
+        let (Some(bill), Some(now)) = (&self.bill, self.now) else { return Money::ZERO };
+        if bill.per_month() > now { bill.per_month() - now } else { Money::ZERO }
+    }
+
     /// Returns the bill as a table, and what it leaves out.
     pub(super) fn text(&self, screen: &Screen) -> String {
         let Some(bill) = &self.bill else {

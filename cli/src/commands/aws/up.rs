@@ -4,17 +4,19 @@ use aws::setup::{Patience, Site, look, plan, up};
 use model::wording;
 use serde_json::json;
 
+use super::cap::Cap;
 use super::consent::consent;
 use super::options::SetupOptions;
 use super::shown::{self, Costs};
 use super::{check_surplus, failed, stopped, wait_for};
 use crate::context::{Context, JsonOption};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::table::Table;
 
 /// Make the set-up on AWS, or what is missing of it
 ///
-/// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same options.
+/// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same options. Where `paasctl login` was, what would cost more than the
+/// platform's cap is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -40,6 +42,7 @@ impl Up {
     /// Shows, asks, makes.
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let prices = self.setup.prices()?;
+        let cap = Cap::of(&self.setup.place.name, context);
         let screen = &context.screen;
         let site = wait_for(async {
             let clients = self.setup.place.clients().await?;
@@ -51,6 +54,9 @@ impl Up {
             if !steps.is_empty() {
                 let costs = Costs::of(&wish.as_found(&found), &found, &clients.region, &prices);
                 screen.say(&format!("{}\n\n{}\n", shown::steps(screen, &steps), costs.text(screen)));
+                if let Some(beyond) = cap.and_then(|cap| cap.exceeded_by(costs.added())) {
+                    return Err(Error::failed(beyond.to_string()).hint(beyond.hint()));
+                }
                 let question = format!("Take these {}?", wording::count(steps.len(), "step"));
                 consent(self.yes, &question, "nothing was changed", "take the steps")?;
             }
