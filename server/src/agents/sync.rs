@@ -24,8 +24,8 @@ pub(super) async fn sync(
     Json(mut sync): Json<Sync>,
 ) -> Result<Json<Synced>, Refusal> {
     note(&platform, &host, &caller, &mut sync).await;
-    if sync.notice.is_some_and(|notice| platform.facts.notices.take(host.id, notice)) {
-        tracing::warn!(host.id = %host.id, "the cloud takes host {} back", host.name);
+    if let Some(notice) = sync.notice.filter(|notice| platform.facts.notices.take(host.id, *notice)) {
+        tracing::warn!(host.id = %host.id, "host {}: {notice}", host.name);
         platform.wished();
     }
     let report = sync.report.take().map(|mut report| {

@@ -15,8 +15,8 @@ use crate::table::Table;
 
 /// Make the set-up on AWS, or what is missing of it
 ///
-/// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same options. Where `paasctl login` was, what would cost more than the
-/// platform's cap is refused.
+/// It shows first what it will do and what that costs, and asks. It may be interrupted anywhere and run again with the same
+/// options. When you are logged in to the platform, what would cost more than its cap is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
