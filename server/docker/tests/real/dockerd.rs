@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -21,8 +22,45 @@ tar -C "$library" --exclude=test --exclude=__pycache__ --exclude=dist-packages -
 tar -c . | docker -H "$2" import --change 'LABEL paas.stack=debian-12' - paas-debian-12 >/dev/null
 "#;
 
+/// The bridge of a daemon. It has nothing on it: replicas are in networks of their own. With none at all a daemon removes
+/// `docker0`, whosever that is, and with no word about it makes that its own: <https://github.com/moby/moby/pull/26989>.
+struct Bridge(String);
+
+impl Bridge {
+    /// Makes one. Its network is among those for measurements (RFC 2544), and has room for nobody.
+    fn make() -> Result<Self, String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (process, own) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let bridge = Self(format!("paas-d{process}-{own}"));
+        let [.., high, low] = (process.wrapping_add(own) << 2).to_be_bytes();
+        let network = format!("198.18.{high}.{}/30", low | 1);
+        let name = bridge.0.as_str();
+        ip(&["link", "add", name, "type", "bridge"])?;
+        ip(&["addr", "add", &network, "dev", name])?;
+        ip(&["link", "set", name, "up"])?;
+        Ok(bridge)
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = ip(&["link", "del", &self.0]);
+    }
+}
+
+fn ip(words: &[&str]) -> Result<(), String> {
+    let output = Command::new("ip").args(words).output().map_err(|error| format!("`ip`: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            Err(format!("`ip {}`: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim_end()))
+        }
+    }
+}
+
 /// A daemon. Dropped, it is ended with everything it runs.
 pub(crate) struct Dockerd {
+    bridge: Bridge,
     dir: TempDir,
     live_restore: bool,
     process: Child,
@@ -36,15 +74,22 @@ impl Dockerd {
             skipped("only root starts a Docker Engine");
             return None;
         }
+        let bridge = match Bridge::make() {
+            Ok(bridge) => bridge,
+            Err(error) => {
+                skipped(&format!("dockerd can have no bridge of its own: {error}"));
+                return None;
+            }
+        };
         let dir = tempfile::Builder::new().prefix("paas-dockerd-").tempdir().unwrap();
-        let process = match spawn(dir.path(), live_restore) {
+        let process = match spawn(dir.path(), &bridge, live_restore) {
             Ok(process) => process,
             Err(error) => {
                 skipped(&format!("dockerd cannot be started: {error}"));
                 return None;
             }
         };
-        let mut daemon = Self { dir, live_restore, process };
+        let mut daemon = Self { bridge, dir, live_restore, process };
         if !daemon.answers().await {
             skipped(&format!("dockerd does not run here: {}", daemon.log()));
             return None;
@@ -75,7 +120,7 @@ impl Dockerd {
     pub(crate) async fn start_again(&mut self) {
         // It gives up by itself where containerd takes longer than it likes; a service manager starts it again.
         for _ in 0..4 {
-            self.process = spawn(self.dir.path(), self.live_restore).unwrap();
+            self.process = spawn(self.dir.path(), &self.bridge, self.live_restore).unwrap();
             if self.answers().await {
                 return;
             }
@@ -131,13 +176,14 @@ impl Drop for Dockerd {
     }
 }
 
-fn spawn(dir: &Path, live_restore: bool) -> std::io::Result<Child> {
+fn spawn(dir: &Path, bridge: &Bridge, live_restore: bool) -> std::io::Result<Child> {
     let log = fs::File::options().create(true).append(true).open(dir.join("log"))?;
     let mut command = Command::new("dockerd");
     command.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
     command.arg("--pidfile").arg(dir.join("pid")).arg("--host");
     command.arg(format!("unix://{}", dir.join("docker.sock").display()));
-    command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"]);
+    command.arg("--bridge").arg(&bridge.0);
+    command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false"]);
     if live_restore {
         command.arg("--live-restore");
     }
