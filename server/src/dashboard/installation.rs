@@ -82,6 +82,7 @@ struct HostJson {
     zone: String,
     state: String,
     reason: Option<String>,
+    notice: Option<String>,
     memory_bytes: Option<u64>,
     memory_free_bytes: Option<u64>,
     cpu_millicores: Option<u64>,
@@ -101,6 +102,8 @@ struct HostLine {
     style: &'static str,
     drains: bool,
     reason: Option<String>,
+    /// What its cloud told it: that it is taken back, or due for maintenance.
+    notice: Option<String>,
     replicas: String,
     free: Option<String>,
     /// What its machine has in use, as a phrase.
@@ -227,6 +230,7 @@ fn host(host: HostJson) -> HostLine {
         },
         drains: host.state == "draining",
         reason: host.reason.filter(|_| host.state != "ready"),
+        notice: host.notice,
         replicas: wording::count(host.replicas, "replica"),
         free: (!free.is_empty()).then(|| free.join(", ")),
         used,
