@@ -10,6 +10,8 @@ pub(crate) struct Metrics {
     pub(crate) total: Requests,
     /// The requests of each minute, the one under way last.
     pub(crate) minutes: Vec<Requests>,
+    /// Of how many of them not all requests are counted, because a server was killed.
+    pub(crate) uncounted_minutes: usize,
     /// Its replicas by name.
     pub(crate) replicas: Vec<ReplicaUse>,
 }

@@ -54,6 +54,10 @@ impl Metrics {
         if !text.is_empty() {
             context.screen.print(&text)?;
         }
+        if window.uncounted_minutes > 0 {
+            let minutes = wording::count(window.uncounted_minutes, "minute");
+            context.screen.say(&format!("A server was killed: of {minutes} not all requests are counted."));
+        }
         for replica in window.replicas.iter().filter(|replica| replica.missing_minutes > 0) {
             let (name, missing) = (&replica.name, replica.missing_minutes);
             context.screen.say(&format!("For {missing} of the {} min nobody measured {name}.", self.minutes));

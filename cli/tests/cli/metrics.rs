@@ -17,7 +17,7 @@ fn metrics_are_a_picture_and_two_small_tables() {
     ]);
     env.server.on(
         "GET /apps/shop/metrics?minutes=60",
-        json!({"total": total, "minutes": minutes, "replicas": replicas}),
+        json!({"total": total, "minutes": minutes, "replicas": replicas, "uncounted_minutes": 1}),
     );
     assert_snapshot!(env.run(&["metrics", "-a", "shop"]), @"
     Last 60 min ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▆▆▆▇▇▇▇▇▇▇▇█████████ up to 59 requests a minute
@@ -29,6 +29,7 @@ fn metrics_are_a_picture_and_two_small_tables() {
     web.1     20 %  15 %  47.0 MB  51.2 MB  990       3
     worker.1        1 %            20.0 MB
     --- stderr
+    A server was killed: of 1 minute not all requests are counted.
     For 1 of the 60 min nobody measured web.1.
     ");
     let output = env.command(&["metrics", "-a", "shop", "--json"]).output().unwrap();

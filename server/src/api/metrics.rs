@@ -43,7 +43,8 @@ pub(super) async fn show(call: Call) -> Result<Answer, ApiError> {
     rows.extend(call.platform.metrics.pending(call.app().id));
     drop(still);
     rows.extend(unheard(&mut db, end - 1, call.app().id).await?);
-    Ok(Answer::ok(shown(&series(&rows, window))))
+    let uncounted = store::count_uncounted(&mut db, window.clone()).await?;
+    Ok(Answer::ok(merged(shown(&series(&rows, window)), json!({ "uncounted_minutes": uncounted }))))
 }
 
 /// Returns what the machine of a host had in use.

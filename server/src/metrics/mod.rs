@@ -1,5 +1,5 @@
 //! What apps and their replicas do: counted as it happens, sampled every ten seconds, a row per app and minute in the
-//! store. What was not written yet is in memory only, so that a `kill -9` costs the last minute.
+//! store. What was not written yet is in memory only, so that a `kill -9` costs the last minute, which is told then.
 
 mod counters;
 mod exposition;

@@ -9,6 +9,7 @@ use model::id::{AppId, HostId, ReplicaId};
 use model::metrics::{KEPT_MINUTES, PERIOD_SECONDS, PERIODS, Reading, Visits};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{Observed, lock, minute_of};
 use crate::platform::Platform;
@@ -16,16 +17,23 @@ use crate::platform::Platform;
 /// The host, the app and the name of each replica that was seen.
 type Names = BTreeMap<ReplicaId, (HostId, AppId, String)>;
 
+/// For how many minutes a server may have written nothing before it counts as killed.
+const SILENT: u64 = 3;
+
 /// Samples until it is told to stop; then it writes what there is.
 pub async fn run(platform: Arc<Platform>, stop: CancellationToken) {
     let mut names = Names::new();
+    let mut mark = Mark { run: Uuid::now_v7(), minute: 0 };
+    if let Err(error) = write(&platform, &mut mark, period() / PERIODS).await {
+        warn!(error = format!("{error:#}"), "it is not noted that requests are counted");
+    }
     loop {
         let period = period();
         let over = stop.run_until_cancelled(tokio::time::sleep(until_the_end_of(period))).await.is_some();
         sample(&platform, &mut names, period).await;
         // Not cut off in the middle: what was written twice would count twice.
         let before = if over { (period + 1) / PERIODS } else { u64::MAX };
-        if let Err(error) = write(&platform, before).await {
+        if let Err(error) = write(&platform, &mut mark, before).await {
             warn!(error = format!("{error:#}"), "metrics are not written; they wait for the next minute");
         }
         if !over {
@@ -48,6 +56,7 @@ pub async fn expire(platform: &Platform) -> anyhow::Result<()> {
     loop {
         let mut tx = platform.store.write().await?;
         let more = store::expire_metrics(&mut tx, before).await?;
+        store::expire_uncounted(&mut tx, before).await?;
         tx.commit().await?;
         if !more {
             return Ok(());
@@ -109,10 +118,17 @@ async fn known_names(platform: &Platform) -> anyhow::Result<Names> {
     Ok(replicas.into_iter().map(name).collect())
 }
 
-/// Writes the minutes before one.
-async fn write(platform: &Platform, before: u64) -> anyhow::Result<()> {
+/// How far a run of this server has written what it counted, as the store has it: what it leaves there tells what is lost if
+/// it is killed.
+struct Mark {
+    run: Uuid,
+    minute: u64,
+}
+
+/// Writes the minutes before one, and moves the mark there; with the last one it takes the mark away.
+async fn write(platform: &Platform, mark: &mut Mark, before: u64) -> anyhow::Result<()> {
     let finished = lock(&platform.metrics.recorder).finished(before);
-    if finished.is_empty() {
+    if finished.is_empty() && mark.minute == before {
         return Ok(());
     }
     let mut tx = platform.store.write().await?;
@@ -122,7 +138,14 @@ async fn write(platform: &Platform, before: u64) -> anyhow::Result<()> {
             store::add_samples(&mut tx, *app, *minute, samples).await?;
         }
     }
+    if before == u64::MAX {
+        store::end_counting(&mut tx, mark.run).await?;
+    } else {
+        store::set_counting(&mut tx, mark.run, before).await?;
+        store::settle_counting(&mut tx, before.saturating_sub(SILENT)).await?;
+    }
     tx.commit().await?;
     lock(&platform.metrics.recorder).forget(before);
+    mark.minute = before;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub async fn move_house(db: &mut Db) -> Result<()> {
         sqlx::query(AssertSqlSafe(forget)).execute(&mut *db).await?;
     }
     let statements = [
-        "delete from meta where key like 'backup-hold/%' or key like 'recount/%'",
+        "delete from meta where key like 'backup-hold/%' or key like 'recount/%' or key like 'metrics-counting/%'",
         "delete from hosts where key_fingerprint is null",
         "update builds set trimmed = 1 where trimmed = 0 and state not in ('queued', 'running')",
         "update operations set lease_until = 0",

@@ -176,6 +176,25 @@ fn minutes_that_come_late_fill_the_history_once_and_those_that_never_come_are_mi
 }
 
 #[test]
+fn what_a_server_had_counted_when_it_was_killed_is_missing_visibly() {
+    let server = Server::start();
+    shop(&server);
+    let shown = || server.get("/apps/shop/metrics?minutes=30")["uncounted_minutes"].clone();
+    assert_eq!(shown(), 0);
+    let now = minute_now();
+    server.run(async {
+        let mut tx = server.platform.store.write().await.unwrap();
+        store::set_counting(&mut tx, uuid::Uuid::now_v7(), now - 10).await.unwrap();
+        store::set_counting(&mut tx, uuid::Uuid::now_v7(), now - 40).await.unwrap();
+        store::settle_counting(&mut tx, now - 3).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    assert_eq!(shown(), 1, "the other was before the window");
+    let page = Browser::of_admin(&server).get("/dashboard/apps/shop").text;
+    assert!(page.contains("A server was killed: of 2 minutes not all requests are counted."), "{page}");
+}
+
+#[test]
 fn a_clock_that_is_wrong_stands_in_the_way_of_nothing() {
     let server = Server::start();
     shop(&server);

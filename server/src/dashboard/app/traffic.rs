@@ -15,6 +15,7 @@ use crate::dashboard::page::Visitor;
 struct MetricsJson {
     total: Requests,
     minutes: Vec<Minute>,
+    uncounted_minutes: usize,
     replicas: Vec<ReplicaJson>,
 }
 
@@ -51,6 +52,8 @@ pub(super) struct Traffic {
     pub(super) charts: Vec<Chart>,
     /// Minutes with requests, the newest first.
     pub(super) rows: Vec<TrafficRow>,
+    /// What is not counted, as a sentence.
+    pub(super) uncounted: Option<String>,
     /// What each replica used, by name.
     uses: BTreeMap<String, Use>,
 }
@@ -103,6 +106,10 @@ fn traffic(metrics: &MetricsJson, releases: &[(u64, Timestamp)]) -> Traffic {
         any: metrics.total.requests > 0,
         charts,
         rows: rows.map(row).collect(),
+        uncounted: (metrics.uncounted_minutes > 0).then(|| {
+            let minutes = wording::count(metrics.uncounted_minutes, "minute");
+            format!("A server was killed: of {minutes} not all requests are counted.")
+        }),
         uses: metrics.replicas.iter().map(|replica| (replica.name.clone(), used(replica))).collect(),
     }
 }

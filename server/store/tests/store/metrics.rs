@@ -90,3 +90,33 @@ async fn how_far_a_host_was_taken_and_what_its_machine_used_is_kept_until_it_goe
     remove_host(&mut tx, host.id, "it is sold").await.unwrap();
     assert_eq!(find_meter(&mut tx, host.id).await.unwrap(), Meter::default());
 }
+
+#[tokio::test]
+async fn who_was_killed_leaves_the_minute_that_it_was_at_and_who_ended_in_order_nothing() {
+    let world = world().await;
+    let mut tx = world.store.write().await.unwrap();
+    let [killed, ended, alive] = [(); 3].map(|()| uuid::Uuid::now_v7());
+    for (run, minute) in [(killed, 99), (killed, 100), (ended, 100), (alive, 100)] {
+        set_counting(&mut tx, run, minute).await.unwrap();
+    }
+    end_counting(&mut tx, ended).await.unwrap();
+    set_counting(&mut tx, alive, 103).await.unwrap();
+    settle_counting(&mut tx, 100).await.unwrap();
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 0, "it may still write");
+    for _ in 0..2 {
+        settle_counting(&mut tx, 101).await.unwrap();
+        assert_eq!(count_uncounted(&mut tx, 100..101).await.unwrap(), 1);
+        assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 1);
+    }
+    set_fact(&mut tx, "metrics-counting/somebody", "sometime").await.unwrap();
+    settle_counting(&mut tx, 101).await.unwrap();
+    assert_eq!(find_fact(&mut tx, "metrics-counting/somebody").await.unwrap(), None);
+    assert_eq!(
+        find_fact(&mut tx, &format!("metrics-counting/{alive}")).await.unwrap().as_deref(),
+        Some("103")
+    );
+    expire_uncounted(&mut tx, 100).await.unwrap();
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 1);
+    expire_uncounted(&mut tx, 101).await.unwrap();
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 0);
+}
