@@ -10,7 +10,7 @@ pub(crate) struct Metrics {
     pub(crate) total: Requests,
     /// The requests of each minute, the one under way last.
     pub(crate) minutes: Vec<Requests>,
-    /// Of how many of them not all requests are counted, because a server was killed.
+    /// Of how many of them requests may be missing, because a server was killed.
     pub(crate) uncounted_minutes: usize,
     /// Its replicas by name.
     pub(crate) replicas: Vec<ReplicaUse>,

@@ -56,7 +56,7 @@ impl Metrics {
         }
         if window.uncounted_minutes > 0 {
             let minutes = wording::count(window.uncounted_minutes, "minute");
-            context.screen.say(&format!("A server was killed: of {minutes} not all requests are counted."));
+            context.screen.say(&format!("A server was killed: of {minutes} requests may be missing."));
         }
         for replica in window.replicas.iter().filter(|replica| replica.missing_minutes > 0) {
             let (name, missing) = (&replica.name, replica.missing_minutes);

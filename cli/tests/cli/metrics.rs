@@ -29,7 +29,7 @@ fn metrics_are_a_picture_and_two_small_tables() {
     web.1     20 %  15 %  47.0 MB  51.2 MB  990       3
     worker.1        1 %            20.0 MB
     --- stderr
-    A server was killed: of 1 minute not all requests are counted.
+    A server was killed: of 1 minute requests may be missing.
     For 1 of the 60 min nobody measured web.1.
     ");
     let output = env.command(&["metrics", "-a", "shop", "--json"]).output().unwrap();

@@ -209,6 +209,7 @@ impl<L: Ledger> Fleet<L> {
                 says: self.seen.says(launch.id),
                 notice: notice || noticed,
                 risk: launch.host.is_some_and(|host| around.risks.contains(&host)),
+                due: maintenance.is_some(),
                 stale: maintenance.or_else(|| (launch.image != image).then(old)),
             })
         };

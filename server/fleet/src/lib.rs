@@ -33,8 +33,8 @@ pub use link::{BadUrl, Link, LinkError, ServerUrl};
 pub use metadata::{BadMetadataUrl, InstanceIdentity, Metadata, MetadataError, MetadataUrl};
 pub use names::{CONTROL, host_name, replica_of, replica_server_name};
 pub use protocol::{
-    About, Chunk, Chunks, Enrol, Join, Joined, Kept, Minutes, MinutesTaken, Notice, Renew, Renewed, Sync,
-    Synced, Taken, decode_chunks, encode_chunks,
+    About, Chunk, Chunks, Enrol, Join, Joined, Kept, Maintenance, Minutes, MinutesTaken, Notice, Renew,
+    Renewed, Sync, Synced, Taken, Told, decode_chunks, encode_chunks,
 };
 pub use tls::{
     ClientTls, ServerTls, WayConfig, entry_config, join_config, link_config, server_config, way_in,

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::identity_document::IDENTITY_MAX;
-use crate::protocol::Notice;
+use crate::protocol::{Maintenance, Notice, Told};
 
 /// How long one answer may take; the service is on the same machine.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -129,20 +129,23 @@ impl Metadata {
         Ok(InstanceIdentity { document: text(DOCUMENT).await?, signature: text(SIGNATURE).await? })
     }
 
-    /// Returns that the instance is taken back or is due for maintenance, if it is or may soon be.
+    /// Returns that the instance is taken back or due for maintenance, if it is or may soon be.
     ///
     /// # Errors
     /// The service does not answer.
-    pub async fn notice(&self) -> Result<Option<Notice>, MetadataError> {
+    pub async fn told(&self) -> Result<Told, MetadataError> {
+        let notice = self.notice().await?;
+        let maintenance = self.get(MAINTENANCE).await?.and_then(|told| first_maintenance(&told));
+        Ok(Told { notice, maintenance })
+    }
+
+    async fn notice(&self) -> Result<Option<Notice>, MetadataError> {
         if let Some(told) = self.get(INTERRUPTION).await? {
             // Whatever else it says: that it is there at all is the notice.
             let told: Option<Interruption> = serde_json::from_slice(&told).ok();
-            return Ok(Some(Notice::interruption(told.map_or_else(Timestamp::now, |told| told.time))));
+            return Ok(Some(Notice { ends_at: Some(told.map_or_else(Timestamp::now, |told| told.time)) }));
         }
-        if let Some(first) = self.get(MAINTENANCE).await?.and_then(|told| first_maintenance(&told)) {
-            return Ok(Some(first));
-        }
-        Ok(self.get(REBALANCE).await?.map(|_| Notice::recommendation()))
+        Ok(self.get(REBALANCE).await?.map(|_| Notice { ends_at: None }))
     }
 
     /// Returns what is under a path; nothing if there is nothing.
@@ -231,12 +234,13 @@ struct Event {
 }
 
 /// Returns the earliest of what is planned. Whatever cannot be read plans nothing: hosts would all be replaced for it.
-fn first_maintenance(told: &[u8]) -> Option<Notice> {
+fn first_maintenance(told: &[u8]) -> Option<Maintenance> {
     let events: Vec<Event> = serde_json::from_slice(told).ok()?;
     let active = events.iter().filter(|event| event.state == "active");
     // One without a date that can be read comes last.
     let begins = |event: &Event| event.not_before.as_deref().and_then(date);
-    active.map(begins).min_by_key(|at| at.unwrap_or(Timestamp::MAX)).map(Notice::maintenance)
+    let first = active.map(begins).min_by_key(|at| at.unwrap_or(Timestamp::MAX));
+    first.map(|begins_at| Maintenance { begins_at })
 }
 
 fn date(text: &str) -> Option<Timestamp> {
@@ -255,13 +259,13 @@ mod tests {
         let told = |events: &[String]| first_maintenance(format!("[{}]", events.join(",")).as_bytes());
         let (late, early) =
             (event("active", "21 Jan 2027 09:00:43 GMT"), event("active", " 3 Dec 2026 09:00:43 GMT"));
-        let at = |text: &str| Some(Notice::maintenance(Some(text.parse().unwrap())));
+        let at = |text: &str| Some(Maintenance { begins_at: Some(text.parse().unwrap()) });
         assert_eq!(told(&[late.clone(), early]), at("2026-12-03T09:00:43Z"));
         let over = ["completed", "canceled"].map(|state| event(state, "21 Nov 2026 09:00:43 GMT"));
         assert_eq!(told(&over), None);
         assert_eq!(told(&[over[0].clone(), late.clone()]), at("2027-01-21T09:00:43Z"));
         let undated = event("active", "soon");
-        assert_eq!(told(std::slice::from_ref(&undated)), Some(Notice::maintenance(None)));
+        assert_eq!(told(std::slice::from_ref(&undated)), Some(Maintenance { begins_at: None }));
         assert_eq!(told(&[undated, late]), at("2027-01-21T09:00:43Z"));
         assert_eq!(told(&[]), None);
         for odd in ["", "{}", "[1]", "<html>", r#"[{"State": 1}]"#] {

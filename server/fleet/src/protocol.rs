@@ -90,9 +90,9 @@ pub struct Sync {
     /// What it is, at first and whenever that changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
-    /// That its cloud takes it back, if it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notice: Option<Notice>,
+    /// What its cloud has told it, on the line of wishes.
+    #[serde(flatten)]
+    pub told: Told,
     /// What it observed, if this server has not taken that yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<HostReport>,
@@ -104,63 +104,80 @@ pub struct Sync {
     pub hold_ms: u64,
 }
 
-/// A host is taken back by its cloud, or may soon be, or its machine has a date for maintenance.
+/// What the cloud of a host has told it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// It is taken back, or may soon be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// Maintenance of its machine is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
+}
+
+impl Told {
+    /// Takes note of what is told now, and returns whether that is news. Maintenance may be called off; of who was to be taken
+    /// back the replicas may be on their way elsewhere, so that no more than this being certain is added to it.
+    pub fn take(&mut self, now: Self) -> bool {
+        let before = *self;
+        self.maintenance = now.maintenance;
+        if now.notice.is_some_and(|notice| notice.is_news_after(self.notice)) {
+            self.notice = now.notice;
+        }
+        *self != before
+    }
+
+    /// Tells whether it is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Told {
+    /// Says the more urgent of it, of "it", the host.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.notice, self.maintenance) {
+            (Some(Notice { ends_at: Some(at) }), _) => {
+                write!(f, "the cloud takes it back at {}", at.strftime("%H:%M:%S UTC"))
+            }
+            (_, Some(maintenance)) => maintenance.fmt(f),
+            (Some(Notice { ends_at: None }), None) => f.write_str("the cloud may take it back soon"),
+            (None, None) => f.write_str("the cloud has told it nothing"),
+        }
+    }
+}
+
+/// A host is taken back by its cloud, or may soon be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// When; nothing: it is more likely than for others, and nobody knows when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// It is maintenance that begins then, and was planned days before: the machine starts anew, stops, or is taken away.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub maintenance: bool,
 }
 
 impl Notice {
-    /// Returns that the host is taken back at a time, from two minutes' notice to none.
-    #[must_use]
-    pub fn interruption(at: Timestamp) -> Self {
-        Self { ends_at: Some(at), maintenance: false }
-    }
-
-    /// Returns that the host is more likely than others to be taken back soon.
-    #[must_use]
-    pub fn recommendation() -> Self {
-        Self { ends_at: None, maintenance: false }
-    }
-
-    /// Returns that maintenance of the host's machine begins at a time, if that is known.
-    #[must_use]
-    pub fn maintenance(at: Option<Timestamp>) -> Self {
-        Self { ends_at: at, maintenance: true }
-    }
-
-    /// Tells whether it says more than what was known: that the host is to go at all, that this is certain, or another date.
+    /// Tells whether it says more than what was known: that the host is taken back at all, or that this is certain.
     #[must_use]
     pub fn is_news_after(self, known: Option<Self>) -> bool {
-        let moved = |known: Self| self.maintenance && known.maintenance && self.ends_at != known.ends_at;
-        known.is_none_or(|known| self.urgency() > known.urgency() || moved(known))
-    }
-
-    fn urgency(self) -> u8 {
-        match (self.maintenance, self.ends_at) {
-            (false, None) => 0,
-            (true, _) => 1,
-            (false, Some(_)) => 2,
-        }
+        known.is_none_or(|known| known.ends_at.is_none() && self.ends_at.is_some())
     }
 }
 
-impl fmt::Display for Notice {
+/// Maintenance of a host's machine, planned days before: it starts anew, stops, is taken away, or lacks power or network for a
+/// moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// When it begins, at the earliest, if that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_at: Option<Timestamp>,
+}
+
+impl fmt::Display for Maintenance {
     /// Says it of "it", the host.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.maintenance, self.ends_at) {
-            (false, Some(at)) => write!(f, "the cloud takes it back at {}", at.strftime("%H:%M:%S UTC")),
-            (false, None) => f.write_str("the cloud may take it back soon"),
-            (true, Some(at)) => {
-                write!(f, "the cloud has planned maintenance of it for {}", at.strftime("%Y-%m-%d %H:%M UTC"))
-            }
-            (true, None) => f.write_str("the cloud has planned maintenance of it"),
-        }
+        f.write_str("the cloud has planned maintenance of it")?;
+        self.begins_at.map_or(Ok(()), |at| write!(f, " for {}", at.strftime("%Y-%m-%d %H:%M UTC")))
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 /// Removes a directory with all that is in it, if it is there; what is no directory goes by itself. Nothing may run in it
@@ -55,10 +55,16 @@ fn flatten(top: &OwnedFd, directory: &OwnedFd, lifted: &mut u64) -> io::Result<(
 
 /// Moves a directory to the top, under the next number that is free there.
 fn lift(from: &OwnedFd, name: &CString, top: &OwnedFd, lifted: &mut u64) -> io::Result<()> {
+    let mut opened = false;
     loop {
         *lifted += 1;
         match renameat(from, name, top, lifted.to_string()) {
             Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            // Who is not root cannot move a directory that nobody may write to: it would name another parent.
+            Err(Errno::ACCESS) if !opened => {
+                chmodat(from, name, Mode::RWXU, AtFlags::empty())?;
+                opened = true;
+            }
             moved => return Ok(moved?),
         }
     }
@@ -92,7 +98,7 @@ fn entries(directory: impl AsFd) -> io::Result<Vec<(CString, bool)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use rustix::fs::mkdirat;
 
@@ -117,6 +123,17 @@ mod tests {
         remove_tree(&tree).unwrap();
         assert!(fs::symlink_metadata(&tree).is_err());
         assert_eq!(fs::read_to_string(kept.join("file")).unwrap(), "kept");
+    }
+
+    /// Root may write to each.
+    #[test]
+    fn a_directory_that_its_owner_may_not_write_to_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("tree");
+        fs::create_dir_all(tree.join("a/b")).unwrap();
+        fs::set_permissions(tree.join("a/b"), fs::Permissions::from_mode(0o555)).unwrap();
+        remove_tree(&tree).unwrap();
+        assert!(!tree.exists());
     }
 
     #[test]

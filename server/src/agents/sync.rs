@@ -24,8 +24,12 @@ pub(super) async fn sync(
     Json(mut sync): Json<Sync>,
 ) -> Result<Json<Synced>, Refusal> {
     note(&platform, &host, &caller, &mut sync).await;
-    if let Some(notice) = sync.notice.filter(|notice| platform.facts.notices.take(host.id, *notice)) {
-        tracing::warn!(host.id = %host.id, "host {}: {notice}", host.name);
+    // On the line of reports nothing is told of the cloud.
+    if sync.report.is_none() && platform.facts.notices.take(host.id, sync.told) {
+        match platform.facts.notices.of(host.id) {
+            Some(told) => tracing::warn!(host.id = %host.id, "host {}: {told}", host.name),
+            None => tracing::info!(host.id = %host.id, "host {}: its maintenance is called off", host.name),
+        }
         platform.wished();
     }
     let report = sync.report.take().map(|mut report| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fleet::Notice;
+use fleet::Told;
 use jiff::Timestamp;
 use model::fleet::{Fleet, SILENCE};
 use model::id::{AppId, HostId};
@@ -97,7 +97,7 @@ fn waiting(call: &Call, names: &BTreeMap<AppId, String>) -> Vec<Value> {
 /// What this server sees of hosts at one moment.
 struct Sight {
     reports: Reports,
-    notices: BTreeMap<HostId, Notice>,
+    notices: BTreeMap<HostId, Told>,
     fleet: Arc<Fleet>,
     instances: Vec<Doing>,
 }
@@ -188,7 +188,7 @@ impl Sight {
             "state": state,
             "reason": reason,
             "since": time(host.state_since),
-            "notice": self.notices.get(&host.id).map(Notice::to_string),
+            "notice": self.notices.get(&host.id).map(Told::to_string),
             "embedded": host.is_embedded(),
             "memory_bytes": host.facts.memory_bytes,
             "memory_free_bytes": memory_free,

@@ -92,7 +92,7 @@ async fn work(options: Options) -> anyhow::Result<()> {
     loops.spawn(ship::run(spool, servers.shipping_links(), stop.clone()));
     loops.spawn(minutes::run(agent.minutes(), servers.links(), stop.clone()));
     if let Some(launch) = options.invitation.launch() {
-        loops.spawn(notices::listen(launch.metadata.clone(), servers.notice(), stop.clone()));
+        loops.spawn(notices::listen(launch.metadata.clone(), servers.told(), stop.clone()));
     }
     let removed = servers.removed();
     servers.start(&agent, &mut loops, &stop);

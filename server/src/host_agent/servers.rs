@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent::Agent;
 use anyhow::anyhow;
-use fleet::{About, ClientTls, Link, LinkError, Notice, Sync, Synced};
+use fleet::{About, ClientTls, Link, LinkError, Sync, Synced, Told};
 use jiff::Timestamp;
 use model::replica::HostReport;
 use tokio::sync::{Notify, watch};
@@ -30,7 +30,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub(super) struct Servers {
     servers: Vec<Arc<Server>>,
     removed: watch::Receiver<Option<String>>,
-    notice: watch::Sender<Option<Notice>>,
+    told: watch::Sender<Told>,
 }
 
 /// One server, as this host sees it.
@@ -50,14 +50,14 @@ struct Server {
     wanted: Notify,
     removed: watch::Sender<Option<String>>,
     /// What the cloud has said.
-    notice: watch::Receiver<Option<Notice>>,
+    told: watch::Receiver<Told>,
 }
 
 impl Servers {
     pub(super) fn new(options: &Options, identity: &Identity, about: About) -> anyhow::Result<Self> {
         let config: ClientTls = identity.link_config()?;
         let (sender, removed) = watch::channel(None);
-        let notice = watch::Sender::new(None);
+        let told = watch::Sender::new(Told::default());
         let (has, drills) = (Arc::default(), Arc::default());
         let server = |url: &fleet::ServerUrl| {
             let link = || Link::new(url.clone(), config.clone(), identity.credentials());
@@ -72,10 +72,10 @@ impl Servers {
                 sent: AtomicU64::new(0),
                 wanted: Notify::new(),
                 removed: sender.clone(),
-                notice: notice.subscribe(),
+                told: told.subscribe(),
             })
         };
-        Ok(Self { servers: options.servers.iter().map(server).collect(), removed, notice })
+        Ok(Self { servers: options.servers.iter().map(server).collect(), removed, told })
     }
 
     /// Returns a line to each server for what is neither wishes nor reports.
@@ -92,9 +92,9 @@ impl Servers {
         Arc::new(FromServers(self.links()))
     }
 
-    /// Returns by what the servers are told that this host is taken back.
-    pub(super) fn notice(&self) -> watch::Sender<Option<Notice>> {
-        self.notice.clone()
+    /// Returns by what the servers are told what the cloud says of this host.
+    pub(super) fn told(&self) -> watch::Sender<Told> {
+        self.told.clone()
     }
 
     /// Waits until a server says that this is no host of the platform any more.
@@ -133,7 +133,7 @@ impl Server {
             let has = *lock(&self.has);
             let sync = Sync {
                 about: (!introduced).then(|| self.about.clone()),
-                notice: *self.notice.borrow(),
+                told: *self.told.borrow(),
                 report: None,
                 report_number: 0,
                 has,

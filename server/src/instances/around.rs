@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloud::Surroundings;
-use fleet::Notice;
+use fleet::{Notice, Told};
 use jiff::{SignedDuration, Timestamp};
 use model::id::HostId;
 use model::instances::{Room, Sizes, Tenant};
@@ -20,23 +20,22 @@ const UNBOUNDED: u64 = 1 << 40;
 /// A host whose maintenance is so close is emptied at once, however many others are.
 const IMMINENT: SignedDuration = SignedDuration::from_mins(15);
 
-/// When a host is to go, as it was told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+/// When a host is to go for what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goes {
     Now,
     Perhaps,
-    Later,
+    InTurn,
 }
 
-impl Told {
-    fn of(notice: &Notice, now: Timestamp) -> Self {
-        match (notice.maintenance, notice.ends_at) {
-            (true, Some(at)) if at.duration_since(now) <= IMMINENT => Self::Now,
-            (true, _) => Self::Later,
-            (false, Some(_)) => Self::Now,
-            // A recommendation names no time.
-            (false, None) => Self::Perhaps,
-        }
+fn goes(told: &Told, now: Timestamp) -> Goes {
+    let imminent = |at: Timestamp| at.duration_since(now) <= IMMINENT;
+    match (told.notice, told.maintenance) {
+        (Some(Notice { ends_at: Some(_) }), _) => Goes::Now,
+        (_, Some(maintenance)) if maintenance.begins_at.is_some_and(imminent) => Goes::Now,
+        (_, Some(_)) => Goes::InTurn,
+        // A recommendation names no time.
+        (_, None) => Goes::Perhaps,
     }
 }
 
@@ -69,15 +68,16 @@ pub(super) async fn around(platform: &Platform, now: Timestamp) -> store::Result
         (host.id, tenant)
     };
     let notices = platform.facts.notices.all();
-    let told = |part: Told| {
-        let such = notices.iter().filter(move |(_, notice)| Told::of(notice, now) == part);
-        such.map(|(host, notice)| (*host, notice.to_string()))
+    let going = |when: Goes| {
+        let such = notices.iter().filter(move |(_, told)| goes(told, now) == when);
+        such.map(|(host, _)| *host).collect::<BTreeSet<_>>()
     };
+    let due = notices.iter().filter_map(|(host, told)| Some((*host, told.maintenance?.to_string())));
     Ok(Surroundings {
         hosts: hosts.iter().map(tenant).collect(),
-        notices: told(Told::Now).map(|(host, _)| host).collect(),
-        risks: told(Told::Perhaps).map(|(host, _)| host).collect(),
-        maintenance: told(Told::Later).collect(),
+        notices: going(Goes::Now),
+        risks: going(Goes::Perhaps),
+        maintenance: due.collect(),
         waiting: waiting(platform),
         visited: platform.facts.witness().map_or_else(|| Some(BTreeSet::new()), |witness| witness.visited()),
         cut_off: judged.doubt.is_some(),
@@ -86,23 +86,30 @@ pub(super) async fn around(platform: &Platform, now: Timestamp) -> store::Result
 
 #[cfg(test)]
 mod tests {
+    use fleet::Maintenance;
+
     use super::*;
 
     #[test]
     fn maintenance_waits_its_turn_until_it_is_close_and_what_is_taken_back_goes_at_once() {
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let mut cases = vec![
-            (Notice::interruption(now + SignedDuration::from_hours(1)), Told::Now),
-            (Notice::recommendation(), Told::Perhaps),
-            (Notice::maintenance(None), Told::Later),
+        let after = |minutes| now + SignedDuration::from_mins(minutes);
+        let notice = |ends_at| Told { notice: Some(Notice { ends_at }), maintenance: None };
+        let planned = |begins_at| Told { notice: None, maintenance: Some(Maintenance { begins_at }) };
+        let both = Told { maintenance: planned(None).maintenance, ..notice(Some(after(60))) };
+        let cases = [
+            (notice(Some(after(60))), Goes::Now),
+            (notice(None), Goes::Perhaps),
+            (planned(None), Goes::InTurn),
+            (planned(Some(after(60 * 24 * 14))), Goes::InTurn),
+            (planned(Some(after(16))), Goes::InTurn),
+            (planned(Some(after(15))), Goes::Now),
+            (planned(Some(after(-5))), Goes::Now),
+            (both, Goes::Now),
+            (Told { notice: notice(None).notice, ..planned(None) }, Goes::InTurn),
         ];
-        let planned = |minutes| Notice::maintenance(Some(now + SignedDuration::from_mins(minutes)));
-        cases.extend(
-            [(60 * 24 * 14, Told::Later), (16, Told::Later), (15, Told::Now), (-5, Told::Now)]
-                .map(|(minutes, told)| (planned(minutes), told)),
-        );
-        for (notice, told) in cases {
-            assert!(Told::of(&notice, now) == told, "{notice:?}");
+        for (told, when) in cases {
+            assert_eq!(goes(&told, now), when, "{told:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::{Causes, Cloud, Fleet};
-use fleet::Notice;
+use fleet::Told;
 use jiff::Timestamp;
 use model::id::HostId;
 use model::instances::{Action, Decision, Sizes};
@@ -180,7 +180,7 @@ impl<'a> Keeper<'a> {
 }
 
 /// Returns what does not wait for the next turn: replicas that have no place, and hosts that the cloud takes back or has to maintain.
-fn pressing(platform: &Platform) -> (Sizes, BTreeMap<HostId, Notice>) {
+fn pressing(platform: &Platform) -> (Sizes, BTreeMap<HostId, Told>) {
     (waiting(platform), platform.facts.notices.all())
 }
 

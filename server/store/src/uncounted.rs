@@ -1,6 +1,8 @@
-//! Minutes whose requests were not all written down. A server that counts keeps a mark at the minute that it has not written
-//! yet; one whose mark stays behind was killed, and what it had counted since is lost.
+//! Minutes whose requests may not all be written down. A server that counts keeps a mark at the minute that it has not written
+//! yet; one whose mark stays behind was killed, and what it had counted since is lost. It is taken at its word if it comes back:
+//! it may only have been kept from its database.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use sqlx::Row as _;
@@ -18,6 +20,7 @@ const UNCOUNTED: &str = "metrics-uncounted/";
 /// # Errors
 /// A database that fails.
 pub async fn set_counting(db: &mut Db, run: Uuid, minute: u64) -> Result<()> {
+    forget(db, &format!("{UNCOUNTED}{run}")).await?;
     set_fact(db, &format!("{COUNTING}{run}"), &minute.to_string()).await
 }
 
@@ -26,35 +29,32 @@ pub async fn set_counting(db: &mut Db, run: Uuid, minute: u64) -> Result<()> {
 /// # Errors
 /// A database that fails.
 pub async fn end_counting(db: &mut Db, run: Uuid) -> Result<()> {
+    forget(db, &format!("{UNCOUNTED}{run}")).await?;
     forget(db, &format!("{COUNTING}{run}")).await
 }
 
-/// Notes that minutes are not all counted: those at which runs stopped that have written nothing since a minute.
+/// Notes that minutes may not all be counted: those at which runs stopped that have written nothing since a minute.
 ///
 /// # Errors
 /// A database that fails.
 pub async fn settle_counting(db: &mut Db, since: u64) -> Result<()> {
     for (key, minute) in facts(db, COUNTING).await? {
-        // A mark that says nothing is of nobody who counts.
-        let minute = minute.parse::<u64>().ok();
-        if minute.is_some_and(|minute| minute >= since) {
-            continue;
+        if number(&minute).is_none_or(|minute| minute < since) {
+            set_fact(db, &key.replacen(COUNTING, UNCOUNTED, 1), &minute).await?;
+            forget(db, &key).await?;
         }
-        if let Some(minute) = minute {
-            set_fact(db, &format!("{UNCOUNTED}{minute}"), "").await?;
-        }
-        forget(db, &key).await?;
     }
     Ok(())
 }
 
-/// Returns how many of some minutes are not all counted.
+/// Returns how many of some minutes may not all be counted.
 ///
 /// # Errors
 /// A database that fails.
 pub async fn count_uncounted(db: &mut Db, minutes: Range<u64>) -> Result<usize> {
     let known = facts(db, UNCOUNTED).await?;
-    Ok(known.iter().filter_map(|(key, _)| minute_of(key)).filter(|minute| minutes.contains(minute)).count())
+    let known: BTreeSet<u64> = known.iter().filter_map(|(_, minute)| number(minute)).collect();
+    Ok(known.range(minutes).count())
 }
 
 /// Forgets the minutes before one.
@@ -62,16 +62,17 @@ pub async fn count_uncounted(db: &mut Db, minutes: Range<u64>) -> Result<usize> 
 /// # Errors
 /// A database that fails.
 pub async fn expire_uncounted(db: &mut Db, before: u64) -> Result<()> {
-    for (key, _) in facts(db, UNCOUNTED).await? {
-        if minute_of(&key).is_none_or(|minute| minute < before) {
+    for (key, minute) in facts(db, UNCOUNTED).await? {
+        // What cannot be read is no minute.
+        if number(&minute).is_none_or(|minute| minute < before) {
             forget(db, &key).await?;
         }
     }
     Ok(())
 }
 
-fn minute_of(key: &str) -> Option<u64> {
-    key.strip_prefix(UNCOUNTED)?.parse().ok()
+fn number(minute: &str) -> Option<u64> {
+    minute.parse().ok()
 }
 
 /// Returns what there is under a prefix: a few, since each stands for a server, or for one that was killed.

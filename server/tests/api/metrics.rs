@@ -191,7 +191,7 @@ fn what_a_server_had_counted_when_it_was_killed_is_missing_visibly() {
     });
     assert_eq!(shown(), 1, "the other was before the window");
     let page = Browser::of_admin(&server).get("/dashboard/apps/shop").text;
-    assert!(page.contains("A server was killed: of 2 minutes not all requests are counted."), "{page}");
+    assert!(page.contains("A server was killed: of 2 minutes requests may be missing."), "{page}");
 }
 
 #[test]

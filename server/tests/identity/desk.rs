@@ -131,9 +131,10 @@ async fn enrol(
 
 /// Hears whether the instance is taken back.
 async fn sync(State(desk): State<Arc<Desk>>, Json(sync): Json<Sync>) -> Json<Synced> {
-    if let Some(notice) = sync.notice {
-        let host = desk.hosts().await.remove(0).id;
-        desk.notices.take(host, notice);
+    if sync.report.is_none()
+        && let Some(host) = desk.hosts().await.first()
+    {
+        desk.notices.take(host.id, sync.told);
     }
     tokio::time::sleep(std::time::Duration::from_millis(sync.hold_ms.min(200))).await;
     Json(Synced { report_number: Some(sync.report_number), ..Synced::default() })

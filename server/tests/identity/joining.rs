@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use fleet::Notice;
+use fleet::{Maintenance, Notice, Told};
 use jiff::Timestamp;
 
 use crate::desk::Desk;
@@ -81,17 +81,20 @@ async fn an_instance_says_that_it_is_due_for_maintenance_or_taken_back() {
     let host = desk.hosts().await[0].id;
     metadata.tell("meta-data/events/recommendations/rebalance", r#"{"noticeTime": "2026-11-21T12:00:00Z"}"#);
     let notice = until("the recommendation", || desk.notices.of(host));
-    assert_eq!(notice, Notice::recommendation());
+    assert_eq!(notice, Told { notice: Some(Notice { ends_at: None }), maintenance: None });
     let planned =
         r#"[{"NotBefore": "23 Nov 2026 09:00:43 GMT", "Code": "instance-retirement", "State": "active"}]"#;
     metadata.tell("meta-data/events/maintenance/scheduled", planned);
     let at: Timestamp = "2026-11-23T09:00:43Z".parse().unwrap();
-    until("the maintenance", || desk.notices.of(host).filter(|told| *told == Notice::maintenance(Some(at))));
+    let due = Some(Maintenance { begins_at: Some(at) });
+    until("the maintenance", || desk.notices.of(host).filter(|told| told.maintenance == due));
+    metadata.tell("meta-data/events/maintenance/scheduled", "[]");
+    until("its end", || desk.notices.of(host).filter(|told| told.maintenance.is_none()));
     // The machine slept, and its token is no good any more.
     metadata.token.store(2, SeqCst);
     metadata
         .tell("meta-data/spot/instance-action", r#"{"action": "terminate", "time": "2026-11-21T12:02:00Z"}"#);
     let ends_at: Timestamp = "2026-11-21T12:02:00Z".parse().unwrap();
-    until("the notice", || desk.notices.of(host)?.ends_at.filter(|at| *at == ends_at));
+    until("the notice", || desk.notices.of(host)?.notice?.ends_at.filter(|at| *at == ends_at));
     assert!(desk.notices.all().into_keys().eq([host]));
 }

@@ -11,6 +11,8 @@ use crate::context::Context;
 pub(super) struct Cap {
     cap: Money,
     decided: Money,
+    /// The zones of its hosts: they begin with the name of their region.
+    zones: Vec<String>,
 }
 
 impl Cap {
@@ -22,13 +24,15 @@ impl Cap {
         if fleet.name? != name.as_str() {
             return None;
         }
+        let zones = fleet.settings?.zones.into_iter().map(|zone| zone.name).collect();
         let cost: Cost = read(&api.get("/cost").ok()?).ok()?;
-        Some(Self { cap: cost.cap_per_month?, decided: cost.committed_per_month? })
+        Some(Self { cap: cost.cap_per_month?, decided: cost.committed_per_month?, zones })
     }
 
-    /// Returns how a change is beyond it that adds so much a month.
-    pub(super) fn exceeded_by(&self, added: Money) -> Option<Beyond> {
+    /// Returns how a change is beyond it that adds so much a month in a region. The platform of that name elsewhere is another.
+    pub(super) fn exceeded_by(&self, added: Money, region: &str) -> Option<Beyond> {
         let (after, cap) = (self.decided + added, self.cap);
-        (added > Money::ZERO && after > cap).then_some(Beyond::Cap { app: None, after, cap })
+        let ours = self.zones.iter().all(|zone| zone.starts_with(region));
+        (ours && added > Money::ZERO && after > cap).then_some(Beyond::Cap { app: None, after, cap })
     }
 }

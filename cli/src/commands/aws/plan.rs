@@ -35,7 +35,7 @@ impl Plan {
     pub(crate) fn run(&self, context: &Context) -> Result<()> {
         let prices = self.setup.prices()?;
         let cap = Cap::of(&self.setup.place.name, context);
-        let (steps, costs, account) = wait_for(async {
+        let (steps, costs, account, region) = wait_for(async {
             let clients = self.setup.place.clients().await?;
             let wish = self.setup.wish(&clients).await?;
             let found =
@@ -45,10 +45,12 @@ impl Plan {
                 plan(&wish, &found),
                 Costs::of(&wish.as_found(&found), &found, &clients.region, &prices),
                 found.account,
+                clients.region.clone(),
             ))
         })?;
         let screen = &context.screen;
-        let beyond = cap.and_then(|cap| cap.exceeded_by(costs.added())).map(|beyond| beyond.to_string());
+        let beyond =
+            cap.and_then(|cap| cap.exceeded_by(costs.added(), &region)).map(|beyond| beyond.to_string());
         if self.json.json {
             let costs = costs.json();
             return screen

@@ -54,7 +54,7 @@ impl Up {
             if !steps.is_empty() {
                 let costs = Costs::of(&wish.as_found(&found), &found, &clients.region, &prices);
                 screen.say(&format!("{}\n\n{}\n", shown::steps(screen, &steps), costs.text(screen)));
-                if let Some(beyond) = cap.and_then(|cap| cap.exceeded_by(costs.added())) {
+                if let Some(beyond) = cap.and_then(|cap| cap.exceeded_by(costs.added(), &clients.region)) {
                     return Err(Error::failed(beyond.to_string()).hint(beyond.hint()));
                 }
                 let question = format!("Take these {}?", wording::count(steps.len(), "step"));

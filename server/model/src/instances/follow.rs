@@ -63,7 +63,10 @@ pub(super) fn follow(deciding: &mut Deciding) {
         let instance = &deciding.view.instances[at];
         match instance.wish {
             Wish::Run if instance.notice => {
-                let why = format!("{} is about to be taken back by the cloud", instance.name());
+                let why = match instance.stale.clone().filter(|_| instance.due) {
+                    Some(date) => date,
+                    None => format!("{} is about to be taken back by the cloud", instance.name()),
+                };
                 deciding.drain(at, Cause::Reclaimed, why);
             }
             // What is only likely is no reason to empty many at once.

@@ -16,8 +16,14 @@ pub(super) fn replace(deciding: &mut Deciding) {
     let leaves = |instance: &&Instance| instance.wish.cause() == Some(Cause::Stale);
     let under_way = view.instances.iter().find(leaves).map(|instance| instance.pool.zone.clone());
     let stale = |instance: &&Instance| instance.is_wanted() && instance.stale.is_some();
-    let next = view.instances.iter().filter(stale).map(|instance| instance.pool.zone.clone()).min();
-    let Some(zone) = under_way.or(next) else { return };
+    let next = view.instances.iter().filter(stale).map(|instance| (!instance.due, &instance.pool.zone)).min();
+    let Some((waits, next)) = next else { return };
+    // Where one of another zone has a date, those under way are the last before it.
+    let zone = match under_way {
+        Some(zone) if waits || zone == *next => zone,
+        Some(_) => return,
+        None => next.clone(),
+    };
     let here = |at: &usize| {
         let instance = &view.instances[*at];
         instance.pool.zone == zone && stale(&instance) && instance.host.is_some()
@@ -25,7 +31,7 @@ pub(super) fn replace(deciding: &mut Deciding) {
     let mut candidates: Vec<usize> = (0..view.instances.len()).filter(here).collect();
     candidates.sort_by_key(|at| {
         let instance = &view.instances[*at];
-        (instance.host.as_ref().map(|host| host.holds.count()), instance.launch)
+        (!instance.due, instance.host.as_ref().map(|host| host.holds.count()), instance.launch)
     });
     for at in candidates {
         if !deciding.may_replace() {

@@ -330,6 +330,23 @@ fn in_place_of_what_is_out_of_date_nothing_is_started_again_and_again_either() {
 }
 
 #[test]
+fn one_with_a_date_goes_before_those_of_an_older_image() {
+    let mut toy = Toy::new(settings(&["a", "b", "c"], 2, 4));
+    (toy.settings.replaced_per_hour, toy.settings.headroom_percent) = (1, 100);
+    toy.want(6, Size::Standard1X);
+    toy.settle();
+    let row = toy.rows.iter().rposition(|row| row.instance.pool.zone == "c").unwrap();
+    toy.rows.iter_mut().for_each(|row| row.instance.stale = Some("its image is an older one".to_owned()));
+    toy.rows[row].instance.due = true;
+    let due = toy.rows[row].instance.launch;
+    let first = turns(&mut toy, minutes(30)).into_iter().find_map(|action| match action {
+        Action::Drain { launch, cause: Cause::Stale, .. } => Some(launch),
+        _ => None,
+    });
+    assert_eq!(first, Some(due));
+}
+
+#[test]
 fn those_whose_hosts_a_person_removed_are_ended_and_made_up_for_at_once() {
     let mut toy = Toy::new(settings(&["a"], 3, 4));
     toy.settings.replaced_per_hour = 1;

@@ -53,6 +53,7 @@ impl Toy {
             notice: false,
             risk: false,
             stale: None,
+            due: false,
         };
         self.rows.push(Row { instance, attempts: 0 });
     }

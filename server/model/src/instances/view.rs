@@ -135,6 +135,8 @@ pub struct Instance {
     pub risk: bool,
     /// Why another should take its place, such as that its image is an older one.
     pub stale: Option<String>,
+    /// That is so because its machine has a date for maintenance: it goes before those that may as well go later.
+    pub due: bool,
 }
 
 /// What should become of an instance.

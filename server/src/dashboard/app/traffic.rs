@@ -108,7 +108,7 @@ fn traffic(metrics: &MetricsJson, releases: &[(u64, Timestamp)]) -> Traffic {
         rows: rows.map(row).collect(),
         uncounted: (metrics.uncounted_minutes > 0).then(|| {
             let minutes = wording::count(metrics.uncounted_minutes, "minute");
-            format!("A server was killed: of {minutes} not all requests are counted.")
+            format!("A server was killed: of {minutes} requests may be missing.")
         }),
         uses: metrics.replicas.iter().map(|replica| (replica.name.clone(), used(replica))).collect(),
     }

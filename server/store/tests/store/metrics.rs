@@ -110,7 +110,13 @@ async fn who_was_killed_leaves_the_minute_that_it_was_at_and_who_ended_in_order_
     }
     set_fact(&mut tx, "metrics-counting/somebody", "sometime").await.unwrap();
     settle_counting(&mut tx, 101).await.unwrap();
-    assert_eq!(find_fact(&mut tx, "metrics-counting/somebody").await.unwrap(), None);
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 1, "what is no minute counts for none");
+    let late = uuid::Uuid::now_v7();
+    set_counting(&mut tx, late, 90).await.unwrap();
+    settle_counting(&mut tx, 101).await.unwrap();
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 2);
+    set_counting(&mut tx, late, 104).await.unwrap();
+    assert_eq!(count_uncounted(&mut tx, 0..1_000).await.unwrap(), 1, "it was only kept from writing");
     assert_eq!(
         find_fact(&mut tx, &format!("metrics-counting/{alive}")).await.unwrap().as_deref(),
         Some("103")
