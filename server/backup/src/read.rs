@@ -11,6 +11,9 @@ use crate::{BackupError, FORMAT, Head, Member};
 /// Largest window that is decompressed, as a power of two: what the decoder needs of memory.
 const WINDOW_LOG: u32 = 27;
 
+/// Most bytes of the end of an archive: a record of twenty blocks.
+const END_MAX: u64 = 10_240;
+
 /// What was found in a backup.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -57,7 +60,9 @@ pub fn read(
                 let (hash, wanted) = (content.hash, manifest);
                 let fits = hash.finalize() == wanted.finalize();
                 let summary = found.filter(|_| fits);
-                return summary.ok_or_else(|| BackupError::Damaged("its manifest says otherwise".to_owned()));
+                let summary =
+                    summary.ok_or_else(|| BackupError::Damaged("its manifest says otherwise".to_owned()))?;
+                return end(archive.into_inner()).map(|()| summary);
             }
             (Some(summary), _) => {
                 let taken = take(&summary.head, &member, bytes, &mut content);
@@ -72,6 +77,16 @@ pub fn read(
         manifest.update(format!("{}  {member}\n", hex::encode(content.hash.finalize())));
     }
     Err(if found.is_some() { BackupError::Truncated } else { BackupError::Foreign })
+}
+
+/// Reads the end of the archive, which is zeros, and the end of what is compressed: there a file may be cut, too.
+fn end(decoder: impl Read) -> Result<(), BackupError> {
+    let mut left = Vec::new();
+    decoder.take(END_MAX + 1).read_to_end(&mut left).map_err(unreadable)?;
+    if left.len() as u64 > END_MAX || left.iter().any(|byte| *byte != 0) {
+        return Err(strange("something after its manifest"));
+    }
+    Ok(())
 }
 
 fn member_of(entry: &tar::Entry<'_, impl Read>) -> Result<Member, BackupError> {

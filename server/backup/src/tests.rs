@@ -212,6 +212,13 @@ proptest! {
     }
 
     #[test]
+    fn nor_is_one_without_its_last_bytes(lacks in 1..64usize) {
+        let file = written(&members());
+        let error = all(&file[..file.len() - lacks]).map(drop).unwrap_err();
+        prop_assert!(matches!(error, BackupError::Truncated), "{error}");
+    }
+
+    #[test]
     fn a_changed_bit_is_noticed_or_changes_nothing(at in any::<prop::sample::Index>(), bit in 0..8u32) {
         let members = members();
         let mut file = written(&members);
