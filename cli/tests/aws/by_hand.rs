@@ -169,7 +169,7 @@ fn beyond_the_cap(platform: &Platform) {
         (output.status.success(), told)
     };
     let (shown, told) = asked(&["aws:plan"]);
-    assert!(shown && told.contains("`aws:up` refuses this: the platform would cost $"), "{told}");
+    assert!(shown && told.contains("`paasctl aws:up` refuses them: the platform would cost $"), "{told}");
     let (made, told) = asked(&["aws:up", "--yes"]);
     assert!(!made && told.contains("its cap is $") && told.contains("paasctl cost:cap"), "{told}");
     assert!(!told.contains("created"), "{told}");

@@ -1,4 +1,5 @@
-//! The cloud has planned maintenance of an instance, and takes another one back, with two minutes' notice, while visitors come.
+//! The cloud has planned maintenance of an instance, and takes another one back with two minutes' notice, while visitors
+//! come.
 
 use serde_json::json;
 

@@ -116,8 +116,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Takes note of what is told now, and returns whether that is news. Maintenance may be called off; of who was to be taken
-    /// back the replicas may be on their way elsewhere, so that no more than this being certain is added to it.
+    /// Takes note of what is told now, and returns whether that is news. Maintenance may be called off. A notice stays: the
+    /// replicas may be on their way elsewhere; only that it is certain is added to it.
     pub fn take(&mut self, now: Self) -> bool {
         let before = *self;
         self.maintenance = now.maintenance;
@@ -164,8 +164,8 @@ impl Notice {
     }
 }
 
-/// Maintenance of a host's machine, planned days before: it starts anew, stops, is taken away, or lacks power or network for a
-/// moment.
+/// Maintenance of a host's machine, planned days before: it starts anew, stops, is taken away, or lacks power or network for
+/// a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// When it begins, at the earliest, if that could be read.

@@ -28,7 +28,9 @@ pub(super) async fn sync(
     if sync.report.is_none() && platform.facts.notices.take(host.id, sync.told) {
         match platform.facts.notices.of(host.id) {
             Some(told) => tracing::warn!(host.id = %host.id, "host {}: {told}", host.name),
-            None => tracing::info!(host.id = %host.id, "host {}: its maintenance is called off", host.name),
+            None => {
+                tracing::info!(host.id = %host.id, "host {}: it says nothing of maintenance any more", host.name)
+            }
         }
         platform.wished();
     }

@@ -22,7 +22,7 @@ pub(super) async fn listen(url: MetadataUrl, heard: watch::Sender<Told>, stop: C
             match metadata.told().await {
                 Ok(told) => {
                     if heard.send_if_modified(|known| known.take(told)) && !told.is_nothing() {
-                        warn!("this is an instance, and {}", *heard.borrow());
+                        warn!("of this host: {}", *heard.borrow());
                     }
                 }
                 Err(error) => debug!(%error, "it is not known whether this instance is taken back"),

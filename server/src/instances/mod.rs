@@ -124,8 +124,9 @@ impl<'a> Keeper<'a> {
     /// Takes one turn. Returns how long to rest after it.
     async fn turn(&mut self) -> anyhow::Result<Duration> {
         self.learn_site().await?;
-        let around = around(self.platform, Timestamp::now()).await?;
-        let decision = self.fleet.turn(&around, Timestamp::now()).await?;
+        let now = Timestamp::now();
+        let around = around(self.platform, now).await?;
+        let decision = self.fleet.turn(&around, now).await?;
         self.platform.outlook.set_strays(self.fleet.strays());
         let doing = doing::list(&mut *self.platform.store.read().await?).await?;
         self.platform.outlook.set_instances(Some(doing::told(&doing, self.fleet.alarms())));
@@ -179,7 +180,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Returns what does not wait for the next turn: replicas that have no place, and hosts that the cloud takes back or has to maintain.
+/// Returns what does not wait for the next turn: replicas that have no place, and what hosts were told by the cloud.
 fn pressing(platform: &Platform) -> (Sizes, BTreeMap<HostId, Told>) {
     (waiting(platform), platform.facts.notices.all())
 }

@@ -1,6 +1,6 @@
-//! Minutes whose requests may not all be written down. A server that counts keeps a mark at the minute that it has not written
-//! yet; one whose mark stays behind was killed, and what it had counted since is lost. It is taken at its word if it comes back:
-//! it may only have been kept from its database.
+//! Minutes whose requests may not all be written down. A server that counts keeps a mark at the minute that it has not
+//! written yet; one whose mark stays behind was killed, and what it had counted since is lost. If it writes again, it was
+//! only kept from its database, and nothing is.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -61,12 +61,11 @@ impl Plan {
         } else {
             screen.print(&shown::steps(screen, &steps))?;
             let count = wording::count(steps.len(), "step");
-            screen.say(&format!("{count}; `paasctl aws:up` with the same options takes them."));
+            screen.say(&match beyond {
+                Some(beyond) => format!("{count}; `paasctl aws:up` refuses them: {beyond}."),
+                None => format!("{count}; `paasctl aws:up` with the same options takes them."),
+            });
         }
-        screen.print(&format!("\n{}", costs.text(screen)))?;
-        if let Some(beyond) = beyond {
-            screen.say(&format!("`aws:up` refuses this: {beyond}."));
-        }
-        Ok(())
+        screen.print(&format!("\n{}", costs.text(screen)))
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Happening {
     Lie(List, usize),
     Cut(Option<usize>),
     Stale,
+    /// Maintenance of the machine of one is planned.
+    Due(usize),
     Quiet(usize),
 }
 
@@ -58,6 +60,7 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         3 => (list, 1usize..12).prop_map(|(list, turns)| Happening::Lie(list, turns)),
         1 => prop::option::of(0usize..3).prop_map(Happening::Cut),
         1 => Just(Happening::Stale),
+        2 => (0usize..20).prop_map(Happening::Due),
         6 => (1usize..80).prop_map(Happening::Quiet),
     ];
     prop::collection::vec(one, 1..30)
@@ -101,6 +104,13 @@ pub(super) fn happen(toy: &mut Toy, happening: &Happening) -> usize {
             toy.rows
                 .iter_mut()
                 .for_each(|row| row.instance.stale = Some("its image is an older one".to_owned()));
+        }
+        Happening::Due(at) => {
+            let rows = toy.rows.len().max(1);
+            if let Some(row) = toy.rows.get_mut(at % rows) {
+                row.instance.stale = Some("its machine has a date".to_owned());
+                row.instance.due = true;
+            }
         }
         Happening::Quiet(turns) => return turns,
     }

@@ -17,10 +17,10 @@ pub(super) fn replace(deciding: &mut Deciding) {
     let under_way = view.instances.iter().find(leaves).map(|instance| instance.pool.zone.clone());
     let stale = |instance: &&Instance| instance.is_wanted() && instance.stale.is_some();
     let next = view.instances.iter().filter(stale).map(|instance| (!instance.due, &instance.pool.zone)).min();
-    let Some((waits, next)) = next else { return };
+    let Some((undated, next)) = next else { return };
     // Where one of another zone has a date, those under way are the last before it.
     let zone = match under_way {
-        Some(zone) if waits || zone == *next => zone,
+        Some(zone) if undated || zone == *next => zone,
         Some(_) => return,
         None => next.clone(),
     };
