@@ -18,6 +18,9 @@ use crate::platform::Platform;
 /// Not more often than this is a turn taken, whatever happens.
 const BREATH: Duration = Duration::from_secs(1);
 
+/// The most that is kept of what could not be written down; of more than that the oldest is in the server's log only.
+const UNWRITTEN_MAX: usize = 1_000;
+
 /// Runs until it is told to stop. Cutting a turn short is safe: the next one looks again.
 pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop: CancellationToken) {
     let Connected { balancers, cluster, .. } = &*connected;
@@ -56,30 +59,55 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
 struct Hands {
     term: u64,
     entrance: Entrance,
-    told: BTreeSet<(String, String)>,
+    news: News,
 }
 
 impl Hands {
     fn new(platform: &Platform, balancers: &Arc<dyn Balancers>, cluster: &str) -> Self {
         let entrance = Entrance::new(Arc::clone(balancers), cluster, Limits::default());
-        Self { term: platform.leadership.term().unwrap_or(0), entrance, told: BTreeSet::new() }
+        Self { term: platform.leadership.term().unwrap_or(0), entrance, news: News::default() }
     }
 
     /// Tells what happened, and what is not as it should be, once for as long as it lasts.
     async fn tell(&mut self, platform: &Platform, alarms: &[Notice], events: &[Notice]) {
-        let key = |notice: &Notice| (notice.about.clone(), notice.says.clone());
-        let new: Vec<&Notice> = alarms.iter().filter(|alarm| !self.told.contains(&key(alarm))).collect();
+        let new = self.news.begun(alarms);
         for Notice { about, says } in &new {
             warn!(about, "{says}");
         }
         for Notice { about, says } in events {
             info!(about, "{says}");
         }
-        let news: Vec<Notice> = new.into_iter().chain(events).cloned().collect();
-        if let Err(error) = write(platform, &news).await {
-            warn!(error = format!("{error:#}"), "what happened at the load balancers is not written down");
+        self.news.add(new.into_iter().chain(events.iter().cloned()));
+        match write(platform, &self.news.unwritten).await {
+            Ok(()) => self.news.unwritten.clear(),
+            Err(error) => {
+                let says = "what happened at the load balancers is not written down yet";
+                warn!(error = format!("{error:#}"), "{says}");
+            }
         }
-        self.told = alarms.iter().map(key).collect();
+    }
+}
+
+/// What people should know, each thing once.
+#[derive(Default)]
+struct News {
+    /// The alarms that last.
+    last: BTreeSet<(String, String)>,
+    unwritten: Vec<Notice>,
+}
+
+impl News {
+    /// Returns those of these alarms that were none before.
+    fn begun(&mut self, alarms: &[Notice]) -> Vec<Notice> {
+        let key = |notice: &Notice| (notice.about.clone(), notice.says.clone());
+        let before = std::mem::replace(&mut self.last, alarms.iter().map(key).collect());
+        alarms.iter().filter(|alarm| !before.contains(&key(alarm))).cloned().collect()
+    }
+
+    /// Keeps more until it is written down.
+    fn add(&mut self, more: impl Iterator<Item = Notice>) {
+        self.unwritten.extend(more);
+        self.unwritten.drain(..self.unwritten.len().saturating_sub(UNWRITTEN_MAX));
     }
 }
 
@@ -96,4 +124,31 @@ pub(super) async fn write(platform: &Platform, notices: &[Notice]) -> anyhow::Re
     }
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notices(says: &[usize]) -> Vec<Notice> {
+        says.iter().map(|says| Notice { about: "shop".to_owned(), says: says.to_string() }).collect()
+    }
+
+    #[test]
+    fn an_alarm_is_told_once_for_as_long_as_it_lasts() {
+        let mut news = News::default();
+        assert_eq!(news.begun(&notices(&[1, 2])), notices(&[1, 2]));
+        assert_eq!(news.begun(&notices(&[2, 3])), notices(&[3]));
+        assert_eq!(news.begun(&notices(&[1, 2])), notices(&[1]));
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_is_kept_but_not_without_end() {
+        let mut news = News::default();
+        news.add(notices(&[1]).into_iter());
+        news.add(notices(&[2]).into_iter());
+        assert_eq!(news.unwritten, notices(&[1, 2]));
+        news.add(notices(&(3..=UNWRITTEN_MAX + 2).collect::<Vec<_>>()).into_iter());
+        assert_eq!((news.unwritten.len(), &news.unwritten[..1]), (UNWRITTEN_MAX, &notices(&[3])[..]));
+    }
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use model::entrance::{Balancer, CLOSED, Front, Target, group_name, shard};
+use model::entrance::{Balancer, CLOSED, Front, group_name, shard};
 use model::id::AppId;
-use model::name::Hostname;
 
 use super::calls::{Calls, limited};
 use super::hands::{ALL, Entrance};
 use super::outcome::{Notice, Outcome};
-use super::provider::{Check, Group, Manners, NewGroup, Refused};
+use super::provider::{Check, Group, NewGroup, Refused};
 use super::refusals::Step;
 use super::sight::LOOK;
 use super::wanted::{Shown, Wanted};
@@ -20,18 +19,6 @@ const ASTRAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the group of an app that has moved stays: its visitors' DNS records lead there for a while.
 const MOVED: SignedDuration = SignedDuration::from_hours(1);
-
-/// How things were when they were last as wanted: what differs then though the same is wanted was changed by somebody else.
-#[derive(Debug, Default)]
-pub(super) struct Right {
-    /// The ARN of each app's group on a balancer.
-    pub(super) groups: BTreeMap<(AppId, String), String>,
-    pub(super) checks: BTreeMap<String, Check>,
-    pub(super) manners: BTreeMap<String, Manners>,
-    pub(super) targets: BTreeMap<String, BTreeSet<Target>>,
-    /// Which names led where, by the listener.
-    pub(super) rules: BTreeMap<String, BTreeMap<String, BTreeSet<Hostname>>>,
-}
 
 /// Returns what is said of an app for which none of so many balancers has room.
 fn no_room(balancers: usize) -> String {
@@ -91,7 +78,7 @@ impl Entrance {
         let mut steps = BTreeSet::new();
         for shown in &wanted.apps {
             let Some(place) = places.get(&shown.view.id) else { continue };
-            let Some(step) = self.step_of(shown, place) else { continue };
+            let Some(step) = self.step_of(shown, place, outcome) else { continue };
             self.take_step(&step, Some(shown), calls, now, outcome).await;
             steps.insert(step);
         }
@@ -107,15 +94,21 @@ impl Entrance {
     }
 
     /// Returns what is to be done about an app's group on its balancer.
-    fn step_of(&mut self, shown: &Shown, place: &str) -> Option<Step> {
+    fn step_of(&mut self, shown: &Shown, place: &str, outcome: &mut Outcome) -> Option<Step> {
         let app = shown.view.id;
         match self.sight.group_on(app, place) {
-            Some(group) if group.check == shown.check => {
-                self.right.groups.insert((app, place.to_owned()), group.arn.clone());
-                self.right.checks.insert(group.arn.clone(), shown.check.clone());
-                None
+            Some(group) => {
+                let before = self.right.groups.insert((app, place.to_owned()), group.arn.clone());
+                // A list that has missed it leads to the same one.
+                if before.is_some_and(|before| before != group.arn) {
+                    outcome.event(&shown.name, "its target group was removed by hand and is made again");
+                }
+                let is_so = group.check == shown.check;
+                if self.right.checks.entry(group.arn.clone()).or_default().note(&shown.check, is_so) {
+                    outcome.event(&shown.name, "its health check was changed by hand and is put back");
+                }
+                (!is_so).then(|| Step::Check(app, group.arn.clone(), shown.check.clone()))
             }
-            Some(group) => Some(Step::Check(app, group.arn.clone(), shown.check.clone())),
             None => {
                 let network = self.sight.balancer(place)?.network.clone();
                 let name = group_name(&self.cluster, app, place);
@@ -141,7 +134,7 @@ impl Entrance {
         let (answer, what) = match step {
             Step::Make(new) => (self.make_group(new, about, calls, outcome).await, "it has no target group"),
             Step::Check(_, arn, check) => {
-                (self.set_check(arn, check, about, calls, outcome).await, "its health check cannot be set")
+                (self.set_check(arn, check, calls).await, "its health check cannot be set")
             }
             Step::Remove(arn) => {
                 (self.remove_group(arn, calls).await, "a group that nobody needs cannot be removed")
@@ -168,34 +161,19 @@ impl Entrance {
             let to = self.sight.balancer(&balancer).map_or("", |balancer| &balancer.address);
             outcome.event(about, format!("it is on {balancer}: its names must point to {to}"));
         }
-        let before = self.right.groups.insert((app, balancer.clone()), arn.clone());
-        // A list that has missed it leads to the same one.
-        if before.is_some_and(|before| before != arn) {
-            outcome.event(about, "its target group was removed by hand and is made again");
-        }
         let group = Group { arn: arn.clone(), name, app: Some(app), balancer, check };
-        self.right.checks.insert(arn.clone(), group.check.clone());
         self.sight.groups.insert(arn, group);
         self.sight.touch_groups();
         Ok(())
     }
 
-    async fn set_check(
-        &mut self,
-        arn: &str,
-        check: &Check,
-        about: &str,
-        calls: &mut Calls<'_>,
-        outcome: &mut Outcome,
-    ) -> Result<(), Refused> {
-        calls.change(calls.balancers.set_check(arn, check)).await?;
-        if self.right.checks.get(arn) == Some(check) {
-            outcome.event(about, "its health check was changed by hand and is put back");
-        }
+    async fn set_check(&mut self, arn: &str, check: &Check, calls: &mut Calls<'_>) -> Result<(), Refused> {
+        let set = calls.change(calls.balancers.set_check(arn, check)).await;
+        self.right.checks.entry(arn.to_owned()).or_default().asked(&set);
+        set?;
         if let Some(group) = self.sight.groups.get_mut(arn) {
             group.check = check.clone();
         }
-        self.right.checks.insert(arn.to_owned(), check.clone());
         Ok(())
     }
 
@@ -225,23 +203,26 @@ impl Entrance {
                 limited(calls.balancers.manners(arn)).await
             }
         };
+        let guarded = self.right.manners.entry(arn.to_owned()).or_default();
         let set = match present {
-            Ok(manners) if manners == shown.manners => Ok(()),
-            Ok(_) => {
-                let set = calls.change(calls.balancers.set_manners(arn, &shown.manners)).await;
-                if set.is_ok() && self.right.manners.get(arn) == Some(&shown.manners) {
+            Ok(manners) => {
+                known.manners = Some(manners);
+                let is_so = manners == shown.manners;
+                if guarded.note(&shown.manners, is_so) {
                     outcome
                         .event(&shown.name, "how its targets are let go was changed by hand and is put back");
                 }
+                if is_so {
+                    return;
+                }
+                let set = calls.change(calls.balancers.set_manners(arn, &shown.manners)).await;
+                guarded.asked(&set);
                 set
             }
             Err(refused) => Err(refused),
         };
         match set {
-            Ok(()) => {
-                self.sight.known(arn).manners = Some(shown.manners);
-                self.right.manners.insert(arn.to_owned(), shown.manners);
-            }
+            Ok(()) => known.manners = Some(shown.manners),
             Err(refused) => {
                 self.sight.spoil(now);
                 outcome.alarm(&shown.name, format!("how its targets are let go cannot be set: {refused}"));

@@ -9,11 +9,11 @@ use model::entrance::{Limits, Target, TargetHealth, has_failed_open};
 use model::id::AppId;
 
 use super::calls::{Budget, Calls, limited};
-use super::groups::Right;
 use super::others::Others;
 use super::outcome::{Notice, Outcome, Word};
 use super::provider::{Balancers, Group, Listed};
 use super::refusals::{Refusals, Step};
+use super::right::Right;
 use super::sight::{Due, List, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;

@@ -11,6 +11,7 @@ mod outcome;
 mod provider;
 mod records;
 mod refusals;
+mod right;
 mod rules;
 mod sight;
 mod targets;

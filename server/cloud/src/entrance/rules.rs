@@ -32,19 +32,21 @@ impl Entrance {
             let rules = self.sight.rules.get(&balancer.name).cloned().unwrap_or_default();
             let observed: Vec<_> = rules.iter().map(|rule| self.observed(rule, &waiting)).collect();
             let changes = rule_changes(&names, &observed);
+            let guarded = self.right.rules.entry(balancer.listener.clone()).or_default();
+            if guarded.note(&names, changes.is_empty()) {
+                outcome.event(&balancer.name, "its rules were changed by hand and are put back");
+            }
             if changes.is_empty() {
                 self.clear_others(wanted, &balancer, calls, now).await;
-                self.right.rules.insert(balancer.listener, names);
                 continue;
-            }
-            if self.right.rules.get(&balancer.listener) == Some(&names) && calls.go_on() {
-                outcome.event(&balancer.name, "its rules were changed by hand and are put back");
             }
             for change in changes {
                 if !calls.go_on() {
                     break;
                 }
-                if let Err(refused) = make(&balancer.listener, &change, calls).await {
+                let made = make(&balancer.listener, &change, calls).await;
+                guarded.asked(&made);
+                if let Err(refused) = made {
                     self.sight.spoil(now);
                     outcome.alarm(&balancer.name, format!("{}: {refused}", about(&change)));
                 }

@@ -83,7 +83,7 @@ impl Entrance {
         }
         let exist = &self.sight.groups;
         self.dismissals.retain(|(arn, _), _| exist.contains_key(arn));
-        self.right.targets.retain(|arn, _| exist.contains_key(arn));
+        self.right.keep_groups(|arn| exist.contains_key(arn));
     }
 
     /// Returns the groups to be listed, the most urgent first, and those first that were not for long.
@@ -172,15 +172,13 @@ impl Entrance {
         let Some(list) = self.sight.list(arn) else { return };
         let wish = self.wish((wanted, shown), &list.targets);
         let mut changes = target_changes(&wish, &list.targets);
-        let was_right = self.right.targets.remove(arn).as_ref() == Some(&wish);
-        if changes.is_empty() {
-            self.right.targets.insert(arn.to_owned(), wish.clone());
-        }
-        // Instances that have ended leave by themselves: these are refused, and it was nobody's hand.
-        let mut put_back = was_right && !changes.is_empty();
+        let guarded = self.right.targets.entry(arn.to_owned()).or_default();
         // One that is not in the list may have been registered a moment ago: that it must leave is said in any case.
         let leaves = wanted.leaving(shown).filter_map(|(_, target)| target);
         let leaves: BTreeSet<&Target> = leaves.filter(|target| !wish.contains(*target)).collect();
+        if guarded.note(&wish, &changes, &wanted.staying(shown).collect(), &leaves) {
+            outcome.event(&shown.name, "its targets were changed by hand and are put back");
+        }
         let untold = |target: &Target| !self.dismissals.contains_key(&(arn.to_owned(), target.clone()));
         let unlisted = |target: &&&Target| !list.targets.contains_key(**target) && untold(target);
         let more: Vec<Target> = leaves.iter().filter(unlisted).map(|target| (*target).clone()).collect();
@@ -199,11 +197,9 @@ impl Entrance {
         let known = self.sight.known(arn);
         (known.touched, known.failed) = (!changes.is_empty(), None);
         for batch in &changes.register {
-            put_back &= calls.go_on();
             if calls.go_on()
                 && let Err(refused) = self.register(arn, batch, calls).await
             {
-                put_back = false;
                 self.sight.known(arn).failed = Some(format!("replicas cannot be registered: {refused}"));
             }
         }
@@ -214,14 +210,10 @@ impl Entrance {
             match calls.change(calls.balancers.deregister(arn, &batch)).await {
                 Ok(()) => self.dismiss(arn, batch, now),
                 Err(refused) => {
-                    put_back = false;
                     let says = "replicas that should stop stay, because they cannot be deregistered";
                     self.sight.known(arn).failed = Some(format!("{says}: {refused}"));
                 }
             }
-        }
-        if put_back {
-            outcome.event(&shown.name, "its targets were changed by hand and are put back");
         }
     }
 

@@ -117,6 +117,12 @@ impl Wanted {
         leaving.filter_map(|replica| Some((replica.id, self.targets.get(&replica.id)?.as_ref())))
     }
 
+    /// Returns where the replicas of an app are that may get requests at some time.
+    pub(super) fn staying<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = &'a Target> {
+        let web = shown.view.replicas.iter().filter(|replica| replica.process.is_web());
+        web.filter(|replica| replica.wish == ReplicaWish::Run).filter_map(|replica| self.target_of(replica))
+    }
+
     /// Returns the web replicas of an app, with where they are.
     pub(super) fn web<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = (ReplicaId, &'a Target)> {
         let web = shown.view.replicas.iter().filter(|replica| replica.process.is_web());

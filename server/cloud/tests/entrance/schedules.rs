@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use jiff::SignedDuration;
+use model::entrance::TargetHealth;
 
 use crate::made_up::Fault;
 use crate::world::World;
@@ -35,6 +36,27 @@ fn change() -> impl Strategy<Value = Change> {
         1 => Just(Change::Restart),
         1 => (0usize..2, 0u8..4).prop_map(|(at, n)| Change::Name(at, n)),
     ]
+}
+
+/// What is missed of what is done, or not told of it.
+fn refusal() -> impl Strategy<Value = Fault> {
+    prop_oneof![4 => Just(Fault::None), 1 => Just(Fault::Throttled), 1 => Just(Fault::Unheard)]
+}
+
+/// Somebody changes how the first group is checked, so that its targets fail, and takes one of them away and another group's rule;
+/// one that goes may finish with its visitors before.
+fn disturb(world: &World, finishes: bool) {
+    let mut sky = world.sky.sky();
+    let now = sky.now;
+    let made = sky.groups.values_mut().next().unwrap();
+    made.group.check.path = "/wrong".to_owned();
+    let (target, _) = made.targets.pop_first().unwrap();
+    if finishes {
+        made.targets.insert(target, (TargetHealth::Draining, now));
+    }
+    let sick = made.targets.keys().map(|target| target.port).collect();
+    sky.sick = sick;
+    sky.rules.values_mut().for_each(|rules| drop(rules.pop()));
 }
 
 /// How many schedules are tried; `CLOUD_SCHEDULES` says another number.
@@ -79,6 +101,8 @@ proptest! {
                 }
                 for _ in 0..turns {
                     world.turn().await;
+                    let by_hand = world.outcome.events.iter().find(|notice| notice.says.contains("by hand"));
+                    prop_assert_eq!(by_hand, None, "it was nobody's");
                     for (at, floor) in floor.iter().enumerate() {
                         let answering = world.answering(&format!("a{}.example.com", at + 1));
                         prop_assert!(answering >= *floor, "{} of {}", answering, floor);
@@ -90,5 +114,38 @@ proptest! {
             world.is_whole();
             Ok(())
         })?;
+    }
+
+    #[test]
+    fn what_is_changed_by_hand_is_told_once_whatever_else_goes_wrong(
+        pause in 0usize..70,
+        finishes in any::<bool>(),
+        faults in prop::collection::vec(refusal(), 0..100),
+    ) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let mut world = World::new(2);
+            world.settle().await;
+            for _ in 0..pause {
+                world.turn().await;
+            }
+            disturb(&world, finishes);
+            world.sky.sky().faults = faults.into();
+            let mut told = Vec::new();
+            for turn in 0..400 {
+                world.turn().await;
+                if turn == 200 {
+                    world.sky.sky().faults.clear();
+                }
+                told.extend(world.outcome.events.iter().map(|notice| notice.says.clone()));
+                let mut sky = world.sky.sky();
+                if sky.groups.values().all(|made| made.group.check.path != "/wrong") {
+                    sky.sick.clear();
+                }
+            }
+            world.is_whole();
+            told.sort();
+            let each = ["its health check was", "its rules were", "its targets were"];
+            assert!(told.len() == 3 && each.iter().zip(&told).all(|(start, says)| says.starts_with(start)), "{told:?}");
+        });
     }
 }
