@@ -71,14 +71,14 @@ pub(super) struct GuardedTargets {
 }
 
 impl GuardedTargets {
-    /// Takes note of the targets that a group should have, and of what its list lacks for that. Replicas that should run
-    /// are at those that are `staying`, wanted in the list or not; those that are told to leave, at those `leaving`. Returns whether somebody else had
+    /// Takes note of the targets that a group should have, and of what its list lacks for that. A replica that should run
+    /// may be where `may_run` says so, wanted in the list just now or not; those that are told to leave are at those `leaving`. Returns whether somebody else had
     /// changed the targets and all are put back.
     pub(super) fn note(
         &mut self,
         wish: &BTreeSet<Target>,
         changes: &TargetChanges,
-        staying: &BTreeSet<&Target>,
+        may_run: impl Fn(&Target) -> bool,
         leaving: &BTreeSet<&Target>,
     ) -> bool {
         // Instances that have ended leave by themselves, and are wanted no more soon after.
@@ -91,7 +91,7 @@ impl GuardedTargets {
         if self.whole {
             self.changed.extend(dismissed.by_ref().map(|target| (target.clone(), false)));
         }
-        self.had.retain(|target| wish.contains(target) || staying.contains(target));
+        self.had.retain(|target| wish.contains(target) || may_run(target));
         for target in dismissed {
             self.had.remove(target);
         }
@@ -146,7 +146,7 @@ mod tests {
         /// Looks, and does what is to be done unless it is refused.
         fn turn(&mut self, wish: &BTreeSet<Target>, runs: &BTreeSet<Target>, refused: bool) -> bool {
             let changes = target_changes(wish, &self.listed);
-            let told = self.guarded.note(wish, &changes, &runs.iter().collect(), &BTreeSet::new());
+            let told = self.guarded.note(wish, &changes, |target| runs.contains(target), &BTreeSet::new());
             if !refused {
                 let healthy = |target| (target, TargetHealth::Healthy);
                 self.listed.extend(changes.register.into_iter().flatten().map(healthy));

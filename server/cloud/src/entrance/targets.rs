@@ -176,7 +176,7 @@ impl Entrance {
         // One that is not in the list may have been registered a moment ago: that it must leave is said in any case.
         let leaves = wanted.leaving(shown).filter_map(|(_, target)| target);
         let leaves: BTreeSet<&Target> = leaves.filter(|target| !wish.contains(*target)).collect();
-        if guarded.note(&wish, &changes, &wanted.staying(shown).collect(), &leaves) {
+        if guarded.note(&wish, &changes, wanted.may_run(shown), &leaves) {
             outcome.event(&shown.name, "its targets were changed by hand and are put back");
         }
         let untold = |target: &Target| !self.dismissals.contains_key(&(arn.to_owned(), target.clone()));

@@ -117,10 +117,12 @@ impl Wanted {
         leaving.filter_map(|replica| Some((replica.id, self.targets.get(&replica.id)?.as_ref())))
     }
 
-    /// Returns where the replicas of an app are that may get requests at some time.
-    pub(super) fn staying<'a>(&'a self, shown: &'a Shown) -> impl Iterator<Item = &'a Target> {
+    /// Returns whether a replica of an app that should run may be at a target, as far as anybody knows.
+    pub(super) fn may_run(&self, shown: &Shown) -> impl Fn(&Target) -> bool {
         let web = shown.view.replicas.iter().filter(|replica| replica.process.is_web());
-        web.filter(|replica| replica.wish == ReplicaWish::Run).filter_map(|replica| self.target_of(replica))
+        let run = web.filter(|replica| replica.wish == ReplicaWish::Run);
+        let known: BTreeSet<&Target> = run.filter_map(|replica| self.target_of(replica)).collect();
+        move |target| known.contains(target) || self.unheard.contains(&target.instance)
     }
 
     /// Returns the web replicas of an app, with where they are.

@@ -119,6 +119,7 @@ proptest! {
     #[test]
     fn what_is_changed_by_hand_is_told_once_whatever_else_goes_wrong(
         pause in 0usize..70,
+        unheard in prop_oneof![Just(0usize), 0usize..70],
         finishes in any::<bool>(),
         faults in prop::collection::vec(refusal(), 0..100),
     ) {
@@ -129,9 +130,11 @@ proptest! {
                 world.turn().await;
             }
             disturb(&world, finishes);
+            world.unheard = true;
             world.sky.sky().faults = faults.into();
             let mut told = Vec::new();
             for turn in 0..400 {
+                world.unheard &= turn < unheard;
                 world.turn().await;
                 if turn == 200 {
                     world.sky.sky().faults.clear();
