@@ -64,16 +64,16 @@ impl<T: Clone + PartialEq> Guarded<T> {
 pub(super) struct GuardedTargets {
     /// Those that were where they belong, and that nobody told to leave since.
     had: BTreeSet<Target>,
-    /// Nothing else was ever under way since the list was as wanted.
+    /// Nothing of the platform's own was under way since the list was as wanted.
     whole: bool,
     /// What somebody else changed, and whether it belongs there.
     changed: BTreeMap<Target, bool>,
 }
 
 impl GuardedTargets {
-    /// Takes note of the targets that a group should have, and of what its list lacks for that. A replica that should run
-    /// may be where `may_run` says so, wanted in the list just now or not; those that are told to leave are at those `leaving`. Returns whether somebody else had
-    /// changed the targets and all are put back.
+    /// Takes note of the targets that a group should have, and of what its list lacks for that. A replica that should run may be
+    /// where `may_run` says so, wanted in the list just now or not; those that are told to leave are at those `leaving`. Returns
+    /// whether somebody else had changed the targets and all are put back.
     pub(super) fn note(
         &mut self,
         wish: &BTreeSet<Target>,
@@ -85,14 +85,14 @@ impl GuardedTargets {
         self.changed.retain(|target, belongs| wish.contains(target) == *belongs);
         let lost = changes.register.iter().flatten().filter(|target| self.had.contains(*target));
         self.changed.extend(lost.map(|target| (target.clone(), true)));
-        let mut dismissed = changes.deregister.iter().flatten().peekable();
+        let dismissed = || changes.deregister.iter().flatten();
         let is_ours = |target: &Target| self.had.contains(target) || leaving.contains(target);
-        self.whole &= wish.is_subset(&self.had) && !dismissed.clone().any(is_ours);
+        self.whole &= wish.is_subset(&self.had) && !dismissed().any(is_ours);
         if self.whole {
-            self.changed.extend(dismissed.by_ref().map(|target| (target.clone(), false)));
+            self.changed.extend(dismissed().map(|target| (target.clone(), false)));
         }
         self.had.retain(|target| wish.contains(target) || may_run(target));
-        for target in dismissed {
+        for target in dismissed() {
             self.had.remove(target);
         }
         if !changes.is_empty() {
