@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use model::entrance::{Limits, Target, TargetHealth, has_failed_open};
+use model::entrance::{Limits, RuleChange, Target, TargetHealth, has_failed_open};
 use model::id::AppId;
 
 use super::calls::{Budget, Calls, limited};
@@ -38,6 +38,8 @@ pub struct Entrance {
     pub(super) budget: Budget,
     pub(super) right: Right,
     pub(super) refusals: Refusals<Step>,
+    /// Of rules, with their listeners.
+    pub(super) rule_refusals: Refusals<(String, RuleChange)>,
     pub(super) others: Others,
     /// Since when apps have had no group.
     groupless: BTreeMap<AppId, Timestamp>,
@@ -58,6 +60,7 @@ impl Entrance {
             budget: Budget::default(),
             right: Right::default(),
             refusals: Refusals::default(),
+            rule_refusals: Refusals::default(),
             others: Others::default(),
             groupless: BTreeMap::new(),
             step: 0,
@@ -91,7 +94,7 @@ impl Entrance {
         if !self.sight.is_spoilt() {
             self.keep_rules(wanted, &places, &mut calls, now, &mut outcome).await;
         }
-        outcome.alarms.extend(self.others.notices());
+        outcome.alarms.extend(self.rule_refusals.notices().chain(self.others.notices()));
         calls.turn_to_others();
         self.keep_targets(wanted, &mut calls, now, &mut outcome).await;
         if calls.failed == 0 && !self.sight.is_spoilt() {

@@ -9,7 +9,7 @@ use model::name::Hostname;
 
 use super::calls::Calls;
 use super::hands::Entrance;
-use super::outcome::Outcome;
+use super::outcome::{Notice, Outcome};
 use super::provider::{Leads, Refused, Rule};
 use super::wanted::Wanted;
 
@@ -27,6 +27,7 @@ impl Entrance {
         outcome: &mut Outcome,
     ) {
         let waiting = self.waiting(wanted, places);
+        let mut steps = BTreeSet::new();
         for balancer in self.sight.balancers.clone() {
             let names = self.names(wanted, places, &balancer.name);
             let rules = self.sight.rules.get(&balancer.name).cloned().unwrap_or_default();
@@ -41,18 +42,31 @@ impl Entrance {
                 continue;
             }
             for change in changes {
-                if !calls.go_on() {
-                    break;
+                let step = (balancer.listener.clone(), change);
+                if calls.go_on() && self.rule_refusals.allow(&step, now) {
+                    let made = make(&step.0, &step.1, calls).await;
+                    guarded.asked(&made);
+                    self.sight.touch_rules(&balancer.name);
+                    match made {
+                        Ok(()) => self.rule_refusals.done(&step),
+                        Err(refused) => {
+                            let says = format!("{}: {refused}", about(&step.1));
+                            let notice = Notice { about: balancer.name.clone(), says };
+                            // Lists lag: what they say of groups may be wrong, or that there is no such rule.
+                            self.sight.touch_groups();
+                            self.rule_refusals.note(
+                                step.clone(),
+                                notice,
+                                &Refused { clear: false, ..refused },
+                                now,
+                            );
+                        }
+                    }
                 }
-                let made = make(&balancer.listener, &change, calls).await;
-                guarded.asked(&made);
-                if let Err(refused) = made {
-                    self.sight.spoil(now);
-                    outcome.alarm(&balancer.name, format!("{}: {refused}", about(&change)));
-                }
+                steps.insert(step);
             }
-            self.sight.touch_rules(&balancer.name);
         }
+        self.rule_refusals.keep(&steps);
     }
 
     /// Returns which names should lead where on a balancer, by the groups' ARNs.

@@ -277,6 +277,7 @@ impl Balancers for MadeUp {
         self.call(true, |sky, _| {
             sky.next += 1;
             let arn = format!("rule/{}", sky.next);
+            sky.refuses("create_rule", &leads.group)?;
             let rules = sky.rules.entry(listener.to_owned()).or_default();
             if rules.iter().any(|(rule, _)| rule.priority == priority) {
                 return Err(Refused { says: "the number is taken".to_owned(), unknown: false, clear: true });

@@ -51,6 +51,31 @@ async fn groups_that_are_refused_keep_nobody_elses_rules_and_are_seldom_asked_fo
 }
 
 #[tokio::test]
+async fn rules_that_are_refused_keep_nobody_elses_and_are_asked_for_once_a_minute() {
+    let mut world = World::new(1);
+    world.settle().await;
+    for n in 2..2 + REFUSED {
+        world.add_app(n);
+        let group = group(&world, usize::try_from(n).unwrap() - 1, "paas-test");
+        world.sky.sky().refused.insert(("create_rule", group));
+    }
+    is_renamed(&mut world, "one.example.org").await;
+    world.settle().await;
+    let before = world.sky.sky().changes;
+    is_renamed(&mut world, "two.example.org").await;
+    for _ in 0..288 {
+        world.turn().await;
+        let says = world.outcome.alarms.iter().filter(|alarm| alarm.says.contains("there is no rule for"));
+        assert_eq!(says.count(), usize::try_from(REFUSED).unwrap(), "{:?}", world.outcome.alarms);
+    }
+    let changes = world.sky.sky().changes - before;
+    assert!(changes <= 1 + 6 * usize::try_from(REFUSED).unwrap(), "{changes} changes in five minutes");
+    world.sky.sky().refused.clear();
+    world.settle().await;
+    world.is_whole();
+}
+
+#[tokio::test]
 async fn a_check_that_is_refused_keeps_nobody_elses_rules() {
     let mut world = World::new(2);
     world.settle().await;

@@ -70,13 +70,15 @@ proptest! {
     #[test]
     fn no_schedule_of_faults_takes_what_serves_and_all_comes_to_rest(
         changes in prop::collection::vec((change(), 1usize..40), 1..8),
-        faults in prop::collection::vec(fault(), 0..300),
+        faults in prop_oneof![prop::collection::vec(fault(), 0..300), prop::collection::vec(refusal(), 0..300)],
         lag in 0i64..3,
     ) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let mut world = World::new(2);
             world.settle().await;
             world.is_whole();
+            // What somebody removed by hand looks no different.
+            let lists_lie = faults.contains(&Fault::Empty);
             world.sky.sky().faults = faults.into();
             world.sky.sky().lag = SignedDuration::from_secs(lag);
             let mut floor = [2, 2];
@@ -102,7 +104,7 @@ proptest! {
                 for _ in 0..turns {
                     world.turn().await;
                     let by_hand = world.outcome.events.iter().find(|notice| notice.says.contains("by hand"));
-                    prop_assert_eq!(by_hand, None, "it was nobody's");
+                    prop_assert!(by_hand.is_none() || lists_lie, "it was nobody's: {:?}", by_hand);
                     for (at, floor) in floor.iter().enumerate() {
                         let answering = world.answering(&format!("a{}.example.com", at + 1));
                         prop_assert!(answering >= *floor, "{} of {}", answering, floor);

@@ -36,7 +36,7 @@ pub struct ObservedRule {
 }
 
 /// What is to be done about a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuleChange {
     /// Make one.
     Create {
