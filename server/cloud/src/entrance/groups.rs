@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use model::entrance::{Balancer, CLOSED, Front, group_name, shard};
 use model::id::AppId;
+use model::name::Hostname;
 
 use super::calls::{Calls, limited};
 use super::hands::{ALL, Entrance};
@@ -98,9 +99,7 @@ impl Entrance {
         let app = shown.view.id;
         match self.sight.group_on(app, place) {
             Some(group) => {
-                let before = self.right.groups.insert((app, place.to_owned()), group.arn.clone());
-                // A list that has missed it leads to the same one.
-                if before.is_some_and(|before| before != group.arn) {
+                if self.right.note_group(app, place, &group.arn) {
                     outcome.event(&shown.name, "its target group was removed by hand and is made again");
                 }
                 let is_so = group.check == shown.check;
@@ -181,7 +180,6 @@ impl Entrance {
         calls.change(calls.balancers.delete_group(arn)).await?;
         self.sight.groups.remove(arn);
         self.sight.known.remove(arn);
-        self.right.groups.retain(|_, known| known != arn);
         Ok(())
     }
 
@@ -194,6 +192,9 @@ impl Entrance {
         now: Timestamp,
         outcome: &mut Outcome,
     ) {
+        if !self.manners_refusals.allow(&arn.to_owned(), now) {
+            return;
+        }
         let known = self.sight.known(arn);
         let is_old = known.manners_at.is_none_or(|at| now.duration_since(at).abs() >= LOOK);
         let present = match known.manners.filter(|_| !(time && is_old)) {
@@ -213,7 +214,7 @@ impl Entrance {
                         .event(&shown.name, "how its targets are let go was changed by hand and is put back");
                 }
                 if is_so {
-                    return;
+                    return self.manners_refusals.done(&arn.to_owned());
                 }
                 let set = calls.change(calls.balancers.set_manners(arn, &shown.manners)).await;
                 guarded.asked(&set);
@@ -222,26 +223,31 @@ impl Entrance {
             Err(refused) => Err(refused),
         };
         match set {
-            Ok(()) => known.manners = Some(shown.manners),
+            Ok(()) => {
+                known.manners = Some(shown.manners);
+                self.manners_refusals.done(&arn.to_owned());
+            }
             Err(refused) => {
-                self.sight.spoil(now);
-                outcome.alarm(&shown.name, format!("how its targets are let go cannot be set: {refused}"));
+                let says = format!("how its targets are let go cannot be set: {refused}");
+                let notice = Notice { about: shown.name.clone(), says };
+                self.manners_refusals.note(arn.to_owned(), notice, &refused, now);
             }
         }
     }
 
     /// Takes note of since when groups belong nowhere.
     fn find_strays(&mut self, places: &BTreeMap<AppId, String>, wanted: &Wanted, now: Timestamp) {
-        let living: BTreeSet<AppId> = wanted.apps.iter().map(|shown| shown.view.id).collect();
-        let lives = |group: &Group| group.app.is_some_and(|app| living.contains(&app));
+        let living: BTreeMap<AppId, &Shown> =
+            wanted.apps.iter().map(|shown| (shown.view.id, shown)).collect();
+        let of = |group: &Group| living.get(&group.app?).copied();
+        let lives = |group: &Group| of(group).is_some();
         let at_home = |group: &Group| {
-            let Some((app, place)) = group.app.and_then(|app| Some((app, places.get(&app)?))) else {
-                // An app that has no place just now may get one again.
-                return lives(group);
-            };
+            let Some(shown) = of(group) else { return false };
+            // An app that has no place just now may get one again.
+            let Some(place) = places.get(&shown.view.id) else { return true };
             // It stays until the app has all that it needs where it goes.
-            let is_made = self.sight.group_on(app, place).is_some() && !self.refusals.concern(app);
-            lives(group) && (*place == group.balancer || !is_made)
+            let is_made = || self.leads_all(shown, place) && !self.refusals.concern(shown.view.id);
+            *place == group.balancer || !is_made()
         };
         let homes: Vec<(String, bool)> =
             self.sight.groups.values().map(|group| (group.arn.clone(), at_home(group))).collect();
@@ -260,6 +266,17 @@ impl Entrance {
     /// Returns the groups that have belonged nowhere for long enough.
     fn strays(&self) -> Vec<String> {
         self.sight.known.iter().filter(|(_, known)| known.ripe).map(|(arn, _)| arn.clone()).collect()
+    }
+
+    /// Tells whether all names of an app lead to its group on a balancer.
+    fn leads_all(&self, shown: &Shown, place: &str) -> bool {
+        let Some(group) = self.sight.group_on(shown.view.id, place) else { return false };
+        let rules = self.sight.rules.get(place).into_iter().flatten();
+        let led: BTreeSet<&Hostname> = rules
+            .filter(|rule| rule.group.as_ref() == Some(&group.arn))
+            .flat_map(|rule| &rule.hosts)
+            .collect();
+        shown.hosts.iter().all(|host| led.contains(host))
     }
 
     fn is_led_to(&self, arn: &str) -> bool {

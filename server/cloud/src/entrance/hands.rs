@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use model::entrance::{Limits, RuleChange, Target, TargetHealth, has_failed_open};
+use model::entrance::{Limits, Target, TargetHealth, has_failed_open};
 use model::id::AppId;
 
 use super::calls::{Budget, Calls, limited};
@@ -14,6 +14,7 @@ use super::outcome::{Notice, Outcome, Word};
 use super::provider::{Balancers, Group, Listed};
 use super::refusals::{Refusals, Step};
 use super::right::Right;
+use super::rules::RuleStep;
 use super::sight::{Due, List, Look, Sight};
 use super::targets::Dismissal;
 use super::wanted::Wanted;
@@ -39,7 +40,9 @@ pub struct Entrance {
     pub(super) right: Right,
     pub(super) refusals: Refusals<Step>,
     /// Of rules, with their listeners.
-    pub(super) rule_refusals: Refusals<(String, RuleChange)>,
+    pub(super) rule_refusals: Refusals<RuleStep>,
+    /// Of how targets are let go, by the group's ARN.
+    pub(super) manners_refusals: Refusals<String>,
     pub(super) others: Others,
     /// Since when apps have had no group.
     groupless: BTreeMap<AppId, Timestamp>,
@@ -61,6 +64,7 @@ impl Entrance {
             right: Right::default(),
             refusals: Refusals::default(),
             rule_refusals: Refusals::default(),
+            manners_refusals: Refusals::default(),
             others: Others::default(),
             groupless: BTreeMap::new(),
             step: 0,
@@ -97,6 +101,7 @@ impl Entrance {
         outcome.alarms.extend(self.rule_refusals.notices().chain(self.others.notices()));
         calls.turn_to_others();
         self.keep_targets(wanted, &mut calls, now, &mut outcome).await;
+        outcome.alarms.extend(self.manners_refusals.notices());
         if calls.failed == 0 && !self.sight.is_spoilt() {
             self.sight.is_sound();
         }

@@ -61,6 +61,11 @@ impl<S: Ord> Refusals<S> {
         self.0.get(step).is_none_or(|refusal| now >= refusal.again_at || refusal.again_at > most)
     }
 
+    /// Tells whether a step was refused when it was last taken.
+    pub(super) fn has(&self, step: &S) -> bool {
+        self.0.contains_key(step)
+    }
+
     /// Takes note that a step was refused. What was refused in plain words is not asked for again before others would look again.
     pub(super) fn note(&mut self, step: S, notice: Notice, refused: &Refused, now: Timestamp) {
         let times = self.0.get(&step).map_or(0, |refusal| refusal.times);

@@ -12,17 +12,41 @@ use super::provider::{Check, Manners, Refused};
 /// All that somebody else may change.
 #[derive(Debug, Default)]
 pub(super) struct Right {
-    /// The ARN of each app's group on a balancer.
-    pub(super) groups: BTreeMap<(AppId, String), String>,
+    /// The balancer that each app is on, and the ARN of its group there.
+    pub(super) groups: BTreeMap<AppId, (String, String)>,
     /// By the group's ARN, as the two below.
     pub(super) checks: BTreeMap<String, Guarded<Check>>,
     pub(super) manners: BTreeMap<String, Guarded<Manners>>,
     pub(super) targets: BTreeMap<String, GuardedTargets>,
-    /// Which names lead where, by the listener.
-    pub(super) rules: BTreeMap<String, Guarded<BTreeMap<String, BTreeSet<Hostname>>>>,
+    /// Which names lead to a group, by the listener and the group's ARN.
+    pub(super) rules: BTreeMap<(String, String), Guarded<BTreeSet<Hostname>>>,
 }
 
 impl Right {
+    /// Takes note of where an app's group is that is as its balancer shows it. Returns whether it is there in place of another.
+    pub(super) fn note_group(&mut self, app: AppId, balancer: &str, arn: &str) -> bool {
+        let before = self.groups.insert(app, (balancer.to_owned(), arn.to_owned()));
+        // A list that has missed it leads to the same one.
+        before.is_some_and(|(on, before)| on == balancer && before != arn)
+    }
+
+    /// Takes note of which names should lead to which groups, and which of these do not have their rules as they should be. Returns
+    /// whether somebody else had changed those of one and they are put back.
+    pub(super) fn note_rules(
+        &mut self,
+        listener: &str,
+        names: &BTreeMap<String, BTreeSet<Hostname>>,
+        unlike: &BTreeSet<&str>,
+    ) -> bool {
+        self.rules.retain(|(on, group), _| on != listener || names.contains_key(group));
+        let mut put_back = false;
+        for (group, hosts) in names {
+            let guarded = self.rules.entry((listener.to_owned(), group.clone())).or_default();
+            put_back |= guarded.note(hosts, !unlike.contains(group.as_str()));
+        }
+        put_back
+    }
+
     /// Forgets groups that do not exist.
     pub(super) fn keep_groups(&mut self, exists: impl Fn(&String) -> bool) {
         self.checks.retain(|arn, _| exists(arn));

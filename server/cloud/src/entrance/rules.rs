@@ -10,11 +10,14 @@ use model::name::Hostname;
 use super::calls::Calls;
 use super::hands::Entrance;
 use super::outcome::{Notice, Outcome};
-use super::provider::{Leads, Refused, Rule};
+use super::provider::{Leads, Listed, Refused, Rule};
 use super::wanted::Wanted;
 
 /// What a rule of ours leads to whose group is not one of ours any more.
 const NOWHERE: &str = "";
+
+/// What is to be done about a rule of a listener.
+pub(super) type RuleStep = (String, RuleChange);
 
 impl Entrance {
     /// Makes the rules of all balancers what they should be.
@@ -33,40 +36,65 @@ impl Entrance {
             let rules = self.sight.rules.get(&balancer.name).cloned().unwrap_or_default();
             let observed: Vec<_> = rules.iter().map(|rule| self.observed(rule, &waiting)).collect();
             let changes = rule_changes(&names, &observed);
-            let guarded = self.right.rules.entry(balancer.listener.clone()).or_default();
-            if guarded.note(&names, changes.is_empty()) {
+            let unlike = changes.iter().filter_map(|change| group_of(change, &observed)).collect();
+            if self.right.note_rules(&balancer.listener, &names, &unlike) {
                 outcome.event(&balancer.name, "its rules were changed by hand and are put back");
             }
-            if changes.is_empty() {
-                self.clear_others(wanted, &balancer, calls, now).await;
-                continue;
-            }
-            for change in changes {
-                let step = (balancer.listener.clone(), change);
-                if calls.go_on() && self.rule_refusals.allow(&step, now) {
-                    let made = make(&step.0, &step.1, calls).await;
-                    guarded.asked(&made);
-                    self.sight.touch_rules(&balancer.name);
-                    match made {
-                        Ok(()) => self.rule_refusals.done(&step),
-                        Err(refused) => {
-                            let says = format!("{}: {refused}", about(&step.1));
-                            let notice = Notice { about: balancer.name.clone(), says };
-                            // Lists lag: what they say of groups may be wrong, or that there is no such rule.
-                            self.sight.touch_groups();
-                            self.rule_refusals.note(
-                                step.clone(),
-                                notice,
-                                &Refused { clear: false, ..refused },
-                                now,
-                            );
-                        }
-                    }
+            let of_it = |change| (balancer.listener.clone(), change);
+            let mut changes: Vec<RuleStep> = changes.into_iter().map(of_it).collect();
+            // What was refused is asked for after all else, which it would hold up.
+            changes.sort_by_key(|step| self.rule_refusals.has(step));
+            for step in &changes {
+                if calls.go_on()
+                    && self.rule_refusals.allow(step, now)
+                    && !self.is_held(step, &changes, &observed)
+                {
+                    self.change_rule(&balancer, step, &observed, calls, now).await;
                 }
-                steps.insert(step);
             }
+            let waits = |step| self.rule_refusals.has(step) || self.is_held(step, &changes, &observed);
+            if changes.iter().all(waits) {
+                self.clear_others(wanted, &balancer, calls, now).await;
+            }
+            steps.extend(changes);
         }
         self.rule_refusals.keep(&steps);
+    }
+
+    /// Tells whether a rule is to stay because another one was refused that should take its names over.
+    fn is_held(&self, step: &RuleStep, steps: &[RuleStep], observed: &[ObservedRule]) -> bool {
+        let (_, RuleChange::Delete { arn }) = step else { return false };
+        let Some(rule) = observed.iter().find(|rule| rule.arn == *arn) else { return false };
+        let refused = steps.iter().filter(|step| self.rule_refusals.has(step));
+        let takes_over = |(_, change): &RuleStep| match change {
+            RuleChange::Create { hosts, group, .. } | RuleChange::Modify { hosts, group, .. } => {
+                rule.group.as_ref() == Some(group) && !hosts.is_disjoint(&rule.hosts)
+            }
+            RuleChange::Delete { .. } => false,
+        };
+        refused.into_iter().any(takes_over)
+    }
+
+    async fn change_rule(
+        &mut self,
+        balancer: &Listed,
+        step: &RuleStep,
+        observed: &[ObservedRule],
+        calls: &mut Calls<'_>,
+        now: Timestamp,
+    ) {
+        let (listener, change) = step;
+        let made = make(listener, change, calls).await;
+        let group = group_of(change, observed).unwrap_or_default();
+        if let Some(guarded) = self.right.rules.get_mut(&(listener.clone(), group.to_owned())) {
+            guarded.asked(&made);
+        }
+        self.sight.touch_rules(&balancer.name);
+        let Err(refused) = made else { return self.rule_refusals.done(step) };
+        let notice = Notice { about: balancer.name.clone(), says: format!("{}: {refused}", about(change)) };
+        // Lists lag: what they say of groups may be wrong, or that there is no such rule.
+        self.sight.touch_groups();
+        self.rule_refusals.note(step.clone(), notice, &Refused { clear: false, ..refused }, now);
     }
 
     /// Returns which names should lead where on a balancer, by the groups' ARNs.
@@ -150,6 +178,14 @@ async fn make(listener: &str, change: &RuleChange, calls: &mut Calls<'_>) -> Res
             calls.change(calls.balancers.set_rule(arn, &leads(hosts, group))).await
         }
         RuleChange::Delete { arn } => calls.change(calls.balancers.delete_rule(arn)).await,
+    }
+}
+
+/// Returns the group that a change is about.
+fn group_of<'a>(change: &'a RuleChange, observed: &'a [ObservedRule]) -> Option<&'a str> {
+    match change {
+        RuleChange::Create { group, .. } | RuleChange::Modify { group, .. } => Some(group),
+        RuleChange::Delete { arn } => observed.iter().find(|rule| rule.arn == *arn)?.group.as_deref(),
     }
 }
 

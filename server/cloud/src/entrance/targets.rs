@@ -84,6 +84,7 @@ impl Entrance {
         let exist = &self.sight.groups;
         self.dismissals.retain(|(arn, _), _| exist.contains_key(arn));
         self.right.keep_groups(|arn| exist.contains_key(arn));
+        self.manners_refusals.keep(&exist.keys().cloned().collect());
     }
 
     /// Returns the groups to be listed, the most urgent first, and those first that were not for long.

@@ -249,6 +249,7 @@ impl Balancers for MadeUp {
 
     async fn set_manners(&self, group: &str, manners: &Manners) -> Result<(), Refused> {
         self.call(true, |sky, _| {
+            sky.refuses("set_manners", group)?;
             sky.groups.get_mut(group).ok_or_else(|| unknown("it"))?.manners = *manners;
             Ok(())
         })

@@ -60,6 +60,27 @@ async fn what_was_made_at_the_listener_before_goes_once_it_is_at_the_new_one() {
 }
 
 #[tokio::test]
+async fn what_was_made_at_the_listener_before_goes_though_a_rule_at_the_new_one_is_refused() {
+    let mut world = World::new(3);
+    world.settle().await;
+    let by_hand = get_another_listener(&mut world);
+    let group = rules(&world, BEFORE)[2].group.clone().unwrap();
+    world.sky.sky().refused.insert(("create_rule", group.clone()));
+    for _ in 0..700 {
+        world.turn().await;
+    }
+    let left: Vec<_> = rules(&world, BEFORE).into_iter().filter(|rule| *rule != by_hand).collect();
+    assert_eq!(left.iter().map(|rule| rule.group.clone().unwrap()).collect::<Vec<_>>(), [group]);
+    assert_eq!((world.answering("a1.example.com"), world.answering("a2.example.com")), (2, 2));
+    world.sky.sky().refused.clear();
+    for _ in 0..700 {
+        world.turn().await;
+    }
+    assert_eq!(rules(&world, BEFORE), [by_hand]);
+    world.is_whole();
+}
+
+#[tokio::test]
 async fn what_is_the_only_way_to_an_app_stays_where_it_is() {
     let mut world = World::new(2);
     world.settle().await;
