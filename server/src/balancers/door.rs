@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud::entrance::{Door, DoorWish, Notice, Refused};
+use cloud::entrance::{Door, DoorWish, Refused};
 use model::entrance::TargetHealth;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Connected;
-use super::run::write;
+use super::run::{event, write};
 use crate::instances::own_address;
 use crate::options::Options;
 use crate::platform::Platform;
@@ -118,7 +118,7 @@ async fn tell(platform: &Platform, news: Result<String, String>) {
         Err(says) => warn!("{says}"),
     }
     let (Ok(says) | Err(says)) = news;
-    if let Err(error) = write(platform, &[Notice { about: ABOUT.to_owned(), says }]).await {
+    if let Err(error) = write(platform, &[event(ABOUT, &says)]).await {
         warn!(error = format!("{error:#}"), "what happened at the load balancers is not written down");
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cloud::entrance::{Kept, Listed, NamesWish, Notice, Refused};
+use cloud::entrance::{Kept, Listed, NamesWish, Refused};
 use model::wording;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::run::write;
+use super::run::{event, write};
 use super::{Connected, Witness};
 use crate::platform::Platform;
 
@@ -144,9 +144,8 @@ async fn tell(platform: &Platform, news: Vec<Result<String, String>>) {
             Err(says) => warn!(about = ABOUT, "{says}"),
         }
     }
-    let notice = |(Ok(says) | Err(says)): Result<String, String>| Notice { about: ABOUT.to_owned(), says };
-    let notices: Vec<Notice> = news.into_iter().map(notice).collect();
-    if let Err(error) = write(platform, &notices).await {
+    let events: Vec<_> = news.iter().map(|(Ok(says) | Err(says))| event(ABOUT, says)).collect();
+    if let Err(error) = write(platform, &events).await {
         warn!(error = format!("{error:#}"), "what happened to names in DNS is not written down");
     }
 }

@@ -27,6 +27,7 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
     let Some(witness) = platform.facts.witness().cloned() else { return stop.cancelled().await };
     let turns = async {
         let mut hands = Hands::new(&platform, balancers, cluster);
+        let mut news = News::default();
         loop {
             let rest = match witness.wanted() {
                 Some(wanted) if platform.leadership.term() == Some(hands.term) => {
@@ -34,7 +35,7 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
                     let may = move || leads.leadership.term() == Some(term);
                     let outcome = hands.entrance.turn(&wanted, Timestamp::now(), &may).await;
                     let next = outcome.next;
-                    hands.tell(&platform, &outcome.alarms, &outcome.events).await;
+                    news.tell(&platform, &outcome.alarms, &outcome.events).await;
                     if witness.take(outcome) {
                         platform.facts.wake();
                         platform.changed();
@@ -44,6 +45,7 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
                 // What another one did meanwhile is looked at afresh.
                 _ => {
                     hands = Hands::new(&platform, balancers, cluster);
+                    news.last.clear();
                     BREATH
                 }
             };
@@ -59,32 +61,12 @@ pub(crate) async fn run(platform: Arc<Platform>, connected: Arc<Connected>, stop
 struct Hands {
     term: u64,
     entrance: Entrance,
-    news: News,
 }
 
 impl Hands {
     fn new(platform: &Platform, balancers: &Arc<dyn Balancers>, cluster: &str) -> Self {
         let entrance = Entrance::new(Arc::clone(balancers), cluster, Limits::default());
-        Self { term: platform.leadership.term().unwrap_or(0), entrance, news: News::default() }
-    }
-
-    /// Tells what happened, and what is not as it should be, once for as long as it lasts.
-    async fn tell(&mut self, platform: &Platform, alarms: &[Notice], events: &[Notice]) {
-        let new = self.news.begun(alarms);
-        for Notice { about, says } in &new {
-            warn!(about, "{says}");
-        }
-        for Notice { about, says } in events {
-            info!(about, "{says}");
-        }
-        self.news.add(new.into_iter().chain(events.iter().cloned()));
-        match write(platform, &self.news.unwritten).await {
-            Ok(()) => self.news.unwritten.clear(),
-            Err(error) => {
-                let says = "what happened at the load balancers is not written down yet";
-                warn!(error = format!("{error:#}"), "{says}");
-            }
-        }
+        Self { term: platform.leadership.term().unwrap_or(0), entrance }
     }
 }
 
@@ -93,10 +75,33 @@ impl Hands {
 struct News {
     /// The alarms that last.
     last: BTreeSet<(String, String)>,
-    unwritten: Vec<Notice>,
+    /// What waits for the database, or for this server to lead again.
+    unwritten: Vec<FleetEvent>,
 }
 
 impl News {
+    /// Tells what happened, and what is not as it should be, once for as long as it lasts.
+    async fn tell(&mut self, platform: &Platform, alarms: &[Notice], events: &[Notice]) {
+        let new = self.begun(alarms);
+        for Notice { about, says } in &new {
+            warn!(about, "{says}");
+        }
+        for Notice { about, says } in events {
+            info!(about, "{says}");
+        }
+        self.add(
+            new.into_iter().chain(events.iter().cloned()).map(|notice| event(&notice.about, &notice.says)),
+        );
+        match write(platform, &self.unwritten).await {
+            Ok(true) => self.unwritten.clear(),
+            Ok(false) => {}
+            Err(error) => {
+                let says = "what happened at the load balancers is not written down yet";
+                warn!(error = format!("{error:#}"), "{says}");
+            }
+        }
+    }
+
     /// Returns those of these alarms that were none before.
     fn begun(&mut self, alarms: &[Notice]) -> Vec<Notice> {
         let key = |notice: &Notice| (notice.about.clone(), notice.says.clone());
@@ -105,25 +110,28 @@ impl News {
     }
 
     /// Keeps more until it is written down.
-    fn add(&mut self, more: impl Iterator<Item = Notice>) {
+    fn add(&mut self, more: impl Iterator<Item = FleetEvent>) {
         self.unwritten.extend(more);
         self.unwritten.drain(..self.unwritten.len().saturating_sub(UNWRITTEN_MAX));
     }
 }
 
-/// Writes down what people should know, if this server leads.
-pub(super) async fn write(platform: &Platform, notices: &[Notice]) -> anyhow::Result<()> {
-    if notices.is_empty() {
-        return Ok(());
+/// Returns what people should know as of now.
+pub(super) fn event(about: &str, says: &str) -> FleetEvent {
+    FleetEvent { at: Timestamp::now(), about: about.to_owned(), message: wording::plain(says, 500) }
+}
+
+/// Writes down what people should know, if this server leads; returns whether it does.
+pub(super) async fn write(platform: &Platform, events: &[FleetEvent]) -> anyhow::Result<bool> {
+    if events.is_empty() {
+        return Ok(true);
     }
-    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(()) };
-    for Notice { about, says } in notices {
-        let message = wording::plain(says, 500);
-        let event = FleetEvent { at: Timestamp::now(), about: about.clone(), message };
-        store::add_fleet_event(&mut tx, &event).await?;
+    let Some(mut tx) = platform.leadership.write(&platform.store).await? else { return Ok(false) };
+    for event in events {
+        store::add_fleet_event(&mut tx, event).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -145,10 +153,15 @@ mod tests {
     #[test]
     fn what_could_not_be_written_down_is_kept_but_not_without_end() {
         let mut news = News::default();
-        news.add(notices(&[1]).into_iter());
-        news.add(notices(&[2]).into_iter());
-        assert_eq!(news.unwritten, notices(&[1, 2]));
-        news.add(notices(&(3..=UNWRITTEN_MAX + 2).collect::<Vec<_>>()).into_iter());
-        assert_eq!((news.unwritten.len(), &news.unwritten[..1]), (UNWRITTEN_MAX, &notices(&[3])[..]));
+        let events = |says: &[usize]| -> Vec<FleetEvent> {
+            let event =
+                |says: &usize| FleetEvent { at: Timestamp::UNIX_EPOCH, ..event("shop", &says.to_string()) };
+            says.iter().map(event).collect()
+        };
+        news.add(events(&[1]).into_iter());
+        news.add(events(&[2]).into_iter());
+        assert_eq!(news.unwritten, events(&[1, 2]));
+        news.add(events(&(3..=UNWRITTEN_MAX + 2).collect::<Vec<_>>()).into_iter());
+        assert_eq!((news.unwritten.len(), &news.unwritten[..1]), (UNWRITTEN_MAX, &events(&[3])[..]));
     }
 }
