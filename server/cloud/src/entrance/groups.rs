@@ -192,7 +192,8 @@ impl Entrance {
         now: Timestamp,
         outcome: &mut Outcome,
     ) {
-        if !self.manners_refusals.allow(&arn.to_owned(), now) {
+        let step = (arn.to_owned(), shown.manners);
+        if !self.manners_refusals.allow(&step, now) {
             return;
         }
         let known = self.sight.known(arn);
@@ -214,7 +215,7 @@ impl Entrance {
                         .event(&shown.name, "how its targets are let go was changed by hand and is put back");
                 }
                 if is_so {
-                    return self.manners_refusals.done(&arn.to_owned());
+                    return self.manners_refusals.done(&step);
                 }
                 let set = calls.change(calls.balancers.set_manners(arn, &shown.manners)).await;
                 guarded.asked(&set);
@@ -225,12 +226,12 @@ impl Entrance {
         match set {
             Ok(()) => {
                 known.manners = Some(shown.manners);
-                self.manners_refusals.done(&arn.to_owned());
+                self.manners_refusals.done(&step);
             }
             Err(refused) => {
                 let says = format!("how its targets are let go cannot be set: {refused}");
                 let notice = Notice { about: shown.name.clone(), says };
-                self.manners_refusals.note(arn.to_owned(), notice, &refused, now);
+                self.manners_refusals.note(step, notice, &refused, now);
             }
         }
     }

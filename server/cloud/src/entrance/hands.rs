@@ -11,7 +11,7 @@ use model::id::AppId;
 use super::calls::{Budget, Calls, limited};
 use super::others::Others;
 use super::outcome::{Notice, Outcome, Word};
-use super::provider::{Balancers, Group, Listed};
+use super::provider::{Balancers, Group, Listed, Manners};
 use super::refusals::{Refusals, Step};
 use super::right::Right;
 use super::rules::RuleStep;
@@ -41,8 +41,8 @@ pub struct Entrance {
     pub(super) refusals: Refusals<Step>,
     /// Of rules, with their listeners.
     pub(super) rule_refusals: Refusals<RuleStep>,
-    /// Of how targets are let go, by the group's ARN.
-    pub(super) manners_refusals: Refusals<String>,
+    /// Of how targets are let go, with the group's ARN.
+    pub(super) manners_refusals: Refusals<(String, Manners)>,
     pub(super) others: Others,
     /// Since when apps have had no group.
     groupless: BTreeMap<AppId, Timestamp>,

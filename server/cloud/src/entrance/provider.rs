@@ -151,7 +151,7 @@ pub struct Check {
 }
 
 /// How a group lets targets go, and whether visitors stay with one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Manners {
     /// Seconds that a target has to finish.
     pub drain_seconds: u32,

@@ -84,7 +84,11 @@ impl Entrance {
         let exist = &self.sight.groups;
         self.dismissals.retain(|(arn, _), _| exist.contains_key(arn));
         self.right.keep_groups(|arn| exist.contains_key(arn));
-        self.manners_refusals.keep(&exist.keys().cloned().collect());
+        let manners = |shown: &Shown| {
+            let groups = self.sight.groups_of(shown.view.id);
+            groups.map(|group| (group.arn.clone(), shown.manners)).collect::<Vec<_>>()
+        };
+        self.manners_refusals.keep(&wanted.apps.iter().flat_map(manners).collect());
     }
 
     /// Returns the groups to be listed, the most urgent first, and those first that were not for long.
