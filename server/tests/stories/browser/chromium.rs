@@ -114,7 +114,9 @@ impl Chromium {
 
     /// Returns what a page shows, or of it what the selector finds first.
     pub(super) fn text(&self, selector: &str) -> String {
-        self.try_text(selector).unwrap_or_else(|| panic!("no {selector} in {}", self.source()))
+        // A live page may replace what was found before it is read.
+        let text = (0..3).find_map(|_| self.try_text(selector));
+        text.unwrap_or_else(|| panic!("no {selector} in {}", self.source()))
     }
 
     pub(super) fn try_text(&self, selector: &str) -> Option<String> {
